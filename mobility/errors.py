@@ -1,0 +1,142 @@
+"""
+Every exception this package raises on purpose.
+
+* :exc:`MobilityError`
+    * :exc:`ProtocolError`
+        * :exc:`LocalProtocolError` -- our caller broke the rules
+        * :exc:`RemoteProtocolError` -- the peer broke the rules
+    * :exc:`InvalidInvitation`
+    * :exc:`ConnectionFailed`
+    * :exc:`VisitError`
+        * :exc:`VisitRefused`
+        * :exc:`VisitDeclined`
+        * :exc:`VisitEnded`
+    * :exc:`TransferError`
+        * :exc:`TransferRefused`
+        * :exc:`TransferAborted`
+        * :exc:`TransferExpired`
+        * :exc:`SessionAway`
+    * :exc:`InvalidState`
+        * :exc:`SchemaMismatch`
+    * :exc:`SettingsError`
+    * :exc:`ServerError`
+
+The text of an error is the sentence that a person reads: it says what happened and
+what to do. No secret is ever part of it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConnectionFailed",
+    "InvalidInvitation",
+    "InvalidState",
+    "LocalProtocolError",
+    "MobilityError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "SchemaMismatch",
+    "ServerError",
+    "SessionAway",
+    "SettingsError",
+    "TransferAborted",
+    "TransferError",
+    "TransferExpired",
+    "TransferRefused",
+    "VisitDeclined",
+    "VisitEnded",
+    "VisitError",
+    "VisitRefused",
+]
+
+
+class MobilityError(Exception):
+    """Base of everything raised on purpose."""
+
+
+class ProtocolError(MobilityError):
+    """A rule of the protocol was broken; the subclass says by whom."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Our caller asked for a step that the current state does not allow."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer took a step that the current state does not allow."""
+
+
+class InvalidInvitation(MobilityError):
+    """The scanned text is not a code of ours, or is damaged."""
+
+
+class ConnectionFailed(MobilityError):
+    """The XMPP server could not be reached, or would not let us in."""
+
+
+class VisitError(MobilityError):
+    """Phone and display did not come together; nothing has moved."""
+
+
+class VisitRefused(VisitError):
+    """The display said no, or is not the one whose code was scanned."""
+
+
+class VisitDeclined(VisitError):
+    """The user said no, or typed three wrong codes."""
+
+
+class VisitEnded(VisitError):
+    """The visit is over: one side left, or its time ran out."""
+
+
+class TransferError(MobilityError):
+    """The session stays where it was."""
+
+
+class TransferRefused(TransferError):
+    """
+    The target said no.
+
+    Args:
+        text: The sentence for the user.
+        condition: The wire's word for it: busy, declined, no-such-app, schema,
+            too-large or not-allowed.
+
+    """
+
+    def __init__(self, text: str, *, condition: str = "declined") -> None:
+        super().__init__(text)
+        self.condition = condition
+
+
+class TransferAborted(TransferError):
+    """One side withdrew after the offer was accepted."""
+
+
+class TransferExpired(TransferError):
+    """No answer came before the deadline."""
+
+
+class SessionAway(TransferError):
+    """
+    The session was handed over and its new owner does not answer.
+
+    It can be reclaimed from its last checkpoint.
+    """
+
+
+class InvalidState(MobilityError):
+    """The state is damaged, too large, or not what it says it is."""
+
+
+class SchemaMismatch(InvalidState):
+    """The state is laid out for another version of the app, and no path leads here."""
+
+
+class SettingsError(MobilityError):
+    """A settings file or variable has a value that cannot be used."""
+
+
+class ServerError(MobilityError):
+    """The private XMPP server could not be set up or started."""
