@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
 __all__ = ["JSON", "Stanza", "State"]
 
-JSON: TypeAlias = "Mapping[str, JSON] | list[JSON] | tuple[JSON, ...] | str | int | float | bool | None"
+JSON: TypeAlias = (
+    "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
+)
 
 
 @dataclass(frozen=True, slots=True)
