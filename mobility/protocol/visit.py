@@ -28,11 +28,13 @@ __all__ = [
     "Phase",
     "Refuse",
     "Reveal",
+    "Rival",
     "Role",
     "Stay",
     "Terms",
     "Visit",
     "Welcome",
+    "Wiped",
 ]
 
 
@@ -115,9 +117,22 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The visit is over."""
+    """The visit is over. A display has wiped before it says so, and signs that."""
 
     reason: str = ""
+    receipt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Not a step: somebody else scanned the same code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiped:
+    """Not a step: the answer to the phone's leave, signed."""
+
+    receipt: bytes
 
 
 P, D, F = Role.PHONE, Role.DISPLAY, Phase
