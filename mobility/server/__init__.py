@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from mobility.server.accounts import Accounts
 from mobility.server.config import Ports
-from mobility.server.folder import default_folder
+from mobility.server.folder import default_folder, served_domain
 from mobility.server.process import Server
+from mobility.server.production import write_production
 
-__all__ = ["Accounts", "Ports", "Server", "default_folder"]
+__all__ = [
+    "Accounts",
+    "Ports",
+    "Server",
+    "default_folder",
+    "served_domain",
+    "write_production",
+]

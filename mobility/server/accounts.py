@@ -83,6 +83,9 @@ class Accounts:
         self._tell_running()
         return f"{user}@{self.domain}"
 
+    def __contains__(self, jid: object) -> bool:
+        return jid in self.jids()
+
     def jids(self) -> list[str]:
         """Return the accounts' bare JIDs, sorted."""
         names = (_decode(path.stem) for path in self._host.glob("accounts/*.dat"))

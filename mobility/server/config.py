@@ -12,11 +12,12 @@ from mobility.errors import ServerError
 
 __all__ = ["MODULES", "Ports", "ServerConfig", "lua"]
 
-MODULES = (
-    "roster saslauth tls disco posix ping time version private blocklist vcard4 "
-    "vcard_legacy pep bookmarks carbons mam smacks csi csi_simple offline "
-    "bosh websocket"
-).split()
+MODULES = [
+    *("roster", "saslauth", "tls", "disco", "posix", "ping", "time", "version"),
+    *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
+    *("carbons", "mam", "smacks", "csi", "csi_simple", "offline"),
+    *("bosh", "websocket"),
+]
 """What our product needs. Never `register`: a session that is logged in could change
 the account's password without knowing the old one. Never `sasl2*` of Debian's
 prosody-modules: every TLS login dies on 0.12. Never `bob` and `carbons_adhoc`."""
@@ -152,12 +153,17 @@ class ServerConfig:
             "authentication": "internal_hashed",
             "password_hash": "SHA-256",
             "allow_registration": False,
-            "modules_enabled": MODULES + _PRIVATE_MODULES,
+            "modules_enabled": MODULES + _PRIVATE_MODULES + self._limiting,
             "modules_disabled": ["s2s", "s2s_auth_certs"],
             "smacks_hibernation_time": self.hibernation,
             **self._network(),
             **self._http(),
         }
+
+    @property
+    def _limiting(self) -> list[str]:
+        # On loopback a limit would only slow transfers down.
+        return [] if self.loopback else ["limits"]
 
     def _network(self) -> dict[str, Lua]:
         certificates = self.folder / "certificates"
@@ -167,6 +173,7 @@ class ServerConfig:
             "c2s_direct_tls_ports": [],
             "s2s_ports": [],
             "c2s_require_encryption": True,
+            "certificates": str(certificates),
             "ssl": {
                 "certificate": str(certificates / "server.crt"),
                 "key": str(certificates / "server.key"),

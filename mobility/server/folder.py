@@ -12,7 +12,14 @@ import platformdirs
 
 from mobility.errors import ServerError
 
-__all__ = ["Holder", "default_folder", "holder", "lock_folder", "make_private"]
+__all__ = [
+    "Holder",
+    "default_folder",
+    "holder",
+    "lock_folder",
+    "make_private",
+    "served_domain",
+]
 
 _LOCK = "lock"
 
@@ -95,6 +102,12 @@ def holder(folder: Path) -> tuple[Holder | None, bool]:
         return _read(folder), False
     finally:
         os.close(descriptor)
+
+
+def served_domain(folder: Path) -> str | None:
+    """Return the domain of the server that runs here or ran last; None if none did."""
+    last, _ = holder(folder)
+    return last.domain if last else None
 
 
 def _read(folder: Path) -> Holder | None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import re
-import shutil
 import signal
 from dataclasses import replace
 from ipaddress import ip_address
@@ -17,17 +13,15 @@ from typing import Self
 from mobility.errors import ServerError
 from mobility.server.accounts import Accounts
 from mobility.server.certificates import CA_FILE, ensure_certificates
+from mobility.server.child import Child, find_prosody
 from mobility.server.config import Ports, ServerConfig
 from mobility.server.folder import default_folder, lock_folder, make_private
 from mobility.server.ports import choose_ports
 
 __all__ = ["Server"]
 
-_START = 20.0
-_STOP = 5.0
 _RENEWAL = 12 * 3600.0
-_OLDEST = (0, 12)
-_INSTALL = "install it with `sudo apt-get install prosody` (Debian, Ubuntu)"
+"""Seconds between looks at the certificate's date."""
 
 
 class Server:
@@ -66,11 +60,9 @@ class Server:
             hibernation=hibernation,
             as_root=os.geteuid() == 0,
         )
-        self._wanted = ports
+        self._program = ""
         self._lock: int | None = None
-        self._lifeline: int | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._ended: asyncio.Task[int] | None = None
+        self._child: Child | None = None
 
     def __repr__(self) -> str:
         return f"<Server {self.domain} in {self.folder}>"
@@ -113,20 +105,19 @@ class Server:
     @property
     def pid(self) -> int:
         """Process id of Prosody."""
-        assert self._process is not None, "the server was not started"
-        return self._process.pid
+        return self._running().pid
 
     async def __aenter__(self) -> Self:
-        program = _find_prosody()
-        self._take_folder()
+        self._program = find_prosody()
+        make_private(self.folder)
+        self._lock = lock_folder(self.folder, self.domain)
         try:
-            self._config = replace(
-                self._config, ports=choose_ports(self._config.host, self._wanted)
-            )
+            ports = choose_ports(self._config.host, self._config.ports)
+            self._config = replace(self._config, ports=ports)
             self._renew_certificates()
-            await self._start(program)
+            await self._start()
         except BaseException:
-            await self._leave()
+            self._unlock()
             raise
         return self
 
@@ -136,7 +127,10 @@ class Server:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._leave()
+        try:
+            await self.stop()
+        finally:
+            self._unlock()
 
     async def serve_forever(self) -> None:
         """
@@ -146,166 +140,62 @@ class Server:
             ServerError: Prosody ended by itself.
 
         """
-        while True:
-            assert self._ended is not None, "the server was not started"
-            done, _ = await asyncio.wait([self._ended], timeout=_RENEWAL)
-            if done:
-                raise ServerError(f"Prosody ended by itself: {self._reason([])}")
+        child = self._running()
+        while not await child.ended(within=_RENEWAL):
             if self._renew_certificates():
-                os.kill(self.pid, signal.SIGHUP)  # makes it load them
+                child.reload()
+        raise ServerError(f"Prosody ended by itself: {child.reason()}")
 
     async def restart(self) -> None:
         """Stop and start again on the same folder and ports; also after a kill."""
         await self.stop()
-        await self._start(_find_prosody())
+        await self._start()
 
     async def stop(self) -> None:
         """End Prosody, and keep folder and ports for :meth:`restart`."""
-        with contextlib.suppress(ProcessLookupError):
-            if self._process is not None:
-                self._process.terminate()
-        await self._reap()
+        await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
         """End Prosody as a power cut would, without a word to its clients."""
-        with contextlib.suppress(ProcessLookupError):
-            if self._process is not None:
-                self._process.kill()
-        await self._reap()
+        await self._end(signal.SIGKILL)
 
-    async def _start(self, program: str) -> None:
-        """Start Prosody and wait until every port is open."""
-        path = self._write_config()
-        # Prosody ends itself when this pipe does: see mod_mobility_lifeline.
-        reader, self._lifeline = os.pipe()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                program,
-                "-F",
-                "--config",
-                str(path),
-                stdin=reader,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us; we end it in order
-            )
-        finally:
-            os.close(reader)
-        self._process = process
-        said: list[str] = []
-        try:
-            async with asyncio.timeout(_START):
-                ready = await _until_ready(process, said)
-        except TimeoutError:
-            await self.kill()
-            raise ServerError(
-                f"Prosody did not open its ports within {_START:.0f} s: "
-                f"{self._reason(said)}"
-            ) from None
-        self._ended = asyncio.create_task(_until_ended(process))
-        refused = re.search(r"Failed to open server port.*", self._log())
-        if ready and not refused:
-            return
-        await self.stop()
-        reason = refused[0] if refused else self._reason(said)
-        raise ServerError(f"Prosody did not start: {reason}")
+    async def _end(self, how: signal.Signals) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            await child.end(how)
 
-    async def _reap(self) -> None:
-        """Wait for the end of the process; after a deadline, force it."""
-        process, self._process = self._process, None
-        ended, self._ended = self._ended, None
-        try:
-            if process is not None:
-                async with asyncio.timeout(_STOP):
-                    await process.wait()
-        except TimeoutError:
-            pass
-        finally:
-            if process is not None and process.returncode is None:
-                process.kill()
-            if ended is not None:
-                await ended
-            if self._lifeline is not None:
-                os.close(self._lifeline)
-                self._lifeline = None
+    async def _start(self) -> None:
+        log = self.folder / "prosody.log"
+        config = self._write_config(log)
+        self._child = await Child.start(self._program, config, log)
 
-    async def _leave(self) -> None:
-        try:
-            await self.stop()
-        finally:
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+    def _running(self) -> Child:
+        if self._child is None:
+            raise ServerError("The server is not running")
+        return self._child
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @property
     def _certificates(self) -> Path:
         return self.folder / "certificates"
 
-    def _take_folder(self) -> None:
-        make_private(self.folder)
-        self._lock = lock_folder(self.folder, self.domain)
-
-    def _write_config(self) -> Path:
+    def _write_config(self, log: Path) -> Path:
         (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
-        log = self.folder / "prosody.log"
         if log.exists():
-            log.replace(log.with_suffix(".log.1"))  # this run's reasons only
+            log.replace(log.with_suffix(".log.1"))  # what it says is of this run
         path = self.folder / "prosody.cfg.lua"
         path.write_text(self._config.text())
         return path
 
     def _renew_certificates(self) -> bool:
-        names = [self.domain, *self._config.components]
-        for name in ("localhost", "127.0.0.1", "::1", self._config.host):
-            address = name != "localhost" and ip_address(name)
-            if name not in names and not (address and address.is_unspecified):
-                names.append(name)
-        return ensure_certificates(self._certificates, names)
-
-    def _log(self) -> str:
-        try:
-            return (self.folder / "prosody.log").read_text(errors="replace")
-        except FileNotFoundError:
-            return ""
-
-    def _reason(self, said: list[str]) -> str:
-        """Return the line that most likely says why Prosody ended."""
-        errors = re.findall(r"\terror\t(.*)", self._log())
-        printed = [line for line in said if line.startswith(("Error", "lua"))]
-        lines = printed or errors or said or ["it said nothing"]
-        return f"{lines[0]} (all of it: {self.folder / 'prosody.log'})"
-
-
-def _find_prosody() -> str:
-    if program := shutil.which("prosody"):
-        return program
-    raise ServerError(f"Prosody, the XMPP server, is not installed; {_INSTALL}")
-
-
-async def _until_ready(process: asyncio.subprocess.Process, said: list[str]) -> bool:
-    """Read what Prosody prints until it is ready (True) or ended (False)."""
-    assert process.stdout is not None
-    async for line in process.stdout:
-        match line.decode(errors="replace").split():
-            case ["mobility:", "ready"]:
-                return True
-            case ["mobility:", "version", *version]:
-                if _too_old(" ".join(version)):
-                    said.insert(0, f"Error: version {version[0]} is too old")
-                    return False
-            case words if any(word.strip("*") for word in words):
-                said.append(" ".join(words))
-    return False
-
-
-def _too_old(version: str) -> bool:
-    numbers = re.match(r"(\d+)\.(\d+)", version)
-    # A build from Prosody's repository has a name instead of numbers: let it be.
-    return numbers is not None and tuple(map(int, numbers.groups())) < _OLDEST
-
-
-async def _until_ended(process: asyncio.subprocess.Process) -> int:
-    assert process.stdout is not None
-    while await process.stdout.read(65536):
-        pass  # a full pipe would block it
-    return await process.wait()
+        names = [self.domain, *self._config.components, "localhost"]
+        addresses = ["127.0.0.1", "::1"]
+        if not ip_address(self._config.host).is_unspecified:
+            addresses.append(self._config.host)
+        return ensure_certificates(
+            self._certificates, list(dict.fromkeys(names + addresses))
+        )

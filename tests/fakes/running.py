@@ -1,4 +1,4 @@
-"""A real private server, driven from a thread of its own: usable from any event loop."""
+"""A real private server on a thread of its own: usable from any event loop."""
 
 from __future__ import annotations
 
