@@ -4,7 +4,8 @@
 #   make check                 for daily work: under a minute
 #   make bench                 all figures
 #   make setup                 the set-up alone; the programs are then in .venv/bin
-#   make lock                  take the newest versions of all packages
+#   make lock                  take the newest versions of all packages (on Debian 12:
+#                              its Python is the oldest that we support)
 PYTHON ?= python3
 DOC ?=
 
