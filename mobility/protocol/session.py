@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-__all__ = ["JSON", "Stanza", "State"]
+__all__ = ["JSON", "Checkpoint", "Packet", "Stanza", "State"]
 
-JSON: TypeAlias = "Mapping[str, JSON] | list[JSON] | tuple[JSON, ...] | str | int | float | bool | None"
+JSON: TypeAlias = (
+    "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +65,43 @@ class Stanza:
     @property
     def local(self) -> str:
         return self.name.rpartition("}")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """
+    A packet on its way.
+
+    Args:
+        sid: The transfer that brought the session to where it runs.
+        epoch: In which its sender believes; an older one is ignored.
+        number: Counted by the sender within that epoch, from 1.
+        stanza: The packet itself.
+
+    """
+
+    sid: str
+    epoch: int
+    number: int
+    stanza: Stanza
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """
+    One sealed frame of a checkpoint, from where a session runs to its phone.
+
+    Args:
+        sid, epoch: As in a packet.
+        number: Counts the checkpoints, from 1.
+        frame, frames: Which frame of how many, from 0.
+        sealed: The frame.
+
+    """
+
+    sid: str
+    epoch: int
+    number: int
+    frame: int
+    frames: int
+    sealed: bytes = field(repr=False)
