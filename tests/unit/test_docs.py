@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import pytest
+import typer.core
 import typer.main
 
 from mobility.cli import app
@@ -26,7 +26,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
 # A comment `<!-- given: ... -->` right before a block holds code that the block needs
 # and the reader does not: `<!-- given: phone: mobility.Client -->`.
 BLOCK = re.compile(
-    r"(?:^<!-- given: (?P<given>.*?)-->\s*?\n)?"
+    r"(?:^<!-- given:(?P<given>.*?)-->\s*?\n)?"
     r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
@@ -53,7 +53,7 @@ def blocks(*languages: str) -> Iterator[Block]:
                     page,
                     content.count("\n", 0, match.start("text")) + 1,
                     match["language"],
-                    textwrap.dedent(match["given"] or ""),
+                    textwrap.dedent(match["given"] or "").strip(),
                     textwrap.dedent(match["text"]),
                 )
 
@@ -123,7 +123,7 @@ def check_command(program: str, *arguments: str) -> None:
 def check_mobility(arguments: list[str]) -> None:
     """Walk down the subcommands, then look every option up."""
     command = typer.main.get_command(app)
-    while isinstance(command, click.Group) and arguments:
+    while isinstance(command, typer.core.TyperGroup) and arguments:
         name = arguments.pop(0)
         assert name in command.commands, f"no such command: {name}"
         command = command.commands[name]
