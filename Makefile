@@ -4,8 +4,8 @@
 #   make check                 for daily work: under a minute
 #   make bench                 all figures
 #   make setup                 the set-up alone; the programs are then in .venv/bin
-#   make lock                  take the newest versions of all packages (on Debian 12:
-#                              its Python is the oldest that we support)
+#   make lock                  take the newest Python packages (on Debian 12: its Python
+#                              is the oldest that we support)
 PYTHON ?= python3
 DOC ?=
 
@@ -44,4 +44,3 @@ docs: setup
 lock: setup
 	$(bin)/python -m pip install -qq --upgrade --upgrade-strategy eager --editable . --group dev
 	$(bin)/python -m pip freeze --exclude-editable >constraints.txt
-	cd frontend && npm update
