@@ -38,6 +38,7 @@ from mobility.protocol.visit import (
 )
 from mobility.session import Session
 from mobility.store import Store
+from mobility.tasks import Tasks
 from mobility.transfer import Link
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit.stanza import Event as VisitEvent
@@ -193,7 +194,7 @@ class Client:
             self.stream.sessions.receive = self._on_checkpoint
             self.stream.sessions.packet = self._on_packet
             await stack.enter_async_context(self.stream)
-            self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            self._tasks = await stack.enter_async_context(Tasks())
             self._stack = stack.pop_all()
         return self
 
@@ -348,7 +349,7 @@ class Client:
         if before is not None:
             before.close()
         self._moved[moved.session.id] = moved
-        self._tasks.create_task(moved.watch())
+        moved.watcher = self._tasks.start(moved.session.apply_packets())
 
     def away(self, *factories: type[App] | AppFactory) -> list[MovedSession]:
         """

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -35,6 +35,7 @@ from mobility.scene import (
     Wiping,
 )
 from mobility.store import Store
+from mobility.tasks import Tasks
 from mobility.transfer import Link
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit.stanza import Event as VisitEvent
@@ -128,7 +129,7 @@ class PublicDisplay:
             self.stream.sessions.receive = _no_checkpoint
             self.stream.sessions.packet = self._on_packet
             await stack.enter_async_context(self.stream)
-            self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            self._tasks = await stack.enter_async_context(Tasks())
             self._house = House(
                 name=self.name,
                 factories=self._factories,
@@ -136,7 +137,7 @@ class PublicDisplay:
                 transfers=self._transfers,
                 visits=self.stream.visits,
                 sessions=self.stream.sessions,
-                start=self._start,
+                start=self._tasks.start,
                 counting=self._count,
                 receipt=lambda secret: sign_receipt(self._identity, secret),
             )
@@ -152,9 +153,6 @@ class PublicDisplay:
         if self._visit is not None:
             await self._visit.leave("closed")
         await self._stack.__aexit__(typ, exc, tb)
-
-    def _start(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return self._tasks.create_task(_guarded(job))
 
     # --- what is on screen -----------------------------------------------------
 
@@ -278,7 +276,7 @@ class PublicDisplay:
             self._rival = True
             if isinstance(self._scene, Comparing | Hosting):
                 self._show(replace(self._scene, rival=True))
-            self._start(self._tell_rival(self._host.visitor))
+            self._tasks.start(self._tell_rival(self._host.visitor))
         raise VisitRefused(
             f"Somebody else has just scanned this code, and {self.name} is in use. "
             "Try again in a minute."
@@ -325,14 +323,6 @@ class PublicDisplay:
 
 async def _no_checkpoint(peer: str, frame: Checkpoint) -> None:
     raise RemoteProtocolError("A display keeps no checkpoints.")
-
-
-async def _guarded(job: Coroutine[Any, Any, None]) -> None:
-    """A display goes on whatever one visitor's app does; the bug is logged."""
-    try:
-        await job
-    except Exception:
-        log.exception("a job of the display failed")
 
 
 def _now() -> float:

@@ -144,8 +144,7 @@ class Visit:
         incoming.exchanges += 1
         incoming.hear(said.event)
         self._house.transfers.add(incoming)
-        assert isinstance(said.event, proto.Offer)
-        self._start(self._take(incoming, said.event))
+        self._start(self._take(incoming))
 
     async def _on_request(self, peer: str, said: Said) -> None:
         self._check(peer)
@@ -194,7 +193,8 @@ class Visit:
             return "busy", f"{name} shows a session already. Take that back first."
         return None
 
-    async def _take(self, incoming: Incoming, offer: proto.Offer) -> None:
+    async def _take(self, incoming: Incoming) -> None:
+        offer, _ = await incoming.expect(proto.Offer, seconds=None)
         refusal = self._refusal(offer)
         if refusal is not None:
             await incoming.refuse(*refusal)
@@ -251,6 +251,7 @@ class Visit:
     # --- and goes --------------------------------------------------------------
 
     async def _give(self, outgoing: Outgoing, hosted: _Hosted) -> None:
+        await outgoing.expect(proto.Request, seconds=None)
         try:
             await outgoing.run()
         except SessionAway:

@@ -60,7 +60,7 @@ class MovedSession:
         self._frames: dict[int, dict[int, bytes]] = {}
         self._returning = asyncio.Lock()
         self._back = asyncio.Event()
-        self._watcher: asyncio.Task[None] | None = None
+        self.watcher: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<MovedSession {self.session.id}>"
@@ -82,15 +82,10 @@ class MovedSession:
         """Wait until it is back, for whatever reason."""
         await self._back.wait()
 
-    async def watch(self) -> None:
-        """Let packets flow for as long as this session is of interest."""
-        self._watcher = asyncio.current_task()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.session.apply_packets()
-
     def close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
+        """Let no packets flow any more."""
+        if self.watcher is not None:
+            self.watcher.cancel()
 
     # --- away ------------------------------------------------------------------
 
