@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import pytest
@@ -25,9 +26,20 @@ FREE = Ports(0, 0, 0)
 DEADLINE = 15
 
 
+class Reachable(Protocol):
+    """What a client has to know of a server."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def c2s_port(self) -> int: ...
+    @property
+    def ca_file(self) -> Path: ...
+
+
 @contextlib.asynccontextmanager
 async def login(
-    server: RunningServer | Server, jid: str, password: str
+    server: Reachable, jid: str, password: str
 ) -> AsyncIterator[slixmpp.ClientXMPP]:
     """Log in with SCRAM over STARTTLS, the certificate verified."""
     client = slixmpp.ClientXMPP(

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import slixmpp
+from slixmpp.exceptions import IqError
 
+import mobility.server
 from mobility.errors import ServerError
-from mobility.server import write_production
+from mobility.server import Accounts, Ports, write_production
 from mobility.server.certificates import ensure_certificates
 from mobility.server.child import Child
-from mobility.server.config import lua
+from mobility.server.config import Lua, lua
 from mobility.server.ports import choose_ports
-from tests.integration.test_server import FREE
+from tests.integration.test_server import FREE, login
 
 DOMAIN = "chat.example.org"
-NEVER = ("register", "sasl2", "bob", "carbons_adhoc")
+LIFELINE = Path(mobility.server.__file__).parent / "lua" / "private"
 
 
-def main_config(folder: Path, extra: dict[str, object] | None = None) -> Path:
+def main_config(
+    folder: Path,
+    options: Mapping[str, Lua] | None = None,
+    plugins: Sequence[str] = (),
+    modules: Sequence[str] = (),
+) -> Path:
     """Write a server's own configuration around the snippet, as Debian's does."""
     names = [DOMAIN, *(f"{part}.{DOMAIN}" for part in ("proxy", "upload", "pubsub"))]
     ensure_certificates(folder / "certs", names)
-    for part in ("crt", "key"):
-        shutil.copy(
-            folder / "certs" / f"server.{part}", folder / f"certs/{DOMAIN}.{part}"
-        )
     (folder / "data").mkdir(exist_ok=True)
+    enabled = ["roster", "saslauth", "tls", "disco", "posix", "register", *modules]
+    settings: dict[str, Lua] = {
+        "run_as_root": os.geteuid() == 0,
+        "data_path": str(folder / "data"),
+        "pidfile": str(folder / "prosody.pid"),
+        "certificates": "certs",
+        "plugin_paths": [str(folder / "snippet" / "modules"), *plugins],
+        "modules_enabled": enabled,
+        **(options or {}),
+    }
+    lines = [f"{key} = {lua(value)}" for key, value in settings.items()]
+    lines += ['VirtualHost "localhost"', 'Include "snippet/*.cfg.lua"']
     path = folder / "prosody.cfg.lua"
-    path.write_text(
-        f"""
-run_as_root = true
-data_path = {lua(str(folder / "data"))}
-pidfile = {lua(str(folder / "prosody.pid"))}
-certificates = "certs"
-plugin_paths = {lua([str(folder / "snippet" / "modules")])}
-modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "posix"; "register" }}
-{"".join(f"{key} = {value}" + chr(10) for key, value in (extra or {}).items())}
-VirtualHost "localhost"
-Include "snippet/*.cfg.lua"
-"""
-    )
+    path.write_text("\n".join(lines) + "\n")
     return path
 
 
@@ -73,31 +80,52 @@ def test_prosodyctl_finds_nothing_wrong(tmp_path: Path) -> None:
 async def test_a_real_prosody_serves_the_domain_with_it(tmp_path: Path) -> None:
     write_production(tmp_path / "snippet", DOMAIN)
     ports = choose_ports("127.0.0.1", FREE)
+    there = There(ports.c2s, tmp_path / "certs" / "ca.crt")
     log = tmp_path / "prosody.log"
-    here = Path(__file__).parents[2] / "mobility" / "server" / "lua" / "private"
-    config = main_config(
-        tmp_path,
-        {
-            "log": lua({"debug": str(log)}),
-            "interfaces": '{ "127.0.0.1" }',
-            "c2s_ports": f"{{ {ports.c2s} }}",
-            "s2s_ports": "{}",
-            "http_ports": f"{{ {ports.http} }}",
-            "https_ports": "{}",
-        },
-    )
-    text = config.read_text().replace(
-        'plugin_paths = { "', f'plugin_paths = {{ {lua(str(here))}; "'
-    )
-    config.write_text(text.replace('"register" }', '"register"; "mobility_lifeline" }'))
-    snippet = tmp_path / "snippet" / "mobility.cfg.lua"
+    child = await Child.start("prosody", for_a_test(tmp_path, ports, log), log)
+    try:
+        jid = Accounts(tmp_path, DOMAIN).add("lobby", "secret")
+        async with login(there, jid, "secret") as client:
+            client.register_plugin("xep_0030")
+            disco = client.plugin["xep_0030"]
+            info = await disco.get_info(jid=slixmpp.JID(DOMAIN))
+            features = set(info["disco_info"]["features"])
+            assert features >= {"urn:xmpp:carbons:2", "urn:xmpp:ping"}
+            # The whole server has `register`; this domain must not.
+            assert "jabber:iq:register" not in features
+            query = client.make_iq_get("jabber:iq:register", slixmpp.JID(DOMAIN))
+            with pytest.raises(IqError, match="service-unavailable"):
+                await query.send()
+    finally:
+        await child.end(signal.SIGTERM)
+    assert not re.findall(r"\terror\t.*", log.read_text())
+
+
+@dataclass
+class There:
+    """Where that server is."""
+
+    c2s_port: int
+    ca_file: Path
+    host: str = "127.0.0.1"
+
+
+def for_a_test(folder: Path, ports: Ports, log: Path) -> Path:
+    """Write a configuration that can run beside others, and ends with us."""
+    options: dict[str, Lua] = {
+        "log": {"info": str(log)},
+        "interfaces": ["127.0.0.1"],
+        "c2s_ports": [ports.c2s],
+        "s2s_ports": [],
+        "http_ports": [ports.http],
+        "https_ports": [],
+        "password_hash": "SHA-256",
+        "proxy65_interfaces": ["127.0.0.1"],
+    }
+    path = main_config(folder, options, [str(LIFELINE)], ["mobility_lifeline"])
+    snippet = folder / "snippet" / "mobility.cfg.lua"
     snippet.write_text(snippet.read_text().replace("{ 5000 }", f"{{ {ports.proxy} }}"))
-    child = await Child.start("prosody", config, log)
-    await child.end(signal.SIGTERM)
-    started = log.read_text()
-    assert not re.findall(r"\terror\t.*", started)
-    said = rf"module-loaded': \[{DOMAIN}\] (\w+)"
-    assert set(re.findall(said, started)) == set()
+    return path
 
 
 def test_it_overwrites_no_edited_snippet(tmp_path: Path) -> None:
