@@ -244,11 +244,9 @@ async def _round(phone: Client, screen: Screen) -> dict[str, float]:
 
 async def _ping(phone: Client, jid: str) -> float:
     """One raw IQ to the display's own resource and back (XEP-0199)."""
-    ping: Callable[[JID], Awaitable[Any]] = phone.stream.xmpp.plugin[
-        "xep_0199"
-    ].send_ping
+    plugin: Any = phone.stream.xmpp.plugin["xep_0199"]
     started = time.perf_counter()
-    await ping(JID(jid))
+    await plugin.send_ping(JID(jid))
     return (time.perf_counter() - started) * 1000
 
 
