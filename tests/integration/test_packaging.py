@@ -1,0 +1,115 @@
+"""What a user installs is complete, and can be built without Node from an sdist."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+VENDOR = "mobility_examples/presenter/display/vendor"
+# Code is packed by rule; these kinds of file are what a rule loses first.
+DATA = {".lua", ".html", ".js", ".mjs", ".css", ".svg", ".pdf", ".typed", ".toml"}
+
+
+def build(kind: str, source: Path, target: Path, **environ: str) -> Path:
+    command = [sys.executable, "-m", "build", "--no-isolation", f"--{kind}"]
+    subprocess.run(
+        [*command, "--outdir", target, source], check=True, env=os.environ | environ
+    )
+    return next(target.glob("*.tar.gz" if kind == "sdist" else "*.whl"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
+    """Built from the sdist with nothing on PATH, so neither npm nor Node."""
+    folder = tmp_path_factory.mktemp("wheel")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    source = next(folder.iterdir())
+    return ZipFile(build("wheel", source, folder, PATH=str(folder)))
+
+
+def data_files(folder: str) -> set[str]:
+    paths = (ROOT / folder).rglob("*")
+    return {p.relative_to(ROOT).as_posix() for p in paths if p.suffix in DATA}
+
+
+@pytest.mark.parametrize("package", ["mobility", "kiosk"])
+def test_the_wheel_has_every_page_script_and_marker(
+    wheel: ZipFile, package: str
+) -> None:
+    expected = data_files(package)
+    assert f"{package}/py.typed" in expected
+    assert expected <= set(wheel.namelist())
+
+
+def test_the_wheel_has_the_example_that_the_demo_shows(wheel: ZipFile) -> None:
+    packed = {
+        name.replace("mobility_examples", "examples") for name in wheel.namelist()
+    }
+    assert data_files("examples/presenter") <= packed
+
+
+def test_vendored_files_are_those_of_the_manifest(wheel: ZipFile) -> None:
+    files = json.loads(wheel.read(f"{VENDOR}/manifest.json"))["files"]
+    for name, entry in files.items():
+        content = wheel.read(f"{VENDOR}/{name}")
+        assert hashlib.sha384(content).hexdigest() == entry["sha384"], name
+        assert len(content) == entry["size"], name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pdf.min.mjs",
+        "pdf.worker.min.mjs",
+        "wasm/openjpeg.wasm",
+        "wasm/jbig2.wasm",
+        "wasm/qcms_bg.wasm",
+        "standard_fonts/FoxitSerif.pfb",
+        "cmaps/UniJIS-UTF16-H.bcmap",
+    ],
+)
+def test_pdf_js_is_vendored_with_all_that_it_loads(wheel: ZipFile, name: str) -> None:
+    files = json.loads(wheel.read(f"{VENDOR}/manifest.json"))["files"]
+    assert files[name]["package"] == "pdfjs-dist"
+
+
+def test_the_licences_of_vendored_code_are_there_in_full(wheel: ZipFile) -> None:
+    text = wheel.read(f"{VENDOR}/THIRD_PARTY_LICENSES.txt").decode()
+    for words in ("Apache License", "Redistribution and use", "Permission is hereby"):
+        assert words in text
+
+
+@pytest.fixture
+def tampered(sdist: Path, tmp_path: Path) -> Callable[[str, bytes], Path]:
+    def tamper(name: str, content: bytes) -> Path:
+        with tarfile.open(sdist) as archive:
+            archive.extractall(tmp_path, filter="data")
+        source = next(tmp_path.iterdir())
+        (source / "examples/presenter/display/vendor" / name).write_bytes(content)
+        return source
+
+    return tamper
+
+
+def test_a_changed_vendored_file_is_never_packed(
+    tampered: Callable[[str, bytes], Path], tmp_path: Path
+) -> None:
+    source = tampered("pdf.min.mjs", b"alert('not what the lock says')")
+    with pytest.raises(subprocess.CalledProcessError):  # it asks for npm instead
+        build("wheel", source, tmp_path / "out", PATH=str(tmp_path))
