@@ -25,7 +25,8 @@ async def served_certificate(server: Server) -> bytes:
         "127.0.0.1", server.http_port, ssl=trusting(server), server_hostname="localhost"
     )
     shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.transport.abort()
+    writer.close()
+    await writer.wait_closed()
     assert isinstance(shown, bytes)
     return shown
 
@@ -51,8 +52,10 @@ async def test_a_certificate_is_renewed_while_the_server_runs(
         before = await served_certificate(server)
         (tmp_path / "certificates" / "server.crt").unlink()
         serving = asyncio.ensure_future(server.serve_forever())
-        async with asyncio.timeout(DEADLINE):
-            while await served_certificate(server) == before:
-                assert not serving.done()
-        serving.cancel()
-        await asyncio.wait([serving])
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while await served_certificate(server) == before:
+                    assert not serving.done()
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
