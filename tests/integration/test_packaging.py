@@ -7,8 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -28,6 +26,12 @@ def build(kind: str, source: Path, target: Path, **environ: str) -> Path:
     return next(target.glob("*.tar.gz" if kind == "sdist" else "*.whl"))
 
 
+def unpack(sdist: Path, folder: Path) -> Path:
+    # The tarfile of Debian 12 has no filters yet, and that of 3.12 warns without one.
+    subprocess.run(["tar", "-xf", sdist, "-C", folder], check=True)
+    return next(folder.iterdir())
+
+
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
@@ -37,10 +41,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
     """Built from the sdist with nothing on PATH, so neither npm nor Node."""
     folder = tmp_path_factory.mktemp("wheel")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
-    source = next(folder.iterdir())
-    return ZipFile(build("wheel", source, folder, PATH=str(folder)))
+    return ZipFile(build("wheel", unpack(sdist, folder), folder, PATH=str(folder)))
 
 
 def data_files(folder: str) -> set[str]:
@@ -95,21 +96,9 @@ def test_the_licences_of_vendored_code_are_there_in_full(wheel: ZipFile) -> None
         assert words in text
 
 
-@pytest.fixture
-def tampered(sdist: Path, tmp_path: Path) -> Callable[[str, bytes], Path]:
-    def tamper(name: str, content: bytes) -> Path:
-        with tarfile.open(sdist) as archive:
-            archive.extractall(tmp_path, filter="data")
-        source = next(tmp_path.iterdir())
-        (source / "examples/presenter/display/vendor" / name).write_bytes(content)
-        return source
-
-    return tamper
-
-
-def test_a_changed_vendored_file_is_never_packed(
-    tampered: Callable[[str, bytes], Path], tmp_path: Path
-) -> None:
-    source = tampered("pdf.min.mjs", b"alert('not what the lock says')")
+def test_a_changed_vendored_file_is_never_packed(sdist: Path, tmp_path: Path) -> None:
+    source = unpack(sdist, tmp_path)
+    vendored = source / "examples/presenter/display/vendor/pdf.min.mjs"
+    vendored.write_bytes(b"alert('not what the lock says')")
     with pytest.raises(subprocess.CalledProcessError):  # it asks for npm instead
         build("wheel", source, tmp_path / "out", PATH=str(tmp_path))
