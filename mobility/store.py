@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +22,8 @@ __all__ = ["Kept", "Store"]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS identity (key BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS transfers (
-    sid TEXT PRIMARY KEY, role TEXT NOT NULL, phase TEXT NOT NULL, epoch INTEGER NOT NULL
+    sid TEXT PRIMARY KEY, role TEXT NOT NULL, phase TEXT NOT NULL,
+    epoch INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, app TEXT NOT NULL, schema INTEGER NOT NULL,
@@ -67,12 +68,7 @@ class Kept:
 
     def here(self, *, epoch: int, state: bytes) -> Kept:
         """The same session once it is back."""
-        return replace(
-            self,
-            **{"epoch": epoch, "state": state, "sid": "", "peer": "", "place": ""},
-            secret=b"",
-            word=b"",
-        )
+        return Kept(self.id, self.app, self.schema, epoch, state)
 
 
 class Store:
@@ -130,7 +126,8 @@ class Store:
             (sid, role.value, phase.value, epoch),
         )
         self._db.execute(
-            "DELETE FROM transfers WHERE rowid <= (SELECT max(rowid) FROM transfers) - ?",
+            "DELETE FROM transfers"
+            " WHERE rowid <= (SELECT max(rowid) FROM transfers) - ?",
             (_MOST_TRANSFERS,),
         )
 

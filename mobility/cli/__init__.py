@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from mobility.cli.server import server
 from mobility.errors import MobilityError
 
 __all__ = ["main"]
@@ -15,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     help="Carry a running app from the phone to the screen on the wall, and back.",
 )
+app.add_typer(server, name="server")
 
 
 @app.callback()

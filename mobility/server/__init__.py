@@ -1,0 +1,18 @@
+"""The embedded default server: a private Prosody as a child process."""
+
+from __future__ import annotations
+
+from mobility.server.accounts import Accounts
+from mobility.server.config import Ports
+from mobility.server.folder import default_folder, served_domain
+from mobility.server.process import Server
+from mobility.server.production import write_production
+
+__all__ = [
+    "Accounts",
+    "Ports",
+    "Server",
+    "default_folder",
+    "served_domain",
+    "write_production",
+]
