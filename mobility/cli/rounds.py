@@ -63,8 +63,7 @@ async def open_place(folder: Path) -> AsyncIterator[Place]:
         accounts = []
         for name in ("display", "phone"):
             password = secrets.token_urlsafe(24)
-            server.accounts.add(f"{name}@{server.domain}", password)
-            accounts.append((f"{name}@{server.domain}", password))
+            accounts.append((server.accounts.add(name, password), password))
         yield Place(server, folder, *accounts)
 
 
