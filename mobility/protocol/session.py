@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = ["Checkpoint", "Packet", "Stanza", "State"]
 
+
 @dataclass(frozen=True, slots=True)
 class State:
     """
