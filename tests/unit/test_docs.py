@@ -126,7 +126,7 @@ def check_mobility(arguments: list[str]) -> None:
     while (
         isinstance(command, typer.core.TyperGroup)
         and arguments
-        and not arguments[0].startswith("-")  # a group's own option
+        and not arguments[0].startswith("-")
     ):
         name = arguments.pop(0)
         assert name in command.commands, f"no such command: {name}"
