@@ -1,0 +1,46 @@
+# Every target does its own set-up, once: see scripts/setup.
+#   make demo [DOC=talk.pdf]   carry a talk from a phone to a display and back
+#   make test                  everything that CI runs
+#   make check                 for daily work: under a minute
+#   make bench                 all figures
+#   make setup                 the set-up alone; the programs are then in .venv/bin
+#   make lock                  take the newest versions of all packages
+PYTHON ?= python3
+DOC ?=
+
+bin := .venv/bin
+export PYTHON
+
+.PHONY: demo test check static bench docs setup lock
+
+demo:
+	@scripts/setup demo
+	@$(bin)/mobility demo $(if $(DOC),--doc '$(DOC)')
+
+setup:
+	@scripts/setup test
+
+static: setup
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+check: static
+	$(bin)/pytest -q tests/unit tests/stanza
+
+test: static
+	$(bin)/pytest
+
+bench: setup
+	@for module in $$(grep -l '__main__' tests/bench/*.py); do \
+	  $(bin)/python -m tests.bench.$$(basename $$module .py) --json || exit; \
+	done
+
+docs: setup
+	$(bin)/mkdocs serve
+
+lock: setup
+	$(bin)/python -m pip install -qq --upgrade --upgrade-strategy eager --editable . --group dev
+	$(bin)/python -m pip freeze --exclude-editable >constraints.txt
+	cd frontend && npm update
