@@ -132,9 +132,11 @@ def check_command(program: str, *arguments: str) -> None:
 def check_mobility(arguments: list[str]) -> None:
     """Walk down the subcommands, then look every option up."""
     command = typer.main.get_command(app)
-    while isinstance(command, typer.core.TyperGroup) and arguments:
-        if arguments[0].startswith("-"):  # an option of the group itself
-            break
+    while (
+        isinstance(command, typer.core.TyperGroup)
+        and arguments
+        and not arguments[0].startswith("-")
+    ):
         name = arguments.pop(0)
         assert name in command.commands, f"no such command: {name}"
         command = command.commands[name]
