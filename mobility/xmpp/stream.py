@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from slixmpp import ClientXMPP
 from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp.connection import Connection
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
@@ -61,7 +61,7 @@ class Stream:
         self._gone = asyncio.Event()
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
-        xmpp = ClientXMPP(self._account, password, ssl_context=_tls(ca_file))
+        xmpp = Connection(self._account, password, ssl_context=_tls(ca_file))
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
         for plugin in ("xep_0198", "xep_0199"):
