@@ -25,7 +25,7 @@ static: setup
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
-	$(bin)/lint-imports
+	$(bin)/lint-imports --no-logo
 
 check: static
 	$(bin)/pytest -q tests/unit tests/stanza

@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS transfers (
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, app TEXT NOT NULL, schema INTEGER NOT NULL,
     epoch INTEGER NOT NULL, state BLOB NOT NULL, sid TEXT NOT NULL,
-    peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL
+    peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
+    life INTEGER NOT NULL
 );
 """
 _MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may repeat
@@ -47,7 +48,9 @@ class Kept:
         peer: Full JID of the device that has it.
         place: What that device calls itself.
         secret: Of the visit.
-        word: What we committed, to be said again if need be.
+        word: What we committed, to be said again if need be; empty once a checkpoint
+            shows that it was heard.
+        life: How often this device has started since.
 
     """
 
@@ -61,14 +64,11 @@ class Kept:
     place: str = ""
     secret: bytes = field(default=b"", repr=False)
     word: bytes = field(default=b"", repr=False)
+    life: int = 0
 
     @property
     def away(self) -> bool:
         return bool(self.sid)
-
-    def here(self, *, epoch: int, state: bytes) -> Kept:
-        """The same session once it is back."""
-        return Kept(self.id, self.app, self.schema, epoch, state)
 
 
 class Store:
@@ -141,8 +141,8 @@ class Store:
         """Write a session down, or its new checkpoint."""
         row = (kept.id, kept.app, kept.schema, kept.epoch, kept.state, kept.sid)
         self._db.execute(
-            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, kept.peer, kept.place, kept.secret, kept.word),
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, kept.peer, kept.place, kept.secret, kept.word, kept.life),
         )
 
     def kept(self) -> list[Kept]:

@@ -19,6 +19,7 @@ from mobility.server import (
     Ports,
     Server,
     default_folder,
+    make_private,
     served_domain,
     write_production,
 )
@@ -100,7 +101,8 @@ def adduser(
 ) -> None:
     """Make an account; the server may be running or not."""
     accounts, name = _account(jid, data or context.obj)
-    if f"{name}@{accounts.domain}" in accounts:
+    make_private(accounts.folder)
+    if accounts.jid(name) in accounts:
         raise ServerError(f"The account {jid} exists already")
     print(f"Added {accounts.add(name, _new_password(jid, password_file))}.")
 
@@ -114,7 +116,7 @@ def passwd(
 ) -> None:
     """Give an account another password, for logins from now on."""
     accounts, name = _account(jid, data or context.obj)
-    if f"{name}@{accounts.domain}" not in accounts:
+    if accounts.jid(name) not in accounts:
         raise ServerError(f"The account {jid} does not exist")
     accounts.change(name, _new_password(jid, password_file))
     print(f"Changed the password of {jid}.")

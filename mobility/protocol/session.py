@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any
 
-__all__ = ["JSON", "Checkpoint", "Packet", "Stanza", "State"]
-
-JSON: TypeAlias = (
-    "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
-)
+__all__ = ["Checkpoint", "Packet", "Stanza", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +16,14 @@ class State:
     All that an app needs to go on elsewhere.
 
     Args:
-        data: The small, changing part, as JSON.
+        data: The small, changing part: whatever JSON can say.
         files: The large parts by name. A file that the other side sent us, and that
             did not change, is not sent back.
         title: What a person calls this session; travels sealed like the rest.
 
     """
 
-    data: JSON = None
+    data: Any = None
     files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     title: str = ""
 

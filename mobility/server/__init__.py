@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mobility.server.accounts import Accounts
 from mobility.server.config import Ports
-from mobility.server.folder import default_folder, served_domain
+from mobility.server.folder import default_folder, make_private, served_domain
 from mobility.server.process import Server
 from mobility.server.production import write_production
 
@@ -13,6 +13,7 @@ __all__ = [
     "Ports",
     "Server",
     "default_folder",
+    "make_private",
     "served_domain",
     "write_production",
 ]

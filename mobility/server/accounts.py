@@ -83,6 +83,16 @@ class Accounts:
         self._tell_running()
         return f"{user}@{self.domain}"
 
+    def jid(self, name: str) -> str:
+        """
+        Return the JID that an account of this name has or would have.
+
+        Raises:
+            ServerError: The name cannot be used.
+
+        """
+        return f"{_user(name)}@{self.domain}"
+
     def __contains__(self, jid: object) -> bool:
         return jid in self.jids()
 
@@ -101,12 +111,12 @@ class Accounts:
             is_so = "exists already" if new else "does not exist"
             raise ServerError(f"The account {user}@{self.domain} {is_so}")
         content = f"return {_credentials(password)};\n"
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        scratch = path.with_name(f"{path.name}~{secrets.token_hex(4)}")
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-        scratch.replace(path)  # Prosody sees the old file or the new, never half of it
+        try:
+            _replace(path, content)
+        except OSError as exc:
+            raise ServerError(
+                f"The account cannot be stored in {self.folder} ({exc.strerror})"
+            ) from exc
         return f"{user}@{self.domain}"
 
     def _tell_running(self) -> None:
@@ -116,6 +126,15 @@ class Accounts:
             os.kill(int((self.folder / "prosody.pid").read_text()), signal.SIGHUP)
         except (OSError, ValueError):
             return  # between stop and start: it will read the disk anyway
+
+
+def _replace(path: Path, content: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}~{secrets.token_hex(4)}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    scratch.replace(path)  # Prosody sees the old file or the new, never half of it
 
 
 def _user(name: str) -> str:

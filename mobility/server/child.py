@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Self
 
 from mobility.errors import ServerError
 
-__all__ = ["Child", "find_prosody"]
+__all__ = ["Child", "find_prosody", "outlast"]
 
 _START = 20.0
 _STOP = 5.0
@@ -148,6 +149,18 @@ class Child:
             return self._log.read_text(errors="replace")
         except FileNotFoundError:
             return ""
+
+
+async def outlast(pid: int) -> None:
+    """Wait for the end of a process that is not our child; after a deadline, go on."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (ProcessLookupError, AttributeError):
+        return  # gone; or not Linux, where the ports will tell
+    try:
+        await asyncio.to_thread(select.select, [descriptor], [], [], 2 * _STOP)
+    finally:
+        os.close(descriptor)
 
 
 def find_prosody() -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "Holder",
     "default_folder",
     "holder",
+    "left_over",
     "lock_folder",
     "make_private",
     "served_domain",
@@ -89,11 +90,21 @@ def lock_folder(folder: Path, domain: str) -> int:
 
 
 def holder(folder: Path) -> tuple[Holder | None, bool]:
-    """Return who had the folder last, and whether that process has it now."""
+    """
+    Return who had the folder last, and whether that process has it now.
+
+    Raises:
+        ServerError: The folder is somebody else's.
+
+    """
     try:
         descriptor = os.open(folder / _LOCK, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, False
+    except OSError as exc:
+        raise ServerError(
+            f"The server's folder {folder} cannot be read ({exc.strerror})"
+        ) from exc
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -102,6 +113,23 @@ def holder(folder: Path) -> tuple[Holder | None, bool]:
         return _read(folder), False
     finally:
         os.close(descriptor)
+
+
+def left_over(folder: Path) -> int | None:
+    """
+    Return the process id of a Prosody that outlived the process that started it.
+
+    It is ending already, since its lifeline broke. It holds a lock on its pid file.
+    """
+    path = folder / "prosody.pid"
+    try:
+        with path.open("r+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return int(path.read_text() or 0) or None
+    return None
 
 
 def served_domain(folder: Path) -> str | None:

@@ -26,10 +26,12 @@ def choose_ports(host: str, wanted: Ports) -> Ports:
         ServerError: A port that was asked for by number cannot be had.
 
     """
-    asked = {port for port in (wanted.c2s, wanted.http, wanted.proxy) if port}
-    for port in sorted(asked):
+    asked = [port for port in (wanted.c2s, wanted.http, wanted.proxy) if port]
+    for port in asked:
+        if asked.count(port) > 1:
+            raise ServerError(f"Port {port} was given twice; each service needs one")
         _check(host, port)
-    free = _free_ports(host, asked)
+    free = _free_ports(host, set(asked))
     return Ports(
         c2s=wanted.c2s or next(free),
         http=wanted.http or next(free),
@@ -49,7 +51,7 @@ def _reason(host: str, port: int, exc: OSError) -> str:
         return (
             f"Port {port} on {host} is taken by another program; stop that one "
             "(Debian's own Prosody: `systemctl disable --now prosody`), "
-            "or choose another port"
+            "or choose another with --port, --http-port or --proxy-port"
         )
     if exc.errno == errno.EACCES:
         return f"Port {port} needs root; choose one above 1023"
@@ -58,8 +60,7 @@ def _reason(host: str, port: int, exc: OSError) -> str:
     return f"Port {port} on {host} cannot be used: {exc.strerror}"
 
 
-def _free_ports(host: str, asked: set[int]) -> Iterator[int]:
-    given = set(asked)
+def _free_ports(host: str, given: set[int]) -> Iterator[int]:
     for _ in range(_ATTEMPTS):
         port = secrets.choice(_FREE)
         if port in given:

@@ -13,9 +13,9 @@ from typing import Self
 from mobility.errors import ServerError
 from mobility.server.accounts import Accounts
 from mobility.server.certificates import CA_FILE, ensure_certificates
-from mobility.server.child import Child, find_prosody
+from mobility.server.child import Child, find_prosody, outlast
 from mobility.server.config import Ports, ServerConfig
-from mobility.server.folder import default_folder, lock_folder, make_private
+from mobility.server.folder import default_folder, left_over, lock_folder, make_private
 from mobility.server.ports import choose_ports
 
 __all__ = ["Server"]
@@ -112,6 +112,8 @@ class Server:
         make_private(self.folder)
         self._lock = lock_folder(self.folder, self.domain)
         try:
+            if (pid := left_over(self.folder)) is not None:
+                await outlast(pid)
             ports = choose_ports(self._config.host, self._config.ports)
             self._config = replace(self._config, ports=ports)
             self._renew_certificates()

@@ -7,8 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -16,8 +14,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VENDOR = "mobility_examples/presenter/display/vendor"
-# Code is packed by rule; these kinds of file are what a rule loses first.
-DATA = {".lua", ".html", ".js", ".mjs", ".css", ".svg", ".pdf", ".typed", ".toml"}
 
 
 def build(kind: str, source: Path, target: Path, **environ: str) -> Path:
@@ -26,6 +22,12 @@ def build(kind: str, source: Path, target: Path, **environ: str) -> Path:
         [*command, "--outdir", target, source], check=True, env=os.environ | environ
     )
     return next(target.glob("*.tar.gz" if kind == "sdist" else "*.whl"))
+
+
+def unpack(sdist: Path, folder: Path) -> Path:
+    # The tarfile of Debian 12 has no filters yet, and that of 3.12 warns without one.
+    subprocess.run(["tar", "-xf", sdist, "-C", folder], check=True)
+    return next(folder.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -37,31 +39,30 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
     """Built from the sdist with nothing on PATH, so neither npm nor Node."""
     folder = tmp_path_factory.mktemp("wheel")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
-    source = next(folder.iterdir())
-    return ZipFile(build("wheel", source, folder, PATH=str(folder)))
+    return ZipFile(build("wheel", unpack(sdist, folder), folder, PATH=str(folder)))
 
 
-def data_files(folder: str) -> set[str]:
-    paths = (ROOT / folder).rglob("*")
-    return {p.relative_to(ROOT).as_posix() for p in paths if p.suffix in DATA}
-
-
-@pytest.mark.parametrize("package", ["mobility", "kiosk"])
-def test_the_wheel_has_every_page_script_and_marker(
-    wheel: ZipFile, package: str
-) -> None:
-    expected = data_files(package)
-    assert f"{package}/py.typed" in expected
+@pytest.mark.parametrize(
+    ("folder", "packed_as"),
+    [
+        ("mobility", "mobility"),
+        ("kiosk", "kiosk"),
+        ("examples/presenter", "mobility_examples/presenter"),  # what the demo shows
+    ],
+)
+def test_the_wheel_has_every_file(wheel: ZipFile, folder: str, packed_as: str) -> None:
+    paths = [p for p in (ROOT / folder).rglob("*") if p.is_file()]
+    expected = {
+        f"{packed_as}/{path.relative_to(ROOT / folder).as_posix()}"
+        for path in paths
+        if "__pycache__" not in path.parts
+    }
     assert expected <= set(wheel.namelist())
 
 
-def test_the_wheel_has_the_example_that_the_demo_shows(wheel: ZipFile) -> None:
-    packed = {
-        name.replace("mobility_examples", "examples") for name in wheel.namelist()
-    }
-    assert data_files("examples/presenter") <= packed
+@pytest.mark.parametrize("package", ["mobility", "kiosk"])
+def test_the_packages_say_that_they_are_typed(wheel: ZipFile, package: str) -> None:
+    assert f"{package}/py.typed" in wheel.namelist()
 
 
 def test_vendored_files_are_those_of_the_manifest(wheel: ZipFile) -> None:
@@ -95,21 +96,9 @@ def test_the_licences_of_vendored_code_are_there_in_full(wheel: ZipFile) -> None
         assert words in text
 
 
-@pytest.fixture
-def tampered(sdist: Path, tmp_path: Path) -> Callable[[str, bytes], Path]:
-    def tamper(name: str, content: bytes) -> Path:
-        with tarfile.open(sdist) as archive:
-            archive.extractall(tmp_path, filter="data")
-        source = next(tmp_path.iterdir())
-        (source / "examples/presenter/display/vendor" / name).write_bytes(content)
-        return source
-
-    return tamper
-
-
-def test_a_changed_vendored_file_is_never_packed(
-    tampered: Callable[[str, bytes], Path], tmp_path: Path
-) -> None:
-    source = tampered("pdf.min.mjs", b"alert('not what the lock says')")
+def test_a_changed_vendored_file_is_never_packed(sdist: Path, tmp_path: Path) -> None:
+    source = unpack(sdist, tmp_path)
+    vendored = source / "examples/presenter/display/vendor/pdf.min.mjs"
+    vendored.write_bytes(b"alert('not what the lock says')")
     with pytest.raises(subprocess.CalledProcessError):  # it asks for npm instead
         build("wheel", source, tmp_path / "out", PATH=str(tmp_path))

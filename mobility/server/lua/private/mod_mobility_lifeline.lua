@@ -25,8 +25,11 @@ local watch;
 watch = server.watchfd(stdin, function ()
 	-- Nothing is ever written to it: readable means that the other end is closed.
 	watch:close();
-	module:log("info", "The program that started this server is gone: stopping");
-	prosody.shutdown("The program that started this server is gone");
+	prosody.main_thread:run(function () -- shutdown waits for clients: only a thread may
+		prosody.unlock_globals();
+		prosody.shutdown("The program that started this server is gone");
+		prosody.lock_globals();
+	end);
 end);
 
 function module.unload()
