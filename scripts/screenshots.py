@@ -1,4 +1,4 @@
-"""``scripts/screenshots.py FOLDER``: a picture of everything that a display can show."""
+"""``scripts/screenshots.py FOLDER``: pictures of all that a display can show."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ LONG = Names(
     "Bayerische Staatsbibliothek und Universitätsbibliothek, gemeinsame "
     "Einrichtung für Informationstechnik",
     "Ludwigstraße 16, Erdgeschoss, zwischen Garderobe und Auskunft 🗺️",
-    "Ana-María’s 📱👩‍👩‍👧‍👦 Donaudampfschifffahrtsgesellschaftskapitänsmützentelefon, "
+    "Ana-María's 📱👩‍👩‍👧‍👦 Donaudampfschifffahrtsgesellschaftskapitänsmützentelefon, "
     "das zweite von beiden am Ende",
 )
 RIGHT_TO_LEFT = Names(

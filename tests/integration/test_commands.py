@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import qrcode
-from qrcode.image.pure import PyPNGImage
 
 from mobility import Comparing, Inviting, PublicDisplay, Scene, Session, Stanza
 from mobility.cli.presenter import load_presenter
@@ -110,7 +109,9 @@ class Command:
 
 
 @asynccontextmanager
-async def mobility(environment: dict[str, str], *arguments: str) -> AsyncIterator[Command]:
+async def mobility(
+    environment: dict[str, str], *arguments: str
+) -> AsyncIterator[Command]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mobility.cli", *arguments),
         env={**os.environ, "COLUMNS": "100", **environment},
@@ -175,7 +176,7 @@ async def test_the_code_is_read_from_a_photo(
     async with lobby(server, tmp_path) as screen:
         uri = (await screen.scene(Inviting)).uri
         photo = tmp_path / "photo.png"
-        qrcode.make(uri, image_factory=PyPNGImage).save(str(photo))
+        qrcode.make(uri).save(str(photo))
         async with mobility(account, "visit", "--image", str(photo)) as phone:
             await phone.says("two digits")
             phone.type("")

@@ -21,6 +21,7 @@ from mobility.protocol.envelope import Envelope
 from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.state import decode_packets, decode_state, encode_state
 from mobility.store import Kept, Store
+from mobility.tasks import Tasks
 from mobility.transfer import Link
 from mobility.xmpp.errors import to_stanza
 from mobility.xmpp.stream import Stream
@@ -53,7 +54,7 @@ def values() -> Iterator[object]:
     codes.issue(CANARY, 0)
     yield codes
     yield Envelope(CANARY, "sid", 1)
-    yield Link(object.__new__(MobilityTransfer), Store(None), CANARY)
+    yield Link(object.__new__(MobilityTransfer), Store(None), Tasks(), CANARY)
     yield Kept("id", "urn:app", 1, 1, CANARY, "sid", secret=CANARY, word=CANARY)
     yield visit.Visit(b"", "Phone", CANARY)
     yield visit.Approve(CANARY)

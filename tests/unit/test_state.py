@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobility.errors import InvalidState
-from mobility.protocol.session import JSON, Stanza, State
+from mobility.protocol.session import Stanza, State
 from mobility.protocol.state import (
     DEEPEST,
     LARGEST_HEADER,
@@ -127,8 +127,8 @@ def header(*files: Any, title: Any = "", data: Any = None) -> dict[str, Any]:
     return {"title": title, "data": data, "files": list(files)}
 
 
-def nested(depth: int) -> JSON:
-    value: JSON = 0
+def nested(depth: int) -> object:
+    value: object = 0
     for _ in range(depth):
         value = [value]
     return value
@@ -214,7 +214,7 @@ def test_a_state_that_was_cut_off_anywhere_is_refused() -> None:
 @pytest.mark.parametrize(
     "state",
     [
-        State(object()),  # type: ignore[arg-type]
+        State(object()),
         State({"n": float("nan")}),
         State(b"bytes"),
         State(nested(DEEPEST)),
