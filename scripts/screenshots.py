@@ -191,7 +191,7 @@ async def opened(
 async def photograph(
     browser: Browser, folder: Path, names: Names, size: tuple[int, int], scheme: str
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240  nothing else runs
     async with contextlib.AsyncExitStack() as stack:
         async with open_stage(settings(names)) as (stage, address):
             page = await stack.enter_async_context(

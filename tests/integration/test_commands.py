@@ -176,7 +176,7 @@ async def test_the_code_is_read_from_a_photo(
     async with lobby(server, tmp_path) as screen:
         uri = (await screen.scene(Inviting)).uri
         photo = tmp_path / "photo.png"
-        qrcode.make(uri).save(str(photo))
+        qrcode.make(uri).save(str(photo))  # type: ignore[arg-type]
         async with mobility(account, "visit", "--image", str(photo)) as phone:
             await phone.says("two digits")
             phone.type("")
