@@ -115,6 +115,7 @@ async function again() {
 let touched = -Infinity;
 
 export function touch() {
+  if (replaced) return location.reload();
   if (performance.now() - touched < TOUCHES) return;
   touched = performance.now();
   up({ type: "touch" });
