@@ -1,4 +1,4 @@
-"""``scripts/screenshots.py FOLDER``: a picture of everything that a display can show."""
+"""``scripts/screenshots.py FOLDER``: pictures of all that a display can show."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ LONG = Names(
     "Bayerische Staatsbibliothek und Universitätsbibliothek, gemeinsame "
     "Einrichtung für Informationstechnik",
     "Ludwigstraße 16, Erdgeschoss, zwischen Garderobe und Auskunft 🗺️",
-    "Ana-María’s 📱👩‍👩‍👧‍👦 Donaudampfschifffahrtsgesellschaftskapitänsmützentelefon, "
+    "Ana-Marías 📱👩‍👩‍👧‍👦 Donaudampfschifffahrtsgesellschaftskapitänsmützentelefon, "
     "das zweite von beiden am Ende",
 )
 RIGHT_TO_LEFT = Names(
@@ -188,7 +188,7 @@ async def opened(
 async def photograph(
     browser: Browser, folder: Path, names: Names, size: tuple[int, int], scheme: str
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing waits
     async with contextlib.AsyncExitStack() as stack:
         async with open_stage(settings(names)) as (stage, address):
             page = await stack.enter_async_context(
