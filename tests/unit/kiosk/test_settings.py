@@ -91,13 +91,15 @@ INVALID = {
     "": ".../kiosk.toml, [account]: jid is missing.",
     "jid = ": ".../kiosk.toml: this is not TOML: ",
     b"\xff": ".../kiosk.toml: this is not TOML: ",
-    RIGHT + "shape = 1": "[[apps]] number 1: there is no setting 'shape'. Known are uri",
+    RIGHT
+    + "shape = 1": "[[apps]] number 1: there is no setting 'shape'. Known are uri",
     'jid = "a@b"\n' + RIGHT: "there is no setting 'jid'. Known are account, page",
     "account = 3": ".../kiosk.toml: account must be a table.",
     BASE.replace('"lobby@', '"') + APP: (
         "jid must look like lobby@kiosk.example, not 'kiosk.example'."
     ),
-    BASE.replace("lobby@", "the lobby@") + APP: "jid must look like lobby@kiosk.example",
+    BASE.replace("lobby@", "the lobby@")
+    + APP: "jid must look like lobby@kiosk.example",
     BASE.replace('"Lobby"', '" "') + APP: "[account]: name is missing.",
     BASE.replace('"Lobby"', "7") + APP: "[account]: name must be text in quotes.",
     BASE.replace("Lobby", r"Lob\u0007by") + APP: "name must be one line of plain text.",
@@ -107,18 +109,24 @@ INVALID = {
     ),
     BASE + 'password_file = "none"\n' + APP: "none is not a readable file.",
     BASE + 'password_file = "app"\n' + APP: "app is not a readable file.",
-    BASE + 'password_file = "open"\n' + APP: "everyone on this machine can read .../open",
+    BASE
+    + 'password_file = "open"\n'
+    + APP: "everyone on this machine can read .../open",
     BASE + 'password_file = "binary"\n' + APP: "binary is not a line of text.",
     BASE + '[server]\nca_file = "none"\n' + APP: "[server]: ca_file: .../none is not a",
     BASE + "[server]\nport = 0\n" + APP: "port must be from 1 to 65535, not 0.",
     BASE + "[server]\nport = true\n" + APP: "[server]: port must be a whole number.",
     BASE + "[limits]\nidle = 19\n" + APP: "idle must be from 20 to 86400, not 19.",
     BASE + "[limits]\nlifetime = 1.5\n" + APP: "lifetime must be a whole number.",
-    BASE + "[limits]\ninvitation = 5\n" + APP: "invitation must be from 15 to 600, not 5",
+    BASE
+    + "[limits]\ninvitation = 5\n"
+    + APP: "invitation must be from 15 to 600, not 5",
     BASE + '[page]\nlisten = "here"\n' + APP: (
         "listen must be an address and a port, such as 127.0.0.1:8088, not 'here'."
     ),
-    BASE + '[page]\nlisten = "127.0.0.1:99999"\n' + APP: "listen must be an address and",
+    BASE
+    + '[page]\nlisten = "127.0.0.1:99999"\n'
+    + APP: "listen must be an address and",
     BASE + '[page]\nlisten = "localhost:80"\n' + APP: "listen must be an address and a",
     BASE + '[page]\nlisten = "0.0.0.0:80"\n' + APP: (
         "[page]: 0.0.0.0 can be reached from other machines, and the page shows what"
