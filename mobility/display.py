@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -181,7 +181,7 @@ class PublicDisplay:
 
     # --- visits ----------------------------------------------------------------
 
-    async def visits(self) -> AsyncIterator[Visit]:
+    async def visits(self) -> AsyncGenerator[Visit, None]:
         """Show an invitation, and yield each visit once its visitor approved."""
         while True:
             visit = await self._admit()

@@ -68,5 +68,3 @@ async def other_phone(server: RunningServer, hurry: None) -> AsyncIterator[Clien
     jid, password = server.add()
     async with Client(jid, password, device="Other", **address(server)) as phone:
         yield phone
-
-

@@ -118,7 +118,9 @@ class Lobby:
 
     async def shows(self, scene: type[S]) -> S:
         """Wait until this is on screen."""
-        await self.until(lambda: isinstance(self.scenes[-1:] and self.scenes[-1], scene))
+        await self.until(
+            lambda: isinstance(self.scenes[-1:] and self.scenes[-1], scene)
+        )
         found = self.scenes[-1]
         assert isinstance(found, scene)
         return found
@@ -153,7 +155,9 @@ class Lobby:
 
 
 @contextlib.asynccontextmanager
-async def visiting(phone: Client, lobby: Lobby, **options: Any) -> AsyncIterator[Screen]:
+async def visiting(
+    phone: Client, lobby: Lobby, **options: Any
+) -> AsyncIterator[Screen]:
     """A visit of the lobby by somebody who reads and types the digits."""
     code = await lobby.code()
     async with phone.visit(code, approve=lobby.digits, **options) as screen:

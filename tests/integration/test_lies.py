@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
-from mobility import InvalidState, MobilityError, State
+from mobility import (
+    Client,
+    InvalidState,
+    MobilityError,
+    MovedSession,
+    SessionAway,
+    State,
+    TransferAborted,
+    VisitRefused,
+)
 from mobility.protocol import transfer as proto
 from mobility.protocol.transfer import Offer
+from tests.fakes.hostile_display import HostileDisplay
 from tests.fakes.hostile_phone import HostilePhone
 from tests.fakes.lies import Lie
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
-from tests.integration.people import Lobby, address
+from tests.integration.people import Lobby, address, soon
 
 STATE = State({"strokes": ["canary"]}, {"document": b"x" * 60_000}, title="A board")
 OFFER = Offer(session="session", app=Board.uri, schema=Board.schema, epoch=1)
@@ -133,3 +145,142 @@ async def test_frames_without_end_are_not_collected(
         assert "larger than was offered" in abort.text
         await phone.leave()
     await lobby.is_empty()
+
+
+# --- a display that lies --------------------------------------------------------------
+
+
+@pytest.fixture
+async def liar(server: RunningServer, hurry: None) -> AsyncIterator[HostileDisplay]:
+    """Yield a display that is not what it seems."""
+    async with HostileDisplay(server.add(), **address(server)) as display:
+        yield display
+
+
+async def _hand_over(phone: Client, liar: HostileDisplay) -> MovedSession:
+    """A session that it has; the visit goes on in the background."""
+    visit = phone.visit(liar.invitation, approve=liar.digits)
+    screen = await visit.__aenter__()
+    phone._stack.push_async_exit(visit.__aexit__)
+    return await phone.transfer(Board(b"x" * 60_000, ("canary",)), to=screen)
+
+
+async def _is_here_again(moved: MovedSession) -> None:
+    assert moved.away
+    board = await moved.reclaim()
+    assert isinstance(board, Board)
+    assert board.running
+    assert (board.strokes, len(board.document)) == (["canary"], 60_000)
+
+
+async def test_a_display_by_hand_that_tells_no_lie_gives_the_session_back(
+    phone: Client, liar: HostileDisplay
+) -> None:
+    moved = await _hand_over(phone, liar)
+    board = await moved.retrieve()
+    assert isinstance(board, Board)
+    assert (board.strokes, len(board.document)) == (["canary"], 60_000)
+
+
+# A file that is left out is one that the phone has: that is as it should be.
+@pytest.mark.parametrize(
+    "lie",
+    [lie for lie in SENTENCES if lie is not Lie.FILE_LEFT_OUT],
+    ids=lambda lie: lie.value,
+)
+async def test_a_phone_takes_nothing_back_that_lies(
+    phone: Client, liar: HostileDisplay, lie: Lie
+) -> None:
+    moved = await _hand_over(phone, liar)
+    liar.lie = lie
+    with pytest.raises((TransferAborted, SessionAway)) as caught:
+        await moved.retrieve()
+    assert "taken back as it was last saved here" in str(caught.value)
+    if lie is not Lie.FRAMES_ABOVE:
+        assert SENTENCES[lie] in str(caught.value)
+    await _is_here_again(moved)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"session": "another"}, {"app": "urn:other"}, {"epoch": 2**31}]
+)
+async def test_a_phone_takes_no_other_session_than_its_own(
+    phone: Client, liar: HostileDisplay, changes: dict[str, object]
+) -> None:
+    moved = await _hand_over(phone, liar)
+    liar.changes = changes
+    with pytest.raises(TransferAborted, match="not the session that was asked for"):
+        await moved.retrieve()
+    await _is_here_again(moved)
+
+
+async def test_a_phone_is_not_filled_by_a_display(
+    phone: Client, liar: HostileDisplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = await _hand_over(phone, liar)
+    monkeypatch.setattr("mobility.transfer.LARGEST", 50_000)
+    with pytest.raises(TransferAborted, match="cannot be used"):
+        await moved.retrieve()
+    await _is_here_again(moved)
+
+
+@pytest.mark.parametrize("silent", [proto.Offer, proto.Data, proto.Commit])
+async def test_a_display_that_falls_silent_is_not_waited_for(
+    phone: Client, liar: HostileDisplay, silent: type
+) -> None:
+    moved = await _hand_over(phone, liar)
+    liar.silent = {silent}
+    with pytest.raises(SessionAway, match="Lobby screen does not answer"):
+        await moved.retrieve()
+    await _is_here_again(moved)
+
+
+async def test_a_display_that_signs_nothing_is_not_called_clean(
+    phone: Client, liar: HostileDisplay
+) -> None:
+    moved = await _hand_over(phone, liar)
+    screen = phone._screens[liar.stream.jid]
+    await liar.end_visit()
+    await soon(moved.ended())
+    assert screen.clean is False
+    assert isinstance(moved.app, Board)
+    assert moved.app.strokes == ["canary"]
+
+
+async def test_another_display_than_the_one_of_the_code_is_recognised(
+    phone: Client, liar: HostileDisplay
+) -> None:
+    liar.impostor = True
+    with pytest.raises(VisitRefused, match="Another device answered"):
+        await _hand_over(phone, liar)
+    assert not phone._screens
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"secret": b"x" * 32},
+        {"garbage": b"\xff" * 100},
+        {"frames": 0},
+        {"frames": 2**31},
+    ],
+    ids=["wrong key", "garbage", "no frames", "too many frames"],
+)
+async def test_a_checkpoint_that_lies_changes_nothing(
+    phone: Client, liar: HostileDisplay, lie: dict[str, int | bytes]
+) -> None:
+    moved = await _hand_over(phone, liar)
+    with pytest.raises(InvalidState):
+        await liar.checkpoint(State({"strokes": ["lie"]}), **lie)  # type: ignore[arg-type]
+    await _is_here_again(moved)
+
+
+async def test_a_checkpoint_from_the_past_changes_nothing(
+    phone: Client, liar: HostileDisplay
+) -> None:
+    moved = await _hand_over(phone, liar)
+    await liar.checkpoint(State({"strokes": ["second"]}), 2)
+    await liar.checkpoint(State({"strokes": ["first"]}), 1)
+    board = await moved.reclaim()
+    assert isinstance(board, Board)
+    assert board.strokes == ["second"]
