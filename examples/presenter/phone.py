@@ -171,7 +171,7 @@ async def serve(
     password: str,
     *,
     screen: str | None = None,
-    port: int = 0,
+    listen: int = 0,
     **options: Any,
 ) -> AsyncIterator[str]:
     """
@@ -181,11 +181,11 @@ async def serve(
         presenter: The document.
         jid, password: The user's account.
         screen: Address of a kiosk's page beside this one, for a demo.
-        port: Where to listen; 0 is any free one.
+        listen: Port of the page; 0 is any free one.
         options: Further arguments of `mobility.Client`.
 
     """
-    sock = socket.create_server(("127.0.0.1", port))
+    sock = socket.create_server(("127.0.0.1", listen))
     phone = Phone(sock.getsockname()[1])
     runner = web.AppRunner(phone.application(), access_log=None, shutdown_timeout=1.0)
     async with Client(jid, password, **options) as client:
