@@ -10,12 +10,15 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from kiosk.daemon import run
 from kiosk.settings import Settings, load
 from mobility import SettingsError
 
 __all__ = ["main"]
+
+SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def main() -> None:
@@ -35,8 +38,12 @@ def main() -> None:
         settings = load(arguments.settings)
         if arguments.check:
             print(f"{arguments.settings}: this is right.")  # noqa: T201
-        elif asyncio.run(_until_signal(settings)):
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+        else:
+            stopped: list[int] = []
+            visited = asyncio.run(_until_signal(settings, stopped))
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            if visited and not stopped:
+                _replace()
     except SettingsError as error:
         sys.exit(_complain(error))
 
@@ -46,18 +53,30 @@ def _complain(error: SettingsError) -> int:
     return 2
 
 
-async def _until_signal(settings: Settings) -> bool:
-    """Whether a visit has ended, so that this process is to be replaced."""
+async def _until_signal(settings: Settings, stopped: list[int]) -> bool:
+    """Whether a visit has ended; a signal is noted at any time, also after the end."""
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.append(number)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         await run(settings, opened=_announce)
     except asyncio.CancelledError:
         return False
     return True
+
+
+def _replace() -> None:
+    """Become a fresh process; a signal that comes now waits until that one is up."""
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 def _announce(address: str) -> None:

@@ -61,7 +61,7 @@ class Sheet(FPDF):
     def dot(self, x: float, y: float, size: float, fill: Any) -> None:
         self.set_draw_color(*fill)
         self.set_line_width(size)
-        self.line(x, y, x, y)
+        self.line(x, y, x + 0.01, y)  # not all readers draw a line without a length
 
     def words(
         self, x: float, y: float, text: str, size: float, colour: Any, *, style: str

@@ -55,11 +55,13 @@ class Presenter(App):
     async def point(self, x: float, y: float) -> None:
         """Point at a spot, in fractions of the page from its upper left corner."""
         self.pointer = (_fraction(x), _fraction(y))
+        self.on_change()
         at = {"x": f"{self.pointer[0]:.4f}", "y": f"{self.pointer[1]:.4f}"}
         await self.send(Stanza(f"{{{URI}}}point", at))
 
     async def stop_pointing(self) -> None:
         self.pointer = None
+        self.on_change()
         await self.send(Stanza(f"{{{URI}}}point"))
 
     async def write(self, text: str) -> None:
