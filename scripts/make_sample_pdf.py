@@ -1,0 +1,1 @@
+"""Write the sample document of the presenter: the same bytes on every machine."""
