@@ -4,7 +4,8 @@
 #   make check                 for daily work: under a minute
 #   make bench                 all figures
 #   make setup                 the set-up alone; the programs are then in .venv/bin
-#   make lock                  take the newest versions of all packages
+#   make lock                  take the newest Python packages (on Debian 12: its Python
+#                              is the oldest that we support)
 PYTHON ?= python3
 DOC ?=
 
@@ -24,7 +25,7 @@ static: setup
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
-	$(bin)/lint-imports
+	$(bin)/lint-imports --no-logo
 
 check: static
 	$(bin)/pytest -q tests/unit tests/stanza
@@ -43,4 +44,3 @@ docs: setup
 lock: setup
 	$(bin)/python -m pip install -qq --upgrade --upgrade-strategy eager --editable . --group dev
 	$(bin)/python -m pip freeze --exclude-editable >constraints.txt
-	cd frontend && npm update

@@ -20,7 +20,8 @@ EXAMPLE = "examples/presenter"
 VENDOR = f"{EXAMPLE}/display/vendor"
 
 # What pdf.js needs to show any document, per package. Left out: its scripting engine
-# (a document is shown here, not run) and fallbacks for browsers without WebAssembly.
+# (a document is shown here, not run), fallbacks for browsers without WebAssembly, and
+# the Liberation fonts (GPL here; pdf.js takes the system's, which Chromium recommends).
 TAKEN = {
     "pdfjs-dist": (
         "build/pdf.min.mjs",
@@ -29,14 +30,14 @@ TAKEN = {
         "wasm/openjpeg.wasm",  # JPEG 2000
         "wasm/qcms_bg.wasm",  # colour profiles
         "iccs/*.icc",  # CMYK
-        "standard_fonts/*.[pt][ft][bf]",  # the 14 fonts that a PDF need not embed
+        "standard_fonts/*.pfb",  # fonts that a PDF need not embed
         "cmaps/*.bcmap",  # Chinese, Japanese and Korean text
     ),
 }
 # pdf.js looks these up by folder; everything else lies flat beside the page.
 KEEPS_FOLDER = {"wasm", "iccs", "standard_fonts", "cmaps"}
 LICENCES = ("LICENSE", "wasm/LICENSE_*", "*s/LICENSE*")
-UNUSED_LICENCES = "QUICKJS"
+UNUSED_LICENCES = ("QUICKJS", "LIBERATION")
 
 
 class VendorHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -128,7 +129,7 @@ def licence_texts(package: str, source: Path) -> list[str]:
     return [
         f"===== {package}/{path.relative_to(source)}\n\n{path.read_text('utf-8')}"
         for path in sorted(paths)
-        if UNUSED_LICENCES not in path.name
+        if not path.name.endswith(UNUSED_LICENCES)
     ]
 
 

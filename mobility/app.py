@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mobility.errors import LocalProtocolError, SchemaMismatch
 from mobility.protocol.session import Stanza, State
+
+if TYPE_CHECKING:
+    from mobility.session import Session
 
 __all__ = ["App", "AppFactory", "Part"]
 
@@ -35,12 +38,14 @@ class App:
         uri: Names the app everywhere; also the namespace of its packets.
         schema: Version of the layout of its state.
         parts: What can run on a device of its own.
+        session: What it belongs to once it has been handed over, or came here.
 
     """
 
     uri: str
     schema: int = 1
     parts: tuple[Part, ...] = ()
+    session: Session | None = None
 
     _send: Callable[[Stanza], Awaitable[None]] | None = None
     _checkpoint: Callable[[], None] | None = None

@@ -2,109 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mobility.app import App, AppFactory
+from mobility.dispatch import Transfers
+from mobility.errors import MobilityError, RemoteProtocolError, VisitRefused
+from mobility.hosting import House, Visit
+from mobility.protocol import visit as proto
+from mobility.protocol.handshake import Host, sign_receipt
+from mobility.protocol.invitation import Invitation, Invitations, fingerprint
+from mobility.protocol.session import Checkpoint, Packet
+from mobility.protocol.visit import Description, Leave, Stay
+from mobility.scene import (
+    Comparing,
+    Hosting,
+    Inviting,
+    Leaving,
+    Offline,
+    Scene,
+    Wiping,
+)
+from mobility.store import Store
+from mobility.tasks import Tasks
+from mobility.transfer import Link
+from mobility.xmpp.stream import Stream
+from mobility.xmpp.visit.stanza import Event as VisitEvent
 
-__all__ = [
-    "Comparing",
-    "HostedSession",
-    "Hosting",
-    "Inviting",
-    "Leaving",
-    "Offline",
-    "PublicDisplay",
-    "Scene",
-    "Visit",
-    "Wiping",
-]
+__all__ = ["PublicDisplay"]
 
-
-@dataclass(frozen=True, slots=True)
-class Inviting:
-    """Show this code (a URI, as QR). A new one comes before it expires."""
-
-    uri: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparing:
-    """Show the two digits that the visitor types on the phone."""
-
-    code: str
-    device: str
-    rival: bool = False  # somebody else scanned the same code
-
-
-@dataclass(frozen=True, slots=True)
-class Hosting:
-    """Somebody is here. Their session is shown by its app."""
-
-    device: str
-    rival: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """Nothing has happened for long: the visit ends in so many seconds."""
-
-    device: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wiping:
-    """The visitor has left; what was theirs is being removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offline:
-    """The server is unreachable; a visit that is running goes on without it."""
-
-
-Scene: TypeAlias = Inviting | Comparing | Hosting | Leaving | Wiping | Offline
-
-
-class HostedSession:
-    """A session that runs here as long as its visitor lets it."""
-
-    app: App
-    title: str
-
-    async def ended(self) -> None:
-        """Wait until it was taken back, or the visit is over."""
-
-
-class Visit:
-    """One visitor, from the approval until everything of theirs is wiped."""
-
-    device: str
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        typ: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None: ...
-
-    def sessions(self) -> AsyncIterator[HostedSession]:
-        """Sessions as they start to run here; ends when the visitor has left."""
-        raise AssertionError
-
-    def touch(self) -> None:
-        """Somebody used the display itself: the visit is not idle."""
-
-    async def leave(self) -> None:
-        """End the visit from this side."""
+log = logging.getLogger(__name__)
+MEETING = 120.0  # seconds that a visitor may take to compare and approve
 
 
 class PublicDisplay:
@@ -118,13 +57,17 @@ class PublicDisplay:
         apps: What it can run: App subclasses, or anything with ``uri``, ``schema``
             and a call that makes an App.
         show: Called with each new scene.
-        data: Folder for the identity key and the journal.
-        host, port: Where the server is, if not where the domain says.
+        data: Folder for the identity key and the journal; None keeps neither.
+        host, port: Where the server is, if not where DNS says.
         ca_file: PEM file of the authority to trust, if not the system's.
         invitation: How long a code is good.
         idle: A visit without a packet for so long is ended.
         lifetime: No visit is longer.
         size: Largest state that is accepted, in bytes.
+
+    Raises (on entering):
+        ConnectionFailed: With a sentence that says what to do.
+        SettingsError: If the data folder cannot be used.
 
     """
 
@@ -146,9 +89,59 @@ class PublicDisplay:
         idle: timedelta = timedelta(minutes=15),
         lifetime: timedelta = timedelta(hours=4),
         size: int = 1_500_000,
-    ) -> None: ...
+    ) -> None:
+        self._factories = {factory.uri: factory for factory in apps}
+        schemas = {uri: factory.schema for uri, factory in self._factories.items()}
+        self._description = Description(name, operator, place, schemas)
+        self._screen = show or (lambda scene: None)
+        self._folder = data
+        self._idle = idle.total_seconds()
+        self._lifetime = lifetime.total_seconds()
+        self._size = size
+        self._invitations = Invitations(invitation.total_seconds())
+        self._scene: Scene = Offline()
+        self._host: Host | None = None
+        self._visit: Visit | None = None
+        self._rival = False
+        self._changed = asyncio.Event()
+        account = jid if "/" in jid else f"{jid}/{secrets.token_urlsafe(6)}"
+        self.stream = Stream(
+            account,
+            password,
+            host=host,
+            port=port,
+            ca_file=ca_file,
+            on_change=self._on_change,
+        )
+
+    @property
+    def name(self) -> str:
+        return self._description.name
 
     async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._store = stack.enter_context(Store(self._folder))
+            raw = self._store.identity(secrets.token_bytes(32))
+            self._identity = Ed25519PrivateKey.from_private_bytes(raw)
+            self._transfers = Transfers(self._store, keeps_content=False)
+            self.stream.visits.receive = self._on_visit
+            self.stream.transfers.receive = self._transfers.receive
+            self.stream.sessions.receive = _no_checkpoint
+            self.stream.sessions.packet = self._on_packet
+            await stack.enter_async_context(self.stream)
+            self._tasks = await stack.enter_async_context(Tasks())
+            self._house = House(
+                name=self.name,
+                factories=self._factories,
+                largest=self._size,
+                transfers=self._transfers,
+                visits=self.stream.visits,
+                sessions=self.stream.sessions,
+                start=self._tasks.start,
+                counting=self._count,
+                receipt=lambda secret: sign_receipt(self._identity, secret),
+            )
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
@@ -156,8 +149,189 @@ class PublicDisplay:
         typ: type[BaseException] | None,
         exc: BaseException | None,
         tb: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        if self._visit is not None:
+            await self._visit.leave("closed")
+        await self._stack.__aexit__(typ, exc, tb)
 
-    def visits(self) -> AsyncIterator[Visit]:
+    # --- what is on screen -----------------------------------------------------
+
+    def _show(self, scene: Scene) -> None:
+        self._scene = scene
+        if self.stream.online:
+            self._screen(scene)
+
+    def _on_change(self, online: bool) -> None:
+        if not online:
+            self._screen(Offline())
+            return
+        self._changed.set()  # the code names our address, which may be another now
+        if not isinstance(self._scene, Inviting | Offline):
+            self._screen(self._scene)
+        if self._visit is not None:
+            self._visit.online()
+
+    def _count(self, seconds: float | None) -> None:
+        assert self._visit is not None
+        device = self._visit.device
+        if seconds is None:
+            self._show(Hosting(device, rival=self._rival))
+        else:
+            self._show(Leaving(device, seconds))
+
+    # --- visits ----------------------------------------------------------------
+
+    async def visits(self) -> AsyncGenerator[Visit, None]:
         """Show an invitation, and yield each visit once its visitor approved."""
-        raise AssertionError
+        while True:
+            visit = await self._admit()
+            self._show(Hosting(visit.device, rival=self._rival))
+            visit.begin()
+            try:
+                yield visit
+            finally:
+                await visit.leave("closed")
+                self._show(Wiping())
+                self._visit = None
+                self._rival = False
+
+    async def _admit(self) -> Visit:
+        while self._visit is None:
+            self._changed.clear()
+            if self._host is None:
+                seconds = self._invite()
+            else:
+                seconds = self._host.meeting.deadline - _now()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, seconds)):
+                    await self._changed.wait()
+                continue
+            if self._host is not None:
+                self._give_up(self._host)
+        return self._visit
+
+    def _invite(self) -> float:
+        """Show a fresh code, and say in how many seconds the next one is due."""
+        token = secrets.token_bytes(16)
+        self._invitations.issue(token, _now())
+        lifetime = self._invitations.lifetime
+        self._show(Inviting(str(self._invitation(token)), lifetime))
+        return lifetime * 0.75  # a code that is scanned in its last second is good
+
+    def _invitation(self, token: bytes) -> Invitation:
+        public = self._identity.public_key().public_bytes_raw()
+        return Invitation(self.stream.jid, token, fingerprint(public))
+
+    def _give_up(self, host: Host) -> None:
+        """The visitor did not approve in time: the next one may scan a new code."""
+        self._free()
+        leave = Leave("time")
+        self._tasks.start(self._mention(host.visitor, leave))
+
+    def _free(self) -> None:
+        """Nobody is here any more, and the next code is due."""
+        self._host = None
+        self._rival = False
+        self._changed.set()
+
+    async def _mention(self, visitor: str, event: VisitEvent) -> None:
+        with contextlib.suppress(MobilityError):
+            await self.stream.visits.ask(visitor, event, seconds=5)
+
+    # --- what phones say -------------------------------------------------------
+
+    async def _on_visit(self, peer: str, event: VisitEvent) -> VisitEvent | None:
+        if isinstance(event, proto.Visit):
+            return self._on_scan(peer, event)
+        if isinstance(event, Leave):
+            return await self._on_leave(peer)
+        host = self._host
+        if host is None or host.visitor != peer:
+            raise VisitRefused("There is no visit. Scan the code on the screen again.")
+        try:
+            self._on_step(host, event)
+        except MobilityError:
+            self._free()
+            raise
+        return None
+
+    def _on_scan(self, peer: str, visit: proto.Visit) -> VisitEvent:
+        now = _now()
+        for token in self._invitations.candidates(now):
+            if Host.proves(visit, peer, self._invitation(token)):
+                break
+        else:
+            raise VisitRefused(
+                "This code is not one that the screen shows. "
+                "Scan the code on the screen again."
+            )
+        self._refuse_rival(token)
+        host = Host(
+            self._invitation(token),
+            identity=self._identity,
+            description=self._description,
+            private=secrets.token_bytes(32),
+            nonce=secrets.token_bytes(32),
+            deadline=now + MEETING,
+        )
+        welcome = host.receive_visit(visit, peer)
+        self._invitations.redeem(token, now)
+        self._host = host
+        self._changed.set()
+        return welcome
+
+    def _refuse_rival(self, token: bytes) -> None:
+        """The first scan locks the display; both people see a second one."""
+        if self._host is None and self._visit is None:
+            return
+        if self._host is None or token != self._host.invitation.token:
+            raise VisitRefused(f"{self.name} is in use. Try again in a minute.")
+        if not self._rival:
+            self._rival = True
+            if isinstance(self._scene, Comparing):
+                self._show(replace(self._scene, rival=True))
+            self._tasks.start(self._mention(self._host.visitor, proto.Rival()))
+        raise VisitRefused(
+            f"Somebody else has scanned this code just before you, so {self.name} is "
+            "in use. If you did not see anybody, tell whoever runs the screen."
+        )
+
+    def _on_step(self, host: Host, event: VisitEvent) -> None:
+        match event:
+            case proto.Reveal():
+                code = host.receive_reveal(event)
+                self._show(Comparing(code, host.device, rival=self._rival))
+            case proto.Approve():
+                self._let_in(host, host.receive_approve(event))
+            case proto.Decline():
+                host.meeting.receive(event)
+                self._free()
+            case _:
+                raise RemoteProtocolError("A display does not expect this.")
+
+    def _let_in(self, host: Host, terms: proto.Terms) -> None:
+        lifetime = min(terms.lifetime, self._lifetime)
+        stay = Stay(_now(), lifetime, self._idle)
+        link = Link(self.stream.transfers, self._store, self._tasks, host.secret)
+        self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
+        self._host = None
+        self._changed.set()
+
+    async def _on_leave(self, peer: str) -> VisitEvent:
+        visit = self._visit
+        if visit is None or not visit.is_visitor(peer):
+            raise VisitRefused("There is no visit.")
+        self._show(Wiping())
+        return proto.Wiped(await visit.end())
+
+    def _on_packet(self, peer: str, packet: Packet) -> None:
+        if self._visit is not None:
+            self._visit.receive_packet(peer, packet)
+
+
+async def _no_checkpoint(peer: str, frame: Checkpoint) -> None:
+    raise RemoteProtocolError("A display keeps no checkpoints.")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

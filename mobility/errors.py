@@ -7,6 +7,7 @@ Every exception this package raises on purpose.
         * :exc:`RemoteProtocolError` -- the peer broke the rules
     * :exc:`InvalidInvitation`
     * :exc:`ConnectionFailed`
+    * :exc:`PeerUnreachable`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -33,6 +34,7 @@ __all__ = [
     "InvalidState",
     "LocalProtocolError",
     "MobilityError",
+    "PeerUnreachable",
     "ProtocolError",
     "RemoteProtocolError",
     "SchemaMismatch",
@@ -72,6 +74,10 @@ class InvalidInvitation(MobilityError):
 
 class ConnectionFailed(MobilityError):
     """The XMPP server could not be reached, or would not let us in."""
+
+
+class PeerUnreachable(MobilityError):
+    """The other device did not answer: it is off, away or cut off."""
 
 
 class VisitError(MobilityError):

@@ -6,6 +6,10 @@ import sys
 
 import typer
 
+from mobility.cli.demo import demo
+from mobility.cli.qr import qr
+from mobility.cli.server import server
+from mobility.cli.visit import reclaim, visit
 from mobility.errors import MobilityError
 
 __all__ = ["main"]
@@ -15,11 +19,11 @@ app = typer.Typer(
     add_completion=False,
     help="Carry a running app from the phone to the screen on the wall, and back.",
 )
-
-
-@app.callback()
-def mobility() -> None:
-    """Make typer list commands even while there is one only."""
+app.command()(visit)
+app.command()(reclaim)
+app.command()(qr)
+app.command()(demo)
+app.add_typer(server, name="server")
 
 
 def main() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any
 
-__all__ = ["JSON", "Stanza", "State"]
-
-JSON: TypeAlias = "Mapping[str, JSON] | list[JSON] | tuple[JSON, ...] | str | int | float | bool | None"
+__all__ = ["Checkpoint", "Packet", "Stanza", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +16,14 @@ class State:
     All that an app needs to go on elsewhere.
 
     Args:
-        data: The small, changing part, as JSON.
+        data: The small, changing part: whatever JSON can say.
         files: The large parts by name. A file that the other side sent us, and that
             did not change, is not sent back.
         title: What a person calls this session; travels sealed like the rest.
 
     """
 
-    data: JSON = None
+    data: Any = None
     files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     title: str = ""
 
@@ -63,3 +61,43 @@ class Stanza:
     @property
     def local(self) -> str:
         return self.name.rpartition("}")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """
+    A packet on its way.
+
+    Args:
+        sid: The transfer that brought the session to where it runs.
+        epoch: In which its sender believes; an older one is ignored.
+        number: Counted by the sender within that epoch, from 1.
+        stanza: The packet itself.
+
+    """
+
+    sid: str
+    epoch: int
+    number: int
+    stanza: Stanza
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """
+    One sealed frame of a checkpoint, from where a session runs to its phone.
+
+    Args:
+        sid, epoch: As in a packet.
+        number: Counts the checkpoints, from 1.
+        frame, frames: Which frame of how many, from 0.
+        sealed: The frame.
+
+    """
+
+    sid: str
+    epoch: int
+    number: int
+    frame: int
+    frames: int
+    sealed: bytes = field(repr=False)

@@ -29,6 +29,7 @@ from mobility.protocol.machine import Machine
 
 __all__ = [
     "INITIAL",
+    "JOURNALLED",
     "RECOVERY",
     "RUNS",
     "TRANSITIONS",
@@ -270,16 +271,20 @@ RUNS: Final[Mapping[Role, frozenset[Phase]]] = {
     R: frozenset({P.COMMITTED, P.CONFIRMED}),
 }
 
+# What is worth a write to the journal: that a transfer began, and each phase that comes
+# out differently after a crash.
+JOURNALLED: Final = frozenset(P) - {P.NEW, P.ACCEPTED, P.MOVING}
+
 # What a journal gives back after a crash; phases that are not named stay as they are.
 # A personal device has journalled the content with the phase. A public display never
 # keeps content, so what it had is lost, and it says so.
-_UNFINISHED = (P.REQUESTED, P.OFFERED, P.ACCEPTED, P.MOVING)
+_BEGUN = (P.REQUESTED, P.OFFERED, P.ACCEPTED, P.MOVING)
 RECOVERY: Final[Mapping[tuple[Role, bool], Mapping[Phase, Phase]]] = {
-    (I, True): dict.fromkeys((*_UNFINISHED, P.READY), P.ABORTED),
-    (I, False): dict.fromkeys((*_UNFINISHED, P.READY, P.COMMITTED), P.LOST),
-    (R, True): dict.fromkeys(_UNFINISHED, P.ABORTED),
+    (I, True): dict.fromkeys((*_BEGUN, P.READY), P.ABORTED),
+    (I, False): dict.fromkeys((*_BEGUN, P.READY, P.COMMITTED), P.LOST),
+    (R, True): dict.fromkeys(_BEGUN, P.ABORTED),
     (R, False): {
-        **dict.fromkeys(_UNFINISHED, P.ABORTED),
+        **dict.fromkeys(_BEGUN, P.ABORTED),
         **dict.fromkeys((P.READY, P.COMMITTED, P.CONFIRMED), P.LOST),
     },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
@@ -12,6 +13,7 @@ from mobility.protocol.transfer import RECOVERY, TRANSITIONS, Phase, Role, Trans
 from tests.unit.worlds import Rules, World, reachable, runners, settles
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
+LATER = {Phase.COMMITTED, Phase.CONFIRMED, Phase.LOST}
 HAPPY = [
     (R, t.Request()),
     (I, t.Offer()),
@@ -77,9 +79,7 @@ def test_impatience_aborts_before_the_commit_and_only_asks_later(
     said = side.tick(30)
     if not TRANSITIONS[phase]:
         assert said is None
-    elif phase in {Phase.COMMITTED, Phase.CONFIRMED, Phase.LOST}:
-        assert said is t.Status
-    elif role is R and phase is Phase.READY:
+    elif phase in LATER or (role, phase) == (R, Phase.READY):
         assert said is t.Status
     elif said is t.Abort:
         side.send(t.Abort())
@@ -122,7 +122,7 @@ def test_exactly_one_owner_once_all_has_settled(
 class RunsAgainWhenBored(Transfer):
     """Planted bug: the initiator takes back a commit that was not confirmed."""
 
-    table = {
+    table: ClassVar = {
         **TRANSITIONS,
         Phase.COMMITTED: {
             **TRANSITIONS[Phase.COMMITTED],
@@ -134,7 +134,7 @@ class RunsAgainWhenBored(Transfer):
 class AbortsWhenTold(Transfer):
     """Planted bug: a responder that confirmed answers a repeated commit by abort."""
 
-    table = {
+    table: ClassVar = {
         **TRANSITIONS,
         Phase.COMMITTED: {
             **TRANSITIONS[Phase.COMMITTED],

@@ -31,7 +31,6 @@ from mobility.protocol.transfer import (
     Role,
     Status,
     Transfer,
-
 )
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
@@ -181,5 +180,3 @@ def next_step(world: World, rules: Rules) -> World:
 
 def runners(world: World) -> int:
     return (world.phase_i in RUNS[I]) + (world.phase_r in RUNS[R])
-
-

@@ -8,6 +8,7 @@ const FILE = "document.pdf";
 
 const slide = document.getElementById("slide");
 const dot = document.getElementById("dot");
+const note = document.getElementById("note");
 const deck = new Deck(slide);
 let pointer = null;
 
@@ -18,12 +19,14 @@ const { send, changed } = app({
     });
     await deck.show(whole(data?.page, pages) ?? 1);
     point(data?.pointer ?? null);
+    write(data?.text);
   },
-  packet({ name, attributes }) {
+  packet({ name, attributes, text }) {
     if (name === "turn") return deck.show(whole(Number(attributes.page), deck.pages) ?? deck.page);
     if (name === "point") point("x" in attributes ? attributes : null);
+    if (name === "write") write(text);
   },
-  snapshot: () => ({ data: { page: deck.page, pages: deck.pages, pointer } }),
+  snapshot: () => ({ data: { page: deck.page, pages: deck.pages, pointer, text: note.textContent } }),
 });
 
 function whole(page, pages) {
@@ -37,6 +40,11 @@ function point(at) {
   pointer = on ? { x, y } : null;
   dot.hidden = !on;
   if (on) Object.assign(dot.style, { left: `${x * 100}%`, top: `${y * 100}%` });
+}
+
+function write(text) {
+  note.textContent = String(text ?? "").slice(0, 200);
+  note.hidden = !note.textContent;
 }
 
 // -- whoever stands at the display

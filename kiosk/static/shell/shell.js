@@ -12,6 +12,7 @@ const TOUCHES = 1_000; // ms between two that are reported
 let page = ""; // which page we are to the daemon; empty while it is away
 let venue = {};
 let replaced = false;
+let renewing = false; // the daemon ends on purpose, and comes back as a new process
 
 // -- up
 
@@ -62,6 +63,9 @@ const verbs = {
   stop: ({ frame }) => frames.stop(frame),
   wipe: ({ frame }) => frames.wipe(frame),
   pulse() {},
+  renew() {
+    renewing = true;
+  },
   replaced() {
     replaced = true;
     lost();
@@ -96,8 +100,8 @@ function lost() {
   waiting = [];
   frames.clear();
   if (replaced) return;
-  draw({ screen: "away" }, venue);
-  setTimeout(again, RETRY);
+  draw({ screen: renewing ? "wiping" : "away" }, venue);
+  setTimeout(again, renewing ? 0 : RETRY);
 }
 
 // A restarted daemon has another token, so the page itself is loaded again.

@@ -1,0 +1,221 @@
+"""`mobility server`: the private XMPP server and its accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobility.errors import ServerError
+from mobility.server import (
+    Accounts,
+    Ports,
+    Server,
+    default_folder,
+    make_private,
+    served_domain,
+    write_production,
+)
+
+__all__ = ["server"]
+
+_PORTS = Ports()
+
+PASSWORD_VARIABLE = "MOBILITY_NEW_PASSWORD"  # noqa: S105 - its name, not its value
+
+server = typer.Typer(
+    invoke_without_command=True,
+    help="Run a private XMPP server in the foreground, or manage its accounts.",
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of accounts, certificates and the log."),
+]
+Jid = Annotated[str, typer.Argument(metavar="JID", help="As in alice@localhost.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(help="Read the password from this file's first line; - is stdin."),
+]
+
+
+@server.callback()
+def run(
+    context: typer.Context,
+    data: Data = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Domain of the accounts.  [default: localhost]")
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(help="IP address; 0.0.0.0 is every interface.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="For clients; 0 picks a free one.")
+    ] = _PORTS.c2s,
+    http_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="For browsers and uploads.")
+    ] = _PORTS.http,
+    proxy_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="For the file transfer proxy.")
+    ] = _PORTS.proxy,
+    hibernation: Annotated[
+        int, typer.Option(min=1, help="Seconds to resume a cut connection in.")
+    ] = 300,
+    write_config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write what a production Prosody needs; start nothing."
+        ),
+    ] = None,
+) -> None:
+    """Run a private XMPP server in the foreground until Ctrl-C."""
+    context.obj = data
+    if context.invoked_subcommand is not None:
+        return
+    if write_config is not None:
+        _write_config(write_config, domain)
+        return
+    private = Server(
+        data,
+        domain=domain or served_domain(data or default_folder()) or "localhost",
+        host=listen,
+        ports=Ports(port, http_port, proxy_port),
+        hibernation=hibernation,
+    )
+    asyncio.run(_serve(private))
+
+
+@server.command()
+def adduser(
+    context: typer.Context,
+    jid: Jid,
+    password_file: PasswordFile = None,
+    data: Data = None,
+) -> None:
+    """Make an account; the server may be running or not."""
+    accounts, name = _account(jid, data or context.obj)
+    make_private(accounts.folder)
+    if accounts.jid(name) in accounts:
+        raise ServerError(f"The account {jid} exists already")
+    print(f"Added {accounts.add(name, _new_password(jid, password_file))}.")
+
+
+@server.command()
+def passwd(
+    context: typer.Context,
+    jid: Jid,
+    password_file: PasswordFile = None,
+    data: Data = None,
+) -> None:
+    """Give an account another password, for logins from now on."""
+    accounts, name = _account(jid, data or context.obj)
+    if accounts.jid(name) not in accounts:
+        raise ServerError(f"The account {jid} does not exist")
+    accounts.change(name, _new_password(jid, password_file))
+    print(f"Changed the password of {jid}.")
+
+
+@server.command()
+def deluser(context: typer.Context, jid: Jid, data: Data = None) -> None:
+    """Delete an account and all that is stored of it; its sessions are closed."""
+    accounts, name = _account(jid, data or context.obj)
+    print(f"Deleted {accounts.delete(name)}.")
+
+
+@server.command()
+def users(context: typer.Context, data: Data = None) -> None:
+    """List the accounts, one a line."""
+    folder = _folder(data or context.obj)
+    for jid in Accounts(folder, served_domain(folder) or "localhost").jids():
+        print(jid)
+
+
+async def _serve(private: Server) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        async with private:
+            print(_welcome(private), flush=True)
+            await private.serve_forever()
+    except asyncio.CancelledError:
+        print("Stopped.", flush=True)
+
+
+def _welcome(private: Server) -> str:
+    http = private.http_url
+    add = ["mobility", "server", "adduser", f"alice@{private.domain}"]
+    if private.folder != _folder(None):
+        add += ["--data", str(private.folder)]
+    return "\n".join(
+        [
+            f"The XMPP server of {private.domain} is running.",
+            f"  clients   {private.host}, port {private.c2s_port}, with STARTTLS",
+            f"  browsers  {http.replace('http', 'ws', 1)}xmpp-websocket",
+            f"            {http}http-bind",
+            f"  CA file   {private.ca_file}",
+            f"  accounts  {len(private.accounts.jids())}; add one: {shlex.join(add)}",
+            "Ctrl-C ends it.",
+        ]
+    )
+
+
+def _write_config(folder: Path, domain: str | None) -> None:
+    if domain is None:
+        raise ServerError(
+            "Name the domain of the production server, as in "
+            f"`mobility server --write-config {shlex.quote(str(folder))} "
+            "--domain chat.example.org`"
+        )
+    for path in write_production(folder, domain):
+        print(path)
+    print(f"Next: follow {folder / 'README.md'}")
+
+
+def _folder(data: Path | None) -> Path:
+    return (data or default_folder()).expanduser().absolute()
+
+
+def _account(jid: str, data: Path | None) -> tuple[Accounts, str]:
+    name, at, domain = jid.partition("@")
+    folder = _folder(data)
+    served = served_domain(folder)
+    if not (name and at and domain) or "/" in domain:
+        example = f"{name or 'alice'}@{served or 'localhost'}"
+        raise ServerError(f"{jid!r} is not an account's JID; write {example}")
+    if served is not None and domain.lower() != served:
+        raise ServerError(
+            f"The server in {folder} is that of {served}, not of {domain}; "
+            f"write {name}@{served}, or name another folder with --data"
+        )
+    return Accounts(folder, domain.lower()), name
+
+
+def _new_password(jid: str, file: Path | None) -> str:
+    """Read it from the file, else from the environment, else ask twice."""
+    if file is not None:
+        try:
+            text = sys.stdin.read() if str(file) == "-" else file.read_text()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ServerError(f"The password file {file} cannot be read") from exc
+        return text.split("\n", 1)[0].removesuffix("\r")
+    if (given := os.environ.get(PASSWORD_VARIABLE)) is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise ServerError(
+            "There is no terminal to ask for a password on; "
+            f"use --password-file or the variable {PASSWORD_VARIABLE}"
+        )
+    password = getpass.getpass(f"Password for {jid}: ")
+    if getpass.getpass("Once more: ") != password:
+        raise ServerError("The two passwords differ; nothing was changed")
+    return password

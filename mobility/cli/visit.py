@@ -1,0 +1,245 @@
+"""`mobility visit` and `mobility reclaim`: the phone as a command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.table import Table
+
+from mobility.cli import scan
+from mobility.cli.presenter import load_presenter
+from mobility.cli.settings import Account, load_account
+from mobility.client import Client, Introduction, Screen
+from mobility.errors import MobilityError, SessionAway, SettingsError
+from mobility.moved import MovedSession
+
+__all__ = ["reclaim", "visit"]
+
+console = Console(highlight=False)
+HELP = (
+    "[bold]n[/] next page   [bold]p[/] previous   [bold]7[/] page 7   "
+    "[bold]w TEXT[/] write on the screen   [bold]Enter[/] take it back"
+)
+
+
+def visit(
+    uri: Annotated[
+        str | None,
+        typer.Argument(help="What the screen's code says; asked for if left out."),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="A photo of the code instead.")
+    ] = None,
+    doc: Annotated[
+        Path | None, typer.Option(help="The PDF to present; else the sample.")
+    ] = None,
+    page: Annotated[int, typer.Option(min=1, help="The page to begin at.")] = 1,
+    hours: Annotated[
+        float, typer.Option(min=0.01, max=24, help="End the visit after so many hours.")
+    ] = 4.0,
+) -> None:
+    """Show a document on a public screen, turn its pages, and take it back."""
+    account = load_account()
+    presenter = load_presenter(doc, page)
+    invitation = scan.invitation(uri, image)
+    asyncio.run(_visit(account, invitation, presenter, timedelta(hours=hours)))
+
+
+async def _visit(
+    account: Account, invitation: Any, presenter: Any, lifetime: timedelta
+) -> None:
+    lines = Lines()
+    async with (
+        Client(account.jid, account.password, **account.options()) as phone,
+        phone.visit(
+            invitation,
+            approve=lambda introduction: _approve(introduction, lines),
+            apps=[presenter.uri],
+            lifetime=lifetime,
+        ) as screen,
+    ):
+        moved = await _hand_over(phone, presenter, screen)
+        console.print(f"[green]On {escape(screen.name)} now.[/] {HELP}")
+        await _control(presenter, moved, screen, lines)
+        await _take_back(moved, lines)
+        console.print(f"Here again, at page {presenter.page}.")
+    if screen.clean:
+        console.print(f"{escape(screen.name)} reports that nothing of yours is left.")
+    else:
+        console.print(f"{escape(screen.name)} could not confirm that it is clean.")
+
+
+async def _approve(introduction: Introduction, lines: Lines) -> str | None:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("Server", f"[bold]{escape(introduction.domain)}[/] (verified)")
+    for label, claim in (
+        ("Name", introduction.name),
+        ("Operator", introduction.operator),
+        ("Place", introduction.place),
+    ):
+        if claim:
+            facts.add_row(label, f"{escape(claim)} [dim](what it says of itself)[/]")
+    facts.add_row("App", escape(", ".join(introduction.apps or ("any",))))
+    facts.add_row("Until", f"you leave, at most {introduction.lifetime}")
+    if introduction.tries_left == 3:
+        console.print(Panel(facts, title="Let this screen in?", expand=False))
+    else:
+        console.print(
+            f"[red]Those are not the digits on the screen.[/] "
+            f"{introduction.tries_left} more."
+        )
+    console.print(
+        "Type the two digits that the screen shows (Enter to decline): ", end=""
+    )
+    return (await lines.next()).strip() or None
+
+
+async def _hand_over(phone: Client, presenter: Any, screen: Screen) -> MovedSession:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(f"To {escape(screen.name)}", total=None)
+
+        def report(done: int, size: int) -> None:
+            progress.update(bar, completed=done, total=size)
+
+        return await phone.transfer(presenter, to=screen, progress=report)
+
+
+async def _control(
+    presenter: Any, moved: MovedSession, screen: Screen, lines: Lines
+) -> None:
+    """Obey the user until they want it back, or the screen ends the visit."""
+    over = asyncio.create_task(moved.ended())
+    try:
+        while True:
+            line = asyncio.create_task(lines.next())
+            await asyncio.wait({line, over}, return_when=asyncio.FIRST_COMPLETED)
+            if over.done():
+                line.cancel()
+                console.print(f"{escape(screen.name)} ended the visit.")
+                return
+            if not (text := line.result().strip()):
+                return
+            await _obey(presenter, text)
+    finally:
+        over.cancel()
+
+
+async def _obey(presenter: Any, text: str) -> None:
+    word, _, rest = text.partition(" ")
+    turns: dict[str, Callable[[], int]] = {
+        "n": lambda: presenter.page + 1,
+        "p": lambda: presenter.page - 1,
+    }
+    if word in turns:
+        await presenter.turn(turns[word]())
+    elif word.isdecimal():
+        await presenter.turn(int(word))
+    elif word == "w":
+        await presenter.write(rest)
+    else:
+        console.print(HELP)
+        return
+    console.print(f"Page {presenter.page}.")
+
+
+async def _take_back(moved: MovedSession, lines: Lines) -> None:
+    while moved.away:
+        try:
+            await moved.retrieve()
+        except SessionAway as exc:
+            console.print(f"[yellow]{escape(str(exc))}[/]")
+            console.print(
+                "Take it back as last saved (y), or try again (Enter)? ", end=""
+            )
+            if (await lines.next()).strip().lower().startswith("y"):
+                await moved.reclaim()
+
+
+def reclaim(
+    save: Annotated[
+        Path, typer.Option(help="Folder for the documents of these sessions.")
+    ] = Path(),
+) -> None:
+    """Take back what was on a screen when this phone was cut off or switched off."""
+    account = load_account()
+    if not save.is_dir():
+        raise SettingsError(f"There is no folder {save}.")
+    asyncio.run(_reclaim(account, save))
+
+
+async def _reclaim(account: Account, folder: Path) -> None:
+    factory = load_presenter(None, 1).__class__
+    async with Client(account.jid, account.password, **account.options()) as phone:
+        away = phone.away(factory)
+        if not away:
+            console.print("Nothing of yours is away.")
+        for moved in away:
+            try:
+                await moved.retrieve()
+            except MobilityError:
+                await moved.reclaim()
+            path = await _saved(moved, folder)
+            console.print(f"{path} is here again, at page {moved.app.page}.")  # type: ignore[attr-defined]
+
+
+async def _saved(moved: MovedSession, folder: Path) -> Path:
+    state = await moved.app.snapshot()
+    for name, body in state.files.items():
+        path = folder / name
+        number = 2
+        while path.exists() and path.read_bytes() != body:
+            path = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
+            number += 1
+        path.write_bytes(body)
+    return path
+
+
+class Lines:
+    """
+    Lines of standard input, without a thread that would outlive the command.
+
+    A terminal is read when it has something, and stays blocking: its other end is
+    where the output goes.
+    """
+
+    def __init__(self) -> None:
+        self._lines: asyncio.Queue[str] = asyncio.Queue()
+        self._rest = b""
+        self._ended = False
+        try:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._read)
+        except PermissionError:  # a file is always ready, and cannot be waited for
+            self._take(sys.stdin.buffer.read())
+            self._take(b"")
+
+    async def next(self) -> str:
+        """The next line; an empty one at the end of the input."""
+        if self._ended and self._lines.empty():
+            return ""
+        return await self._lines.get()
+
+    def _read(self) -> None:
+        self._take(os.read(sys.stdin.fileno(), 65536))
+
+    def _take(self, read: bytes) -> None:
+        *lines, self._rest = (self._rest + read).split(b"\n")
+        for line in lines:
+            self._lines.put_nowait(line.decode(errors="replace"))
+        if not read:
+            with contextlib.suppress(PermissionError):
+                asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._ended = True
+            self._lines.put_nowait("")

@@ -1,0 +1,483 @@
+"""A user's device: visits displays, hands sessions over, and takes them back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mobility.app import App, AppFactory
+from mobility.dispatch import Transfers
+from mobility.errors import (
+    LocalProtocolError,
+    MobilityError,
+    PeerUnreachable,
+    RemoteProtocolError,
+    VisitDeclined,
+    VisitEnded,
+    VisitRefused,
+)
+from mobility.failures import traced
+from mobility.moved import MovedSession
+from mobility.protocol.handshake import Visitor, check_receipt, claim
+from mobility.protocol.invitation import Invitation
+from mobility.protocol.session import Checkpoint, Packet
+from mobility.protocol.visit import (
+    Decline,
+    Leave,
+    Refuse,
+    Reveal,
+    Rival,
+    Terms,
+    Welcome,
+    Wiped,
+)
+from mobility.session import Session
+from mobility.store import Store
+from mobility.tasks import Tasks
+from mobility.transfer import Link
+from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.stream import Stream
+from mobility.xmpp.visit.stanza import Event as VisitEvent
+
+__all__ = ["Client", "Introduction", "Screen"]
+
+log = logging.getLogger(__name__)
+LIFETIME = timedelta(hours=4)
+GOODBYE = 3.0  # seconds that we wait for a display that we are done with
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """
+    What a user is asked to approve.
+
+    Attributes:
+        domain: The display's server; the one thing here that is verified.
+        jid: Address of the display.
+        name, operator, place: What it says of itself; nobody checked.
+        apps: URIs of the apps that may go there; None for any.
+        lifetime: When the visit ends at the latest.
+        tries_left: How often the two digits may still be typed.
+        rivals: How many others scanned the same code, as far as we know.
+
+    """
+
+    domain: str
+    jid: str
+    name: str
+    operator: str
+    place: str
+    apps: tuple[str, ...] | None
+    lifetime: timedelta
+    tries_left: int
+    rivals: int = 0
+
+
+class Screen:
+    """
+    A public display that we visit.
+
+    Attributes:
+        jid, name: Address, and what it calls itself.
+        clean: Whether it has signed that nothing of ours is left; None while we stay.
+        rivals: How many others scanned the same code.
+
+    """
+
+    def __init__(self, client: Client, visitor: Visitor, welcome: Welcome) -> None:
+        self.jid = visitor.invitation.jid
+        self.name = claim(welcome.description.name) or visitor.invitation.domain
+        self.apps = welcome.description.apps
+        self.description = welcome.description
+        self.identity = welcome.identity
+        self.secret = visitor.secret
+        self.clean: bool | None = None
+        self.rivals = 0
+        self._client = client
+        self._visitor = visitor
+        self._over = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Screen {self.jid}>"
+
+    @property
+    def over(self) -> bool:
+        """Whether the visit has ended."""
+        return self._over.is_set()
+
+    async def ended(self) -> None:
+        """Wait until the visit has ended, from whichever side."""
+        await self._over.wait()
+
+    async def leave(self) -> None:
+        """
+        Take back what is there, and go.
+
+        A display that does not answer cannot keep us: what it had is still journalled
+        here, and can be reclaimed.
+        """
+        if self.over:
+            return
+        for moved in self._client.moved_to(self.jid):
+            with contextlib.suppress(MobilityError):
+                await moved.retrieve()
+        if self._visitor.meeting.may_send(Leave):
+            await self._say_goodbye()
+        else:
+            await self._client.decline(self._visitor)
+        self._end()
+
+    async def _say_goodbye(self) -> None:
+        event = Leave("left")
+        self._visitor.meeting.send(event)
+        visits = self._client.stream.visits
+        with contextlib.suppress(MobilityError):
+            answer = await visits.ask(self.jid, event, seconds=2 * GOODBYE)
+            if isinstance(answer, Wiped):
+                self._check(answer.receipt)
+                await self._client.reclaim_from(self.jid)
+
+    def _check(self, receipt: bytes) -> None:
+        self.clean = check_receipt(receipt, self.identity, self.secret)
+
+    def _end(self) -> None:
+        self.clean = bool(self.clean)
+        self._over.set()
+
+    def receive_leave(self, leave: Leave) -> bool:
+        """Whether the display ended the visit: then it has nothing any more."""
+        if not self._visitor.meeting.receive(leave):
+            return False
+        self._check(leave.receipt)
+        self._end()
+        return True
+
+
+Approve = Callable[[Introduction], Awaitable[str | None]]
+
+
+class Client:
+    """
+    A user's device.
+
+    Args:
+        jid: The user's account; with a resource, or one is chosen.
+        password: Of the account. It never leaves this device.
+        device: How displays shall call it.
+        host, port: Where the server is, if not where DNS says.
+        ca_file: PEM file of the authority to trust instead of the system's.
+        data: Folder of the journal; None keeps nothing over a restart.
+
+    Raises (on entering):
+        ConnectionFailed: With a sentence that says what to do.
+
+    """
+
+    def __init__(
+        self,
+        jid: str,
+        password: str,
+        *,
+        device: str = "Phone",
+        host: str | None = None,
+        port: int | None = None,
+        ca_file: Path | None = None,
+        data: Path | None = None,
+    ) -> None:
+        self.device = device
+        self.stream = Stream(
+            _with_resource(jid), password, host=host, port=port, ca_file=ca_file
+        )
+        self._folder = data
+        self._screens: dict[str, Screen] = {}
+        self._moved: dict[str, MovedSession] = {}
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._store = stack.enter_context(Store(self._folder))
+            self._transfers = Transfers(self._store, keeps_content=True)
+            self.stream.visits.receive = self._on_visit
+            self.stream.transfers.receive = self._transfers.receive
+            self.stream.sessions.receive = self._on_checkpoint
+            self.stream.sessions.packet = self._on_packet
+            await stack.enter_async_context(self.stream)
+            self._tasks = await stack.enter_async_context(Tasks())
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        typ: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        for moved in tuple(self._moved.values()):
+            moved.close()
+        await self._stack.__aexit__(typ, exc, tb)
+
+    # --- visits ----------------------------------------------------------------
+
+    @asynccontextmanager
+    async def visit(
+        self,
+        invitation: Invitation,
+        *,
+        approve: Approve,
+        apps: Collection[str] | None = None,
+        lifetime: timedelta = LIFETIME,
+    ) -> AsyncIterator[Screen]:
+        """
+        Visit the display whose code was scanned; leaving the block ends the visit.
+
+        Args:
+            invitation: As scanned.
+            approve: Asks the user: shows the introduction, and gives the two digits
+                that the display shows, or None to decline. Called again after a wrong
+                code.
+            apps: URIs of the apps that may go there; any, if None.
+            lifetime: When the visit ends at the latest.
+
+        Raises:
+            VisitRefused: By the display, or it is not the one that was scanned.
+            VisitDeclined: By the user, or after three wrong codes.
+            PeerUnreachable: If the display does not answer.
+
+        """
+        visitor = Visitor(
+            invitation,
+            jid=self.stream.jid,
+            device=self.device,
+            private=secrets.token_bytes(32),
+            nonce=secrets.token_bytes(32),
+        )
+        terms = Terms(lifetime.total_seconds(), None if apps is None else tuple(apps))
+        screen = None
+        try:
+            welcome, reveal = await self._meet(visitor)
+            screen = self._screens[invitation.jid] = Screen(self, visitor, welcome)
+            await self.stream.visits.ask(screen.jid, reveal)
+            await self._ask_user(visitor, screen, terms, approve)
+            yield screen
+        finally:
+            await self._tasks.complete(self._part(visitor, screen))
+
+    async def _part(self, visitor: Visitor, screen: Screen | None) -> None:
+        try:
+            await (self.decline(visitor) if screen is None else screen.leave())
+        finally:
+            if self._screens.get(visitor.invitation.jid) is screen:
+                self._screens.pop(visitor.invitation.jid, None)
+
+    async def _meet(self, visitor: Visitor) -> tuple[Welcome, Reveal]:
+        visit = visitor.visit()
+        try:
+            welcome = await self.stream.visits.ask(visitor.invitation.jid, visit)
+        except PeerUnreachable:
+            raise PeerUnreachable(
+                f"The screen at {visitor.invitation.domain} cannot be reached. "
+                "Scan its code again; if that does not help, it may be switched off."
+            ) from None
+        except VisitRefused as exc:
+            visitor.meeting.receive(Refuse(str(exc)))
+            raise
+        if not isinstance(welcome, Welcome):
+            raise RemoteProtocolError("The screen answered with something else.")
+        return welcome, visitor.receive_welcome(welcome)
+
+    async def _ask_user(
+        self, visitor: Visitor, screen: Screen, terms: Terms, approve: Approve
+    ) -> None:
+        while visitor.tries:
+            typed = await approve(_introduction(visitor, screen, terms))
+            if typed is None:
+                raise VisitDeclined("You did not let the screen in; nothing has moved.")
+            if screen.over:
+                raise VisitEnded(
+                    "The screen did not wait any longer. Scan its code again."
+                )
+            if visitor.compare(typed):
+                event = visitor.approve(terms)
+                await self.stream.visits.ask(screen.jid, event)
+                return
+        raise VisitDeclined(
+            "These were not the digits on the screen, three times. Nothing has moved; "
+            "scan the code of the screen in front of you again."
+        )
+
+    async def decline(self, visitor: Visitor) -> None:
+        """Tell the display that nothing will come of it, if that is still open."""
+        if not visitor.meeting.may_send(Decline):
+            return
+        visitor.meeting.send(Decline())
+        display = visitor.invitation.jid
+        with contextlib.suppress(MobilityError):
+            await self.stream.visits.ask(display, Decline(), seconds=GOODBYE)
+
+    async def _on_visit(self, peer: str, event: VisitEvent) -> VisitEvent | None:
+        screen = self._screens.get(peer)
+        if screen is None:
+            raise VisitRefused("There is no visit.")
+        if isinstance(event, Leave):
+            if screen.receive_leave(event):
+                self._tasks.start(self.reclaim_from(peer))
+        elif isinstance(event, Rival):
+            screen.rivals += 1
+            log.warning("somebody else scanned the code of %s too", screen.name)
+        else:
+            raise RemoteProtocolError("A phone does not expect this.")
+        return None
+
+    # --- sessions --------------------------------------------------------------
+
+    async def transfer(
+        self,
+        app: App,
+        *,
+        to: Screen,
+        progress: Callable[[int, int], None] = lambda done, size: None,
+    ) -> MovedSession:
+        """
+        Hand a running app over to a display.
+
+        Args:
+            app: Runs here until the display has all of it; then it is the remote
+                control of the session there.
+            to: A display that we visit.
+            progress: Called with the bytes that have arrived, and with all.
+
+        Raises:
+            TransferRefused, TransferAborted, TransferExpired: It still runs here.
+            SessionAway: The display stopped answering just as it took it.
+            VisitEnded: There is no visit any more.
+
+        """
+        if to.over:
+            raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
+        session = app.session or Session(
+            secrets.token_urlsafe(12), app, send=self.stream.sessions.send_packet
+        )
+        if session.id in self._moved or not session.runs:
+            raise LocalProtocolError(
+                "This session is on another screen, or on its way there. "
+                "Take it back first."
+            )
+        app.session = session
+        moved = MovedSession(
+            self._link(to.secret),
+            self._transfers,
+            session,
+            to.name,
+            on_back=self._forget,
+        )
+        self._watch(moved)
+        return await moved.hand_over(to.jid, progress)
+
+    def _watch(self, moved: MovedSession) -> None:
+        self._moved[moved.session.id] = moved
+        moved.watcher = self._tasks.start(moved.session.apply_packets())
+
+    def _forget(self, moved: MovedSession) -> None:
+        """It is here again."""
+        self._moved.pop(moved.session.id, None)
+
+    def away(self, *factories: type[App] | AppFactory) -> list[MovedSession]:
+        """
+        Sessions that were on another device when this one stopped.
+
+        Args:
+            factories: The apps that can go on with them here.
+
+        """
+        made = {factory.uri: factory for factory in factories}
+        found = []
+        for kept in self._store.kept():
+            if not kept.away or kept.app not in made or kept.id in self._moved:
+                continue
+            app = made[kept.app]()
+            session = Session(kept.id, app, send=self.stream.sessions.send_packet)
+            app.session = session
+            moved = MovedSession.recovered(
+                self._link(kept.secret),
+                self._transfers,
+                session,
+                kept,
+                on_back=partial(self._left_behind, kept.peer),
+            )
+            self._watch(moved)
+            found.append(moved)
+        return found
+
+    def _left_behind(self, peer: str, moved: MovedSession) -> None:
+        """The visit that it was away on ended for us when we crashed: say so there."""
+        self._forget(moved)
+        if not self.moved_to(peer) and peer not in self._screens:
+            self._tasks.start(self._say_goodbye(peer))
+
+    async def _say_goodbye(self, peer: str) -> None:
+        with contextlib.suppress(MobilityError):
+            await self.stream.visits.ask(peer, Leave("left"), seconds=GOODBYE)
+
+    def moved_to(self, jid: str) -> list[MovedSession]:
+        """Sessions that run on that device now."""
+        return [m for m in self._moved.values() if m.away and m.peer == jid]
+
+    async def reclaim_from(self, jid: str) -> None:
+        """That device has said that it keeps nothing: all goes on here."""
+        for moved in self.moved_to(jid):
+            try:
+                await moved.reclaim()
+            except Exception as exc:  # an app's bug; the checkpoint is still here
+                log.error("a session cannot go on here: %s", traced(exc))
+
+    def _link(self, secret: bytes) -> Link:
+        return Link(self.stream.transfers, self._store, self._tasks, secret)
+
+    def _on_packet(self, peer: str, packet: Packet) -> None:
+        moved = self._moved_by(peer, packet.sid)
+        if moved is not None:
+            moved.session.receive_packet(packet)
+
+    async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
+        moved = self._moved_by(peer, frame.sid)
+        if moved is not None:
+            moved.receive_checkpoint(frame)
+        elif any(kept.sid == frame.sid for kept in self._store.kept()):
+            raise RemoteProtocolError("Its app is not running here yet.")
+        else:
+            raise UnknownTransfer("That session is not with you any more.")
+
+    def _moved_by(self, peer: str, sid: str) -> MovedSession | None:
+        for moved in self._moved.values():
+            if moved.away and moved.peer == peer and moved.session.sid == sid:
+                return moved
+        return None
+
+
+def _introduction(visitor: Visitor, screen: Screen, terms: Terms) -> Introduction:
+    about = screen.description
+    return Introduction(
+        domain=visitor.invitation.domain,
+        jid=visitor.invitation.jid,
+        name=claim(about.name),
+        operator=claim(about.operator),
+        place=claim(about.place),
+        apps=terms.apps,
+        lifetime=timedelta(seconds=terms.lifetime),
+        tries_left=visitor.tries,
+        rivals=screen.rivals,
+    )
+
+
+def _with_resource(jid: str) -> str:
+    """A resource says nothing of the device: displays and servers see it."""
+    return jid if "/" in jid else f"{jid}/{secrets.token_urlsafe(6)}"

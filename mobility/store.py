@@ -1,0 +1,169 @@
+"""
+Journals (SQLite): what a device must still know after a crash.
+
+A phone keeps its sessions with their last checkpoint and the secret of the visit. A
+public display keeps its identity and, of each transfer, an identifier, an epoch and a
+phase: nothing that names a visitor and none of their content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from mobility.errors import SettingsError
+from mobility.protocol.transfer import Phase, Role, recovered
+
+__all__ = ["Kept", "Store"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS identity (key BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS transfers (
+    sid TEXT PRIMARY KEY, role TEXT NOT NULL, phase TEXT NOT NULL,
+    epoch INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY, app TEXT NOT NULL, schema INTEGER NOT NULL,
+    epoch INTEGER NOT NULL, state BLOB NOT NULL, sid TEXT NOT NULL,
+    peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
+    life INTEGER NOT NULL
+);
+"""
+_MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """
+    A session as a phone keeps it.
+
+    Args:
+        id: Outlives every transfer.
+        app, schema, epoch: As offered last, or as it runs here.
+        state: The last checkpoint, laid out in full.
+        sid: The transfer that took it away; empty while it is here.
+        peer: Full JID of the device that has it.
+        place: What that device calls itself.
+        secret: Of the visit.
+        word: What we committed, to be said again if need be; empty once a checkpoint
+            shows that it was heard.
+        life: How often this device has started since.
+
+    """
+
+    id: str
+    app: str
+    schema: int
+    epoch: int
+    state: bytes = field(repr=False)
+    sid: str = ""
+    peer: str = ""
+    place: str = ""
+    secret: bytes = field(default=b"", repr=False)
+    word: bytes = field(default=b"", repr=False)
+    life: int = 0
+
+    @property
+    def away(self) -> bool:
+        return bool(self.sid)
+
+
+class Store:
+    """
+    One device's journal.
+
+    Args:
+        folder: Made if it is missing, readable by its owner only; None keeps
+            everything in memory, for tests and for devices that need not recover.
+
+    Raises:
+        SettingsError: If the folder cannot be used.
+
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        try:
+            path = (
+                ":memory:" if folder is None else str(_private(folder) / "journal.db")
+            )
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute(
+                "PRAGMA synchronous = FULL"
+            )  # a journal that may be lost is none
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as exc:
+            raise SettingsError(
+                f"The data folder {folder} cannot be used: {exc}."
+            ) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def identity(self, fresh: bytes) -> bytes:
+        """The private key of this device; `fresh` becomes it if there is none yet."""
+        row = self._db.execute("SELECT key FROM identity").fetchone()
+        if row is None:
+            self._db.execute("INSERT INTO identity VALUES (?)", (fresh,))
+            return fresh
+        key: bytes = row[0]
+        return key
+
+    def journal(self, sid: str, role: Role, phase: Phase, epoch: int) -> None:
+        """Write down how far a transfer is. Call this before the wire hears of it."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO transfers VALUES (?, ?, ?, ?)",
+            (sid, role.value, phase.value, epoch),
+        )
+        self._db.execute(
+            "DELETE FROM transfers"
+            " WHERE rowid <= (SELECT max(rowid) FROM transfers) - ?",
+            (_MOST_TRANSFERS,),
+        )
+
+    def recover(self, *, keeps_content: bool) -> dict[str, tuple[Role, Phase, int]]:
+        """After a start: every transfer with the phase that it is in now."""
+        rows = self._db.execute(
+            "SELECT sid, role, phase, epoch FROM transfers"
+        ).fetchall()
+        found = {}
+        for sid, role_name, phase_name, epoch in rows:
+            role = Role(role_name)
+            phase = recovered(role, Phase(phase_name), keeps_content=keeps_content)
+            self.journal(sid, role, phase, epoch)
+            found[sid] = (role, phase, int(epoch))
+        return found
+
+    def keep(self, kept: Kept) -> None:
+        """Write a session down, or its new checkpoint."""
+        row = (kept.id, kept.app, kept.schema, kept.epoch, kept.state, kept.sid)
+        self._db.execute(
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, kept.peer, kept.place, kept.secret, kept.word, kept.life),
+        )
+
+    def kept(self) -> list[Kept]:
+        """All sessions, those that were touched last at the end."""
+        rows = self._db.execute("SELECT * FROM sessions ORDER BY rowid").fetchall()
+        return [Kept(*row) for row in rows]
+
+    def forget(self, id: str) -> None:
+        """The session is over, or its app keeps it from now on."""
+        self._db.execute("DELETE FROM sessions WHERE id = ?", (id,))
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(PermissionError):  # somebody else's folder: still usable
+        folder.chmod(0o700)
+    return folder

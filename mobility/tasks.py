@@ -1,0 +1,99 @@
+"""Tasks with an owner, whose end does not disturb the owner's callers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from mobility.failures import traced
+
+__all__ = ["Tasks", "few_at_once"]
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Tasks:
+    """
+    Background jobs that end with a block.
+
+    Unlike ``asyncio.TaskGroup`` it cancels them on the way out, and lets an exception
+    of the block through as it is: a caller waits for `TransferRefused`, not for a
+    group of it. A job that fails is a bug; it is logged, and the others go on.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        typ: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        while tasks := self._tasks - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    def start(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._own(_guarded(job))
+        task.add_done_callback(lambda _: job.close())  # if it never came to its turn
+        return task
+
+    async def complete(self, job: Coroutine[Any, Any, T]) -> T:
+        """Wait for a job that goes on even if its caller is cancelled."""
+        task = self._own(job)
+        task.add_done_callback(_noticed)
+        return await asyncio.shield(task)
+
+    def _own(self, job: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _noticed(task: asyncio.Task[Any]) -> None:
+    """Whoever waited has gone, so nobody may be left to hear of an error."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _guarded(job: Coroutine[Any, Any, None]) -> None:
+    try:
+        await job
+    except Exception as exc:
+        log.error("a background job failed: %s", traced(exc))
+
+
+async def few_at_once(jobs: Iterable[Coroutine[Any, Any, None]], most: int) -> None:
+    """
+    Run jobs side by side, in their order, at most so many at once.
+
+    Raises:
+        Exception: The first that a job raised; the others are cancelled.
+
+    """
+    window = asyncio.Semaphore(most)
+
+    async def run(job: Coroutine[Any, Any, None]) -> None:
+        async with window:
+            await job
+
+    waiting = list(jobs)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in waiting:
+                group.create_task(run(job))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    finally:
+        for job in waiting:
+            job.close()  # does nothing to one that has run

@@ -1,0 +1,66 @@
+"""
+The one pair of translators between our errors and stanza errors (RFC 6120 §8.3).
+
+The text of an error travels with it, since it is a sentence for a person. A bug of ours
+travels as ``internal-server-error`` without any text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from slixmpp.exceptions import IqError, IqTimeout, XMPPError
+
+from mobility.errors import (
+    InvalidState,
+    MobilityError,
+    PeerUnreachable,
+    RemoteProtocolError,
+    VisitRefused,
+)
+from mobility.xmpp import ns
+
+__all__ = ["UnknownTransfer", "from_stanza", "to_stanza"]
+
+
+class UnknownTransfer(MobilityError):
+    """The other side knows nothing of this transfer."""
+
+
+_CONDITIONS: Final[dict[type[MobilityError], tuple[Any, Any, str]]] = {
+    VisitRefused: ("not-allowed", "cancel", "refused"),
+    UnknownTransfer: ("item-not-found", "cancel", "unknown"),
+    InvalidState: ("bad-request", "modify", "invalid"),
+    RemoteProtocolError: ("unexpected-request", "modify", "out-of-turn"),
+}
+_BACK: Final = {element: error for error, (_, _, element) in _CONDITIONS.items()}
+_LONGEST = 300  # characters of a stranger's sentence
+
+
+def to_stanza(exc: MobilityError) -> XMPPError:
+    """The stanza error that tells the peer what `exc` tells us."""
+    for error, (condition, etype, element) in _CONDITIONS.items():
+        if isinstance(exc, error):
+            return XMPPError(
+                condition,
+                text=str(exc),
+                etype=etype,
+                extension=element,
+                extension_ns=ns.ERRORS,
+            )
+    return XMPPError("internal-server-error", etype="cancel")
+
+
+def from_stanza(exc: IqError | IqTimeout) -> MobilityError:
+    """The error that a stanza error, or silence, means to us."""
+    if isinstance(exc, IqTimeout):
+        return PeerUnreachable("The other device does not answer.")
+    error = exc.iq["error"]
+    text = " ".join(str(error["text"]).split())[:_LONGEST]
+    for child in error.xml:
+        space, _, name = child.tag[1:].partition("}")
+        if space == ns.ERRORS and name in _BACK:
+            return _BACK[name](text or "The other device refused.")
+    if error["condition"] in {"feature-not-implemented", "internal-server-error"}:
+        return RemoteProtocolError("The other device does not understand this request.")
+    return PeerUnreachable("The other device cannot be reached.")

@@ -1,0 +1,109 @@
+"""
+XML of a running session: its packets, and the checkpoints that go back to the phone.
+
+A packet is a child of a message, in the app's own namespace, so that filters see its
+qualified name; beside it stands which session, epoch and number it belongs to.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement
+
+from mobility.errors import RemoteProtocolError
+from mobility.protocol.session import Checkpoint, Packet, Stanza
+from mobility.xmpp import ns
+from mobility.xmpp.exchange import b64, number, raw
+
+__all__ = ["ELEMENT", "SESSION", "from_xml", "packet", "to_message", "to_xml"]
+
+SESSION: Final = f"{{{ns.SESSION}}}session"
+ELEMENT: Final = f"{{{ns.SESSION}}}checkpoint"
+DEEPEST = 16
+_FIELDS: Final = ("sid", "epoch", "number", "frame", "frames")
+_NAME = re.compile(r"\{[^{}\s]{1,500}\}[A-Za-z_][\w.-]{0,100}")
+_LOCAL = re.compile(r"[A-Za-z_][\w.-]{0,100}")
+# What XML 1.0 cannot carry (§2.2): an app's text must not break the stream.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_message(message: Element, sent: Packet) -> None:
+    """Put a packet into a message."""
+    message.append(_element(sent.stanza, 1))
+    SubElement(
+        message,
+        SESSION,
+        {"sid": sent.sid, "epoch": str(sent.epoch), "number": str(sent.number)},
+    )
+
+
+def _element(stanza: Stanza, depth: int) -> Element:
+    if not _NAME.fullmatch(stanza.name) or depth > DEEPEST:
+        raise ValueError(f"{stanza.name!r} is not the name of a packet")
+    element = Element(stanza.name)
+    for name, value in stanza.attributes.items():
+        if not _LOCAL.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of an attribute")
+        element.set(name, _FORBIDDEN.sub("", str(value)))
+    element.text = _FORBIDDEN.sub("", stanza.text) or None
+    element.extend(_element(child, depth + 1) for child in stanza.children)
+    return element
+
+
+def packet(message: Element) -> Packet:
+    """
+    The packet in a message that has a session element.
+
+    Raises:
+        RemoteProtocolError: If there is not exactly one.
+
+    """
+    about = message.find(SESSION)
+    payloads = [child for child in message if _is_payload(child)]
+    if about is None or len(payloads) != 1:
+        raise RemoteProtocolError("A message of a session carries one packet.")
+    return Packet(
+        about.get("sid", ""),
+        number(about.get("epoch")),
+        number(about.get("number")),
+        _stanza(payloads[0], 1),
+    )
+
+
+def _is_payload(child: Element) -> bool:
+    space = child.tag[1:].partition("}")[0]
+    return not space.startswith(("jabber:", "urn:xmpp:", "urn:ietf:params:xml:ns:xmpp"))
+
+
+def _stanza(element: Element, depth: int) -> Stanza:
+    if depth > DEEPEST:
+        raise RemoteProtocolError("A packet is nested too deeply.")
+    return Stanza(
+        element.tag,
+        {name: value for name, value in element.attrib.items() if name[0] != "{"},
+        element.text or "",
+        tuple(_stanza(child, depth + 1) for child in element),
+    )
+
+
+def to_xml(event: Checkpoint) -> Element:
+    """``<checkpoint>`` with one frame."""
+    element = Element(ELEMENT)
+    for name in _FIELDS:
+        element.set(name, str(getattr(event, name)))
+    element.text = b64(event.sealed)
+    return element
+
+
+def from_xml(element: Element) -> Checkpoint:
+    """
+    The frame that an element carries.
+
+    Raises:
+        RemoteProtocolError: If there is none.
+
+    """
+    epoch, count, frame, frames = (number(element.get(name)) for name in _FIELDS[1:])
+    sealed = raw(element.text)
+    return Checkpoint(element.get("sid", ""), epoch, count, frame, frames, sealed)

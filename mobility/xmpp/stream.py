@@ -1,0 +1,263 @@
+"""One XMPP connection that is kept alive: TLS, stream management, reconnection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from slixmpp.jid import JID, InvalidJID
+
+from mobility.errors import ConnectionFailed
+from mobility.xmpp.connection import Connection
+from mobility.xmpp.session import MobilitySession
+from mobility.xmpp.transfer import MobilityTransfer
+from mobility.xmpp.visit import MobilityVisit
+
+__all__ = ["Stream"]
+
+log = logging.getLogger(__name__)
+PING = 30.0  # seconds between signs of life
+PONG = 10.0  # seconds to wait for one, or for a connection
+FIRST = 15.0  # seconds to wait for the first connection
+_SLOWEST = 5.0  # seconds between two attempts to connect again
+
+
+class Stream:
+    """
+    A connection to the account's server.
+
+    Args:
+        jid: Account, with or without a resource.
+        password: Of the account; used for SCRAM, never stored elsewhere.
+        host, port: Where the server is, if not where DNS says.
+        ca_file: PEM file of the authority to trust instead of the system's.
+        on_change: Called with True when we are online (again), False when not.
+
+    Raises (on entering):
+        ConnectionFailed: With a sentence that names the server and the reason.
+
+    """
+
+    def __init__(
+        self,
+        jid: str,
+        password: str,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        ca_file: Path | None = None,
+        on_change: Callable[[bool], None] = lambda online: None,
+    ) -> None:
+        self._account = _account(jid)
+        self._address = (host, port or 5222) if host else (None, None)
+        self._on_change = on_change
+        self._up = asyncio.Event()
+        self._down = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._nameless = False  # whether DNS does not know the server
+        self._failure: ConnectionFailed | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        xmpp = Connection(self._account, password, ssl_context=_tls(ca_file))
+        # A private server and most others speak STARTTLS; direct TLS is found by SRV.
+        xmpp.enable_direct_tls = host is None
+        for plugin in ("xep_0198", "xep_0199"):
+            xmpp.register_plugin(plugin)
+        for ours in (MobilityVisit, MobilityTransfer, MobilitySession):
+            xmpp.register_plugin(ours.name)
+        xmpp.plugin["feature_mechanisms"].unencrypted_plain = False
+        xmpp.plugin["xep_0198"].window = 1
+        self.xmpp = xmpp
+        self.visits = MobilityVisit.of(xmpp)
+        self.transfers = MobilityTransfer.of(xmpp)
+        self.sessions = MobilitySession.of(xmpp)
+        for event, handler in self._handlers().items():
+            xmpp.add_event_handler(event, handler)
+
+    def _handlers(self) -> dict[str, Callable[[Any], None]]:
+        return {
+            "session_start": self._on_start,
+            "session_resumed": self._on_resumed,
+            "disconnected": self._on_disconnected,
+            "connection_failed": self._on_failed,
+            "reconnect_delay": self._on_all_failed,
+            "failed_all_auth": lambda _: self._fail(
+                f"{self._server} does not accept the password of {self._account.bare}."
+            ),
+            "ssl_invalid_chain": lambda _: self._fail(
+                f"The certificate of {self._server} is not trusted here. "
+                "If the server is yours, name its CA file."
+            ),
+        }
+
+    @property
+    def jid(self) -> str:
+        """Our full JID, as the server bound it."""
+        return str(self.xmpp.boundjid)
+
+    @property
+    def online(self) -> bool:
+        return self._up.is_set()
+
+    @property
+    def _server(self) -> str:
+        host, port = self._address
+        return f"{host}:{port}" if host else self._account.domain
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep())
+        try:
+            async with asyncio.timeout(FIRST):
+                await self._first()
+        except TimeoutError:
+            await self.close()
+            raise ConnectionFailed(
+                f"No XMPP server answers at {self._server}. "
+                "Check the address and your network."
+            ) from None
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        typ: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def wait_online(self) -> None:
+        await self._up.wait()
+
+    async def close(self) -> None:
+        """Say goodbye, so that the server forgets the session at once."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        self.xmpp.cancel_connection_attempt()
+        if self.xmpp.is_connected():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3):
+                    await self.xmpp.disconnect(wait=1.0)
+        await self._stop_filters()
+
+    async def _stop_filters(self) -> None:
+        # WORKAROUND: slixmpp 1.17 leaves its sending task to the garbage collector.
+        task = self.xmpp._run_out_filters
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task}, timeout=1)
+
+    async def _first(self) -> None:
+        failed = asyncio.create_task(self._down.wait())
+        online = asyncio.create_task(self._up.wait())
+        try:
+            await asyncio.wait({failed, online}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            failed.cancel()
+            online.cancel()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _keep(self) -> None:
+        """Connect, watch, and connect again, for as long as we are open."""
+        pause = 0.1
+        while True:
+            self._gone = asyncio.Event()
+            self.xmpp.connect(*self._address)
+            if await _within(PONG, self._up.wait(), self._gone.wait()) and self.online:
+                pause = 0.1
+                await self._watch()
+            self.xmpp.cancel_connection_attempt()
+            if self.xmpp.is_connected():
+                self.xmpp.abort()
+            await asyncio.sleep(pause)
+            pause = min(_SLOWEST, pause * 2)
+
+    async def _watch(self) -> None:
+        """Until the connection is gone, or the server does not answer any more."""
+        while not await _within(PING, self._gone.wait()):
+            ping = self.xmpp.plugin["xep_0199"].send_ping(JID(self._account.domain))
+            if not await _within(PONG, ping):
+                log.info("the server does not answer; connecting again")
+                return
+
+    def _on_start(self, _: Any) -> None:
+        # Bare-JID messages are for people, not for us: a negative priority (RFC 6121
+        # §8.5) keeps them and the offline store away from this resource.
+        self.xmpp.send_presence(ppriority=-1)
+        self._online()
+
+    def _on_resumed(self, _: Any) -> None:
+        self._online()
+
+    def _online(self) -> None:
+        self._up.set()
+        self._on_change(True)
+
+    def _on_disconnected(self, _: Any) -> None:
+        self._gone.set()
+        if self._up.is_set():
+            self._up.clear()
+            self._on_change(False)
+
+    def _on_failed(self, reason: Any) -> None:
+        # slixmpp gives a text where there is no such name, otherwise the exception.
+        self._nameless = isinstance(reason, str)
+
+    def _on_all_failed(self, _: Any) -> None:
+        """No address answers: the pause before the next attempt is ours to choose."""
+        self._gone.set()
+        self._fail(
+            f"There is no server called {self._server}. Check the address."
+            if self._nameless
+            else f"No XMPP server answers at {self._server}. "
+            "Check the address and your network."
+        )
+
+    def _fail(self, sentence: str) -> None:
+        if not self._down.is_set():
+            self._failure = ConnectionFailed(sentence)
+            self._down.set()
+
+
+def _account(jid: str) -> JID:
+    try:
+        account = JID(jid)
+    except InvalidJID:
+        account = JID("")
+    if not account.local or not account.domain:
+        raise ConnectionFailed(f"{jid!r} is not an XMPP address like me@example.org.")
+    return account
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as exc:
+        raise ConnectionFailed(
+            f"The CA file {ca_file} cannot be used: {exc.strerror or 'not a PEM file'}."
+        ) from exc
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+async def _within(seconds: float, *awaitables: Any) -> bool:
+    """Whether one of them came to its end within so many seconds, without an error."""
+    tasks = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        done, _ = await asyncio.wait(
+            tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        for task in tasks:
+            task.cancel()
+    return any(task.exception() is None for task in done)

@@ -1,0 +1,138 @@
+"""XML of a transfer, and its translation to and from protocol events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement
+
+from mobility.errors import RemoteProtocolError
+from mobility.protocol import transfer as proto
+from mobility.xmpp import ns
+from mobility.xmpp.exchange import b64, number, raw
+
+__all__ = ["ELEMENT", "Said", "from_xml", "to_xml"]
+
+ELEMENT: Final = f"{{{ns.TRANSFER}}}transfer"
+_FORMAT: Final = f"{{{ns.TRANSFER}}}format"
+_SEALED: Final = f"{{{ns.TRANSFER}}}sealed"
+_TEXT: Final = f"{{{ns.TRANSFER}}}text"
+_LONGEST = 128  # characters of an identifier
+_ACTIONS: Final[dict[str, type[proto.Event]]] = {
+    kind.__name__.lower(): kind
+    for kind in (
+        proto.Request,
+        proto.Offer,
+        proto.Accept,
+        proto.Refuse,
+        proto.Data,
+        proto.Ready,
+        proto.Commit,
+        proto.Confirm,
+        proto.Abort,
+        proto.Reclaim,
+        proto.Status,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event of the transfer `sid`."""
+
+    sid: str
+    event: proto.Event
+
+
+def to_xml(said: Said) -> Element:
+    """``<transfer action='…' sid='…'>`` with the event's fields."""
+    event = said.event
+    element = Element(ELEMENT, action=type(event).__name__.lower(), sid=said.sid)
+    match event:
+        case proto.Request(session):
+            element.set("session", session)
+        case proto.Offer():
+            _offer(element, event)
+        case proto.Accept(format):
+            element.set("format", format)
+        case proto.Data(number=n):
+            element.set("number", str(n))
+        case proto.Refuse(condition, text):
+            element.set("condition", condition)
+            SubElement(element, _TEXT).text = text
+        case proto.Abort(text):
+            SubElement(element, _TEXT).text = text
+        case proto.Reclaim(epoch):
+            element.set("epoch", str(epoch))
+        case _:
+            pass
+    if sealed := getattr(event, "sealed", b""):
+        SubElement(element, _SEALED).text = b64(sealed)
+    return element
+
+
+def _offer(element: Element, offer: proto.Offer) -> None:
+    for name in ("session", "app", "schema", "epoch", "capture", "size", "frames"):
+        element.set(name, str(getattr(offer, name)))
+    element.set("digest", b64(offer.digest))
+    for name in offer.formats:
+        SubElement(element, _FORMAT, name=name)
+
+
+def from_xml(element: Element) -> Said:
+    """
+    What an element says.
+
+    Raises:
+        RemoteProtocolError: If it says nothing that is known.
+
+    """
+    kind = _ACTIONS.get(element.get("action", ""))
+    if kind is None:
+        raise RemoteProtocolError("That is not a step of a transfer.")
+    return Said(_id(element.get("sid")), _event(kind, element))
+
+
+def _event(kind: type[proto.Event], element: Element) -> proto.Event:
+    sealed = raw(element.findtext(_SEALED))
+    text = (element.findtext(_TEXT) or "")[:300]
+    if kind is proto.Request:
+        return proto.Request(_id(element.get("session")))
+    if kind is proto.Offer:
+        return _from_offer(element, sealed)
+    if kind is proto.Accept:
+        return proto.Accept(element.get("format", ""), sealed)
+    if kind is proto.Data:
+        return proto.Data(number(element.get("number")), sealed)
+    if kind is proto.Refuse:
+        return proto.Refuse(element.get("condition", "declined")[:_LONGEST], text)
+    if kind is proto.Abort:
+        return proto.Abort(text)
+    if kind is proto.Reclaim:
+        return proto.Reclaim(number(element.get("epoch")), sealed)
+    if kind is proto.Status:
+        return proto.Status()
+    if kind is proto.Ready:
+        return proto.Ready(sealed)
+    return proto.Commit(sealed) if kind is proto.Commit else proto.Confirm(sealed)
+
+
+def _from_offer(element: Element, sealed: bytes) -> proto.Offer:
+    return proto.Offer(
+        session=_id(element.get("session")),
+        app=element.get("app", "")[:1000],
+        schema=number(element.get("schema")),
+        epoch=number(element.get("epoch")),
+        capture=element.get("capture", "")[:_LONGEST],
+        size=number(element.get("size")),
+        frames=number(element.get("frames")),
+        digest=raw(element.get("digest")),
+        formats=tuple(e.get("name", "") for e in element.findall(_FORMAT)[:16]),
+        sealed=sealed,
+    )
+
+
+def _id(text: str | None) -> str:
+    if not text or len(text) > _LONGEST or not text.isascii() or not text.isprintable():
+        raise RemoteProtocolError("That is not an identifier.")
+    return text
