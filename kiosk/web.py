@@ -72,6 +72,8 @@ class Site:
             raise web.HTTPForbidden
         if path == "/":
             return self._index()
+        if request.method == "HEAD":
+            raise web.HTTPMethodNotAllowed("HEAD", ["GET"])  # it would use up a file
         if path == "/events":
             if self._knows(request.query.get("token", "")):
                 return await self._events(request)
