@@ -191,7 +191,7 @@ async def test_when_the_daemon_is_gone_the_page_keeps_nothing_and_comes_back(
             app = await present(screen)
             await screen.slide(app, 3)
         await screen.shows("away")
-        assert len(screen.page.frames) == 1
+        await until(lambda: no_frame_of(screen, app.frame))
         assert "Juliet" not in await screen.page.content()
         async with open_stage(chosen) as (stage, _):
             stage.show(Inviting(CODE, 60))
