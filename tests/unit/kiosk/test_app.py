@@ -1,4 +1,4 @@
-"""The stage and its apps, with a page that the test plays."""
+"""An app on the stage, with a page that the test plays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import kiosk.app
-import kiosk.stage
 from kiosk import wire
 from kiosk.app import PageApp
+from kiosk.page import Page
 from kiosk.screen import Venue
 from kiosk.settings import AppSettings
-from kiosk.stage import Page, Stage
+from kiosk.stage import Stage
 from mobility import (
     Comparing,
     Hosting,
@@ -50,22 +50,25 @@ class Browser:
 
     def __init__(self, stage: Stage, page: Page) -> None:
         self._stage, self._page = stage, page
+        self._events = page.events()
 
-    def told(self, *types: str) -> list[dict[str, Any]]:
+    async def told(self, *types: str) -> list[dict[str, Any]]:
         """All since the last time, of these types only."""
+        self._page.tell({"type": "mark"})
         messages = []
-        while not self._page.events.empty():
-            messages.append(json.loads(self._page.events.get_nowait()[6:]))
+        while (message := await self._next())["type"] != "mark":
+            messages.append(message)
         return [m for m in messages if not types or m["type"] in types]
 
     async def until_told(self, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(5):
-            while True:
-                message: dict[str, Any] = json.loads(
-                    (await self._page.events.get())[6:]
-                )
-                if message["type"] == kind:
-                    return message
+        while (message := await self._next())["type"] != kind:
+            pass
+        return message
+
+    async def _next(self) -> dict[str, Any]:
+        async with asyncio.timeout(4):  # shorter than the silence before a pulse
+            message: dict[str, Any] = json.loads((await anext(self._events))[6:])
+            return message
 
     async def says(self, *messages: wire.Up) -> bool:
         return await self._stage.heard(wire.Upload(self._page.id, messages))
@@ -91,24 +94,14 @@ async def running(stage: Stage, browser: Browser, state: State = STATE) -> PageA
 # -- the page
 
 
-def test_a_page_is_told_everything_when_it_opens() -> None:
-    stage = make_stage()
-    stage.show(Comparing("47", "Phone"))
-    with opened(stage) as browser:
-        hello, load, view = browser.told()
-    assert hello["venue"]["name"] == "Lobby"
-    assert load["src"].endswith(".localhost:8088")
-    assert view["view"]["digits"] == "47"
-
-
-def test_a_code_is_on_the_page_only_as_long_as_it_is_shown() -> None:
+async def test_a_code_is_on_the_page_only_as_long_as_it_is_shown() -> None:
     stage = make_stage()
     with opened(stage) as browser:
-        browser.told()
+        await browser.told()
         stage.show(Inviting("xmpp:lobby@kiosk.example?mobility", 60))
         stage.show(Comparing("47", "Phone"))
         stage.show(Wiping())
-        views = [message["view"] for message in browser.told("view")]
+        views = [message["view"] for message in await browser.told("view")]
     assert ["code" in view for view in views] == [True, False, False]
     assert ["digits" in view for view in views] == [False, True, False]
 
@@ -118,7 +111,7 @@ async def test_a_second_page_takes_over_and_the_first_is_not_heard_any_more() ->
     touches: list[None] = []
     with opened(stage) as first, opened(stage) as second:
         with stage.visitor(lambda: touches.append(None)):
-            assert first.told()[-1]["type"] == "replaced"
+            assert (await first.told())[-1]["type"] == "replaced"
             assert not await first.says(wire.Touched())
             assert touches == []
             assert await second.says(wire.Touched())
@@ -127,26 +120,13 @@ async def test_a_second_page_takes_over_and_the_first_is_not_heard_any_more() ->
         assert touches == [None]
 
 
-def test_up_to_three_apps_wait_loaded_and_only_while_nobody_uses_one() -> None:
+async def test_up_to_three_apps_wait_loaded_and_only_while_nobody_uses_one() -> None:
     stage = make_stage(*OTHERS)
     with opened(stage) as browser:
-        assert len(browser.told("load")) == 3
-
-
-async def test_a_page_that_reads_too_slowly_is_closed() -> None:
-    stage = make_stage()
-    with stage.open() as page:
-        for _ in range(kiosk.stage.BACKLOG + 1):
-            stage.tell({"type": "pulse"})
-        assert page.closed.is_set()
+        assert len(await browser.told("load")) == 3
 
 
 # -- an app that comes
-
-
-async def test_without_a_page_nothing_is_accepted() -> None:
-    with pytest.raises(InvalidState, match="own page is not open"):
-        await PageApp(BOARD, make_stage()).restore(STATE)
 
 
 async def test_a_state_goes_to_the_frame_that_waited_and_its_files_are_given_once() -> (
@@ -154,7 +134,7 @@ async def test_a_state_goes_to_the_frame_that_waited_and_its_files_are_given_onc
 ):
     stage = make_stage()
     with opened(stage) as browser:
-        (load,) = browser.told("load")
+        (load,) = await browser.told("load")
         app = PageApp(BOARD, stage)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(app.restore(STATE))
@@ -165,35 +145,11 @@ async def test_a_state_goes_to_the_frame_that_waited_and_its_files_are_given_onc
             assert stage.take(token) == b"canary"
             assert stage.take(token) is None
             await browser.says(wire.Restored(message["frame"]))
-        assert browser.told("start") == []
+        assert await browser.told("start") == []
         await app.start()
-        assert browser.told("start") == [{"type": "start", "frame": load["frame"]}]
-
-
-async def test_what_the_page_refuses_stays_where_it_was_and_leaves_nothing() -> None:
-    stage = make_stage()
-    with opened(stage) as browser:
-        app = PageApp(BOARD, stage)
-        restoring = asyncio.ensure_future(app.restore(STATE))
-        message = await browser.until_told("restore")
-        await browser.says(wire.Refused(message["frame"], "This is damaged."))
-        with pytest.raises(InvalidState, match="This is damaged"):
-            await restoring
-        assert [m["frame"] for m in browser.told("wipe")] == [message["frame"]]
-        assert stage.folder(message["frame"]) is None
-        token = message["files"]["document.pdf"].removeprefix("/files/")
-        assert stage.take(token) is None
-
-
-async def test_a_page_that_says_nothing_is_given_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(kiosk.app, "RESTORE_DEADLINE", 0.01)
-    stage = make_stage()
-    with opened(stage) as browser:
-        with pytest.raises(InvalidState, match="did not open in time"):
-            await PageApp(BOARD, stage).restore(STATE)
-        assert len(browser.told("wipe")) == 1
+        assert await browser.told("start") == [
+            {"type": "start", "frame": load["frame"]}
+        ]
 
 
 async def test_a_state_that_json_cannot_say_is_refused() -> None:
@@ -219,7 +175,7 @@ async def test_a_restore_that_is_cancelled_leaves_nothing() -> None:
         restoring.cancel()
         with pytest.raises(asyncio.CancelledError):
             await restoring
-        assert [m["frame"] for m in browser.told("wipe")] == [message["frame"]]
+        assert [m["frame"] for m in await browser.told("wipe")] == [message["frame"]]
 
 
 # -- an app that runs
@@ -238,7 +194,7 @@ async def test_packets_go_both_ways_in_order(
         monkeypatch.setattr(app, "send", send)
         await app.replay(stanza("one"))
         await app.replay(stanza("two"))
-        told = [m["packet"]["name"] for m in browser.told("packet")]
+        told = [m["packet"]["name"] for m in await browser.told("packet")]
         assert told == ["one", "two"]
         await browser.says(
             wire.Sent(app.frame, {"name": "three"}),
@@ -322,14 +278,14 @@ async def test_a_page_that_is_opened_again_goes_on_where_it_was() -> None:
         await browser.says(wire.Snapshot(app.frame, number, {"page": 5}))
         await asking
     with opened(stage) as browser:
-        told = browser.told("load", "restore", "packet", "start")
+        told = await browser.told("load", "restore", "packet", "start")
         assert [m["type"] for m in told] == ["load", "restore", "packet", "start"]
         assert {m["frame"] for m in told} == {app.frame}
         assert app.frame != old
         assert stage.folder(old) is None
         assert told[1]["data"] == {"page": 5}
         assert told[2]["packet"]["name"] == "since"
-        assert browser.told() == []
+        assert await browser.told() == []
 
 
 async def test_a_question_that_a_reload_lost_is_asked_again() -> None:
@@ -357,35 +313,10 @@ async def test_closing_waits_until_the_browser_has_wiped() -> None:
         assert stage.folder(app.frame) is None
         await browser.says(wire.Wiped(app.frame))
         await closing
-        (load,) = browser.told("load")  # the next visitor's, with another origin
+        (load,) = await browser.told("load")  # the next visitor's, with another origin
         assert load["frame"] != app.frame
         assert "canary" not in repr(vars(app))
         assert "canary" not in repr(vars(stage))
-
-
-async def test_closing_does_not_wait_for_a_page_that_has_gone() -> None:
-    stage = make_stage()
-    with opened(stage) as browser:
-        app = await running(stage, browser)
-        closing = asyncio.ensure_future(app.close())
-        await browser.until_told("wipe")
-    async with asyncio.timeout(1):
-        await closing
-        other = make_stage()
-        with opened(other) as browser:
-            app = await running(other, browser)
-        await app.close()
-
-
-async def test_a_page_that_does_not_wipe_is_closed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(kiosk.stage, "WIPE_DEADLINE", 0.01)
-    stage = make_stage()
-    with stage.open() as page:
-        app = await running(stage, Browser(stage, page))
-        await app.close()
-        assert page.closed.is_set()
 
 
 async def test_content_leaves_the_screen_before_the_browser_has_answered() -> None:
@@ -395,6 +326,6 @@ async def test_content_leaves_the_screen_before_the_browser_has_answered() -> No
         stage.show(Wiping())
         closing = asyncio.ensure_future(app.close())
         await browser.until_told("wipe")
-        assert browser.told("view")[-1]["view"] == {"screen": "wiping"}
+        assert (await browser.told("view"))[-1]["view"] == {"screen": "wiping"}
         await browser.says(wire.Wiped(app.frame))
         await closing
