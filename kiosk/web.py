@@ -72,9 +72,7 @@ class Site:
             raise web.HTTPForbidden
         if path == "/":
             return self._index()
-        if request.method == "HEAD":
-            raise web.HTTPMethodNotAllowed("HEAD", ["GET"])  # it would use up a file
-        if path == "/events":
+        if path == "/events" and request.method == "GET":
             if self._knows(request.query.get("token", "")):
                 return await self._events(request)
             raise web.HTTPForbidden

@@ -110,16 +110,15 @@ class Exchange(BasePlugin, Generic[E]):
             MobilityError: Whatever the peer answered instead.
 
         """
-        try:
-            iq = self.xmpp.make_iq_set(ito=peer)
-        except InvalidJID:
-            raise PeerUnreachable("That is not the address of a device.") from None
+        iq = self.xmpp.make_iq_set(ito=peer)
         iq.xml.append(self.stanza.to_xml(event))
         try:
             async with asyncio.timeout(seconds):
                 result = await iq.send(timeout=seconds + 1)
         except TimeoutError:
             raise PeerUnreachable("The other device does not answer.") from None
+        except InvalidJID:  # slixmpp looks at an address when it needs it
+            raise PeerUnreachable("That is not the address of a device.") from None
         except (IqError, IqTimeout) as exc:
             raise from_stanza(exc) from None
         element = None if result is None else result.xml.find(self.stanza.ELEMENT)

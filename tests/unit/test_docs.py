@@ -160,3 +160,14 @@ def test_the_documentation_site_builds_without_a_warning(tmp_path: Path) -> None
         [*command, "--site-dir", tmp_path], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_test_that_the_docs_name_exists() -> None:
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"`(test_\w+)`", page.read_text("utf-8"))
+    }
+    assert named
+    tests = "".join(p.read_text("utf-8") for p in ROOT.glob("tests/**/test_*.py"))
+    assert not [name for name in named if f"def {name}(" not in tests]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,7 @@ def test_a_session_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         assert store.kept() == [TALK]
         assert TALK.away
+        assert not replace(TALK, sid="").away
 
 
 def test_a_forgotten_session_leaves_nothing_on_the_disk(tmp_path: Path) -> None:

@@ -1,25 +1,21 @@
-// The last page on an app's origin. Clear-Site-Data came with it; what follows is for a
-// browser that does not know the header.
+// The last page on an app's origin. Clear-Site-Data came with it; what follows is for
+// the browser that does not know the header.
 
-async function each(names, remove) {
-  await Promise.all([...(await names)].map(remove));
+const done = [];
+try {
+  localStorage.clear();
+  sessionStorage.clear();
+  for (const { name } of await indexedDB.databases()) {
+    done.push(new Promise((resolve) => {
+      const request = indexedDB.deleteDatabase(name);
+      request.onsuccess = request.onerror = request.onblocked = resolve;
+    }));
+  }
+  for (const name of await caches.keys()) done.push(caches.delete(name));
+  const workers = await navigator.serviceWorker.getRegistrations();
+  for (const worker of workers) done.push(worker.unregister());
+} catch (error) {
+  console.error(error); // storage is switched off: then there is none
 }
-
-function removed(name) {
-  return new Promise((resolve) => {
-    const request = indexedDB.deleteDatabase(name);
-    request.onsuccess = request.onerror = request.onblocked = resolve;
-  });
-}
-
-const stores = [
-  async () => localStorage.clear(),
-  async () => sessionStorage.clear(),
-  () => each(indexedDB.databases(), ({ name }) => removed(name)),
-  () => each(caches.keys(), (name) => caches.delete(name)),
-  () => each(navigator.serviceWorker.getRegistrations(), (worker) => worker.unregister()),
-];
-
-// One that fails is one that the browser keeps from frames: then nothing is in it.
-await Promise.allSettled(stores.map(async (clear) => clear()));
+await Promise.allSettled(done);
 parent.postMessage({ mobility: "wiped" }, "$shell");

@@ -61,7 +61,7 @@ def _element(stanza: Stanza, depth: int) -> Element:
             raise ValueError(f"{name!r} is not the name of an attribute")
         element.set(name, legal(str(value)))
     element.text = legal(stanza.text) or None
-    element.extend(_element(child, depth + 1) for child in stanza.children)
+    element.extend([_element(child, depth + 1) for child in stanza.children])
     return element
 
 
