@@ -45,7 +45,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
-        "img-src 'self' blob:; font-src 'self' blob: data:; connect-src 'self'; "
+        "img-src 'self' blob: data:; font-src 'self' blob: data:; connect-src 'self'; "
         "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; "
         "form-action 'none'"
     ),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from playwright.async_api import Page, expect
+from yarl import URL
 
 from examples.presenter.phone import serve
 from mobility.cli.presenter import load_presenter
@@ -104,3 +106,30 @@ async def test_a_refusal_and_a_wrong_code_are_sentences(
     await phone.get_by_role("button", name="No").click()
     await expect(phone.locator("#error")).to_contain_text("nothing has moved")
     await venue.shows("idle")
+
+
+STRANGERS = [
+    # method, path, headers, status
+    ("GET", "/", {"Host": "evil.example"}, 421),
+    ("GET", "/", {"Origin": "https://evil.example"}, 403),
+    ("GET", "/document", {}, 403),
+    ("GET", "/events?token=guessed", {}, 403),
+    ("POST", "/do", {}, 403),
+    ("POST", "/do", {"Origin": "https://evil.example", "X-Token": "TOKEN"}, 403),
+    ("POST", "/do", {"Origin": "OWN", "X-Token": "gü"}, 403),
+    ("POST", "/do", {"Origin": "OWN", "X-Token": "TOKEN"}, 400),
+    ("POST", "/photo", {"Origin": "OWN", "X-Token": "TOKEN"}, 200),
+    ("GET", "/vendor/..%2f..%2fpresenter.py", {}, 404),
+]
+
+
+async def test_nobody_but_the_page_is_answered(phone: Page) -> None:
+    own = phone.url.rstrip("/")
+    script = "document.querySelector('meta[name=token]').content"
+    filled = {"OWN": own, "TOKEN": await phone.evaluate(script)}
+    async with aiohttp.ClientSession() as http:
+        for method, path, headers, status in STRANGERS:
+            sent = {name: filled.get(value, value) for name, value in headers.items()}
+            url = URL(f"{own}{path}", encoded=True)
+            async with http.request(method, url, headers=sent) as answer:
+                assert answer.status == status, (method, path, headers)

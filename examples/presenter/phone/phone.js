@@ -146,13 +146,12 @@ find("approve").addEventListener("cancel", decline);
 
 // -- begin
 
-addEventListener("resize", () => deck.redraw());
-
 const answer = await fetch("/document", { headers: { "X-Token": TOKEN } });
 try {
   await deck.open(await answer.arrayBuffer());
 } catch {
   say("error", "This document is damaged or locked, so it cannot be shown.");
 }
+new ResizeObserver(() => deck.redraw()).observe(find("stage"));
 new EventSource(`/events?token=${encodeURIComponent(TOKEN)}`).onmessage = ({ data }) =>
   draw(JSON.parse(data));
