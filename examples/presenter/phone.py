@@ -1,23 +1,23 @@
-"""The phone as a page, for one user on one machine: it listens on loopback only."""
+"""The phone as a page: a small web server on the loopback interface."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
-import io
 import json
+import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import zxingcpp
+import aiohttp
 from aiohttp import web
-from PIL import Image, UnidentifiedImageError
 
-from mobility import Client
+from mobility import Client, MobilityError
 
 from .presenter import Presenter
 from .remote import Remote
@@ -25,31 +25,143 @@ from .remote import Remote
 __all__ = ["serve"]
 
 HERE = Path(__file__).parent
-PHOTO = 8 * 1024 * 1024
-PULSE = 10.0
-FILES = {
-    "/phone.js": HERE / "phone" / "phone.js",
-    "/scan.js": HERE / "phone" / "scan.js",
-    "/phone.css": HERE / "phone" / "phone.css",
-    "/deck.js": HERE / "display" / "deck.js",
-}
-TYPES = {
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".mjs": "text/javascript",
-    ".wasm": "application/wasm",
-}
+SHARED = HERE / "display"  # pdf.js, and the code that draws a page with it
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self';"
+    " style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data: blob:;"
+    " font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
 HEADERS = {
+    "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
-        "img-src 'self' blob: data:; font-src 'self' blob: data:; connect-src 'self'; "
-        "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; "
-        "form-action 'none'"
-    ),
 }
+TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
+PULSE = 10.0  # seconds between signs of life
+
+
+class Phone:
+    """Serves one remote to one person's browser."""
+
+    def __init__(self, port: int) -> None:
+        self.remote: Remote | None = None
+        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._token = secrets.token_urlsafe(24)
+        self._watchers: set[asyncio.Event] = set()
+
+    def application(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard], client_max_size=64 * 1024)
+        app.router.add_get("/", self._index)
+        app.router.add_get("/document.pdf", self._document)
+        app.router.add_get("/events", self._events)
+        app.router.add_post("/do", self._do)
+        app.router.add_get("/{path:.+}", self._static)
+        return app
+
+    def changed(self) -> None:
+        for watcher in self._watchers:
+            watcher.set()
+
+    @web.middleware
+    async def _guard(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        """Only this person's browser, at this address: no other page may ask."""
+        if request.headers.get("Host", "") not in self._hosts:
+            raise web.HTTPMisdirectedRequest
+        if request.method == "POST":
+            origin = request.headers.get("Origin", "").removeprefix("http://")
+            if origin != request.headers["Host"] or not self._knows(request):
+                raise web.HTTPForbidden
+        response = await handler(request)
+        if not response.prepared:
+            response.headers.update(HEADERS)
+        return response
+
+    def _knows(self, request: web.Request) -> bool:
+        shown = request.headers.get("X-Token") or request.query.get("token", "")
+        return hmac.compare_digest(shown.encode(), self._token.encode())
+
+    async def _index(self, request: web.Request) -> web.Response:
+        page = (HERE / "phone" / "index.html").read_text(encoding="utf-8")
+        return web.Response(
+            text=page.replace("$token", self._token), content_type="text/html"
+        )
+
+    async def _document(self, request: web.Request) -> web.Response:
+        if self.remote is None or not self._knows(request):
+            raise web.HTTPForbidden
+        return web.Response(body=self.remote.presenter.document)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        if not self._knows(request):
+            raise web.HTTPForbidden
+        assert self.remote is not None
+        response = web.StreamResponse(
+            headers={**HEADERS, "Content-Type": "text/event-stream"}
+        )
+        await response.prepare(request)
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while True:
+                changed.clear()
+                view = json.dumps(self.remote.view())
+                await response.write(f"data: {view}\n\n".encode())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PULSE):
+                        await changed.wait()
+        except ConnectionError:
+            return response  # the page was closed
+        finally:
+            self._watchers.discard(changed)
+
+    async def _do(self, request: web.Request) -> web.Response:
+        assert self.remote is not None
+        try:
+            wish = json.loads(await request.read())
+            await self.remote.do(wish["action"], wish.get("value"))
+        except MobilityError as exc:
+            return web.json_response({"problem": str(exc)})
+        except (ValueError, KeyError, TypeError):
+            raise web.HTTPBadRequest from None
+        return web.json_response({})
+
+    async def _static(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.match_info["path"]
+        for folder in (HERE / "phone", SHARED):
+            path = (folder / wanted).resolve()
+            if path.is_relative_to(folder.resolve()) and path.is_file():
+                kind = TYPES.get(path.suffix)
+                headers = {"Content-Type": kind} if kind else {}
+                return web.FileResponse(path, headers=HEADERS | headers)
+        raise web.HTTPNotFound
+
+
+async def read_code(screen: str) -> str:
+    """
+    What the code says on the page of a kiosk on this machine.
+
+    Raises:
+        MobilityError: If it shows none now.
+
+    """
+    try:
+        async with aiohttp.ClientSession() as http:
+            async with http.get(screen) as answer:
+                page = await answer.text()
+            found = re.search(r'name="token" content="([\w-]+)"', page)
+            token = found[1] if found else ""
+            async with http.get(f"{screen}code", params={"token": token}) as answer:
+                if answer.status == 200:
+                    return await answer.text()
+    except aiohttp.ClientError:
+        pass
+    raise MobilityError("The screen shows no code now. Open its page, and try again.")
 
 
 @asynccontextmanager
@@ -58,200 +170,32 @@ async def serve(
     jid: str,
     password: str,
     *,
-    screen: str = "",
-    device: str = "Your phone",
-    port: int | None = None,
+    screen: str | None = None,
+    listen: int = 0,
     **options: Any,
 ) -> AsyncIterator[str]:
     """
-    Be a phone with a document; gives the address of its page.
+    Serve the phone's page on the loopback interface, until the block ends.
 
     Args:
         presenter: The document.
         jid, password: The user's account.
-        screen: Address of a screen's page, which ours then has a link to.
-        device: How screens shall call the phone.
-        port: Of the XMPP server; with the other options for `mobility.Client`.
-        options: The rest of them.
+        screen: Address of a kiosk's page beside this one, for a demo.
+        listen: Port of the page; 0 is any free one.
+        options: Further arguments of `mobility.Client`.
 
     """
-    async with (
-        Client(jid, password, device=device, port=port, **options) as phone,
-        asyncio.TaskGroup() as tasks,
-    ):
-        site = Site(Remote(phone, presenter), presenter, screen, tasks)
-        runner = web.AppRunner(site.application(), access_log=None, shutdown_timeout=2)
+    sock = socket.create_server(("127.0.0.1", listen))
+    phone = Phone(sock.getsockname()[1])
+    runner = web.AppRunner(phone.application(), access_log=None, shutdown_timeout=1.0)
+    async with Client(jid, password, **options) as client:
+        scan = None if screen is None else lambda: read_code(screen)
+        remote = Remote(client, presenter, scan=scan, show=phone.changed)
+        phone.remote = remote
         await runner.setup()
         try:
-            await web.SockSite(runner, site.listener).start()
-            yield f"{site.origin}/"
+            await web.SockSite(runner, sock).start()
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}/"
         finally:
-            site.close()
+            await remote.close()
             await runner.cleanup()
-
-
-class Site:
-    """The page, its events and what it asks for."""
-
-    def __init__(
-        self,
-        remote: Remote,
-        presenter: Presenter,
-        screen: str,
-        tasks: asyncio.TaskGroup,
-    ) -> None:
-        self._remote = remote
-        self._presenter = presenter
-        self._screen = screen
-        self._tasks = tasks
-        self._visit: asyncio.Task[None] | None = None
-        self._token = secrets.token_urlsafe(24)
-        self._closed = False
-        self._wakes: set[asyncio.Event] = set()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self._host = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        self.origin = f"http://{self._host}"
-
-    def application(self) -> web.Application:
-        app = web.Application(client_max_size=PHOTO, middlewares=[self._guarded])
-        app.router.add_get("/", self._index)
-        app.router.add_get("/events", self._events)
-        app.router.add_get("/document", self._document)
-        app.router.add_post("/do", self._do)
-        app.router.add_post("/photo", self._photo)
-        for path in FILES:
-            app.router.add_get(path, self._file)
-        app.router.add_get("/vendor/{name:.+}", self._vendored)
-        return app
-
-    def close(self) -> None:
-        """End the streams and a visit; leaving it takes back what is away."""
-        self._closed = True
-        for wake in self._wakes:
-            wake.set()
-        if self._visit is not None:
-            self._visit.cancel()
-
-    @web.middleware
-    async def _guarded(
-        self, request: web.Request, handler: Callable[[web.Request], Any]
-    ) -> web.StreamResponse:
-        """Only our own page may ask, by our own name (no other page, no other host)."""
-        origin = request.headers.get("Origin")
-        if request.headers.get("Host") != self._host:
-            raise web.HTTPMisdirectedRequest
-        if origin != self.origin and (origin is not None or request.method == "POST"):
-            raise web.HTTPForbidden
-        if request.path in ("/events", "/document", "/do", "/photo"):
-            token = request.headers.get("X-Token") or request.query.get("token", "")
-            if not hmac.compare_digest(token.encode(), self._token.encode()):
-                raise web.HTTPForbidden
-        response: web.StreamResponse = await handler(request)
-        return response
-
-    # -- what is served
-
-    async def _index(self, request: web.Request) -> web.Response:
-        text = (HERE / "phone" / "index.html").read_text(encoding="utf-8")
-        text = text.replace("$token", self._token).replace("$screen", self._screen)
-        return web.Response(text=text, content_type="text/html", headers=HEADERS)
-
-    async def _file(self, request: web.Request) -> web.StreamResponse:
-        return _static(FILES[request.path])
-
-    async def _vendored(self, request: web.Request) -> web.StreamResponse:
-        root = (HERE / "display" / "vendor").resolve()
-        path = (root / request.match_info["name"]).resolve()
-        if not path.is_relative_to(root) or not path.is_file():
-            raise web.HTTPNotFound
-        return _static(path)
-
-    async def _document(self, request: web.Request) -> web.Response:
-        return web.Response(
-            body=self._presenter.document,
-            content_type="application/pdf",
-            headers=HEADERS,
-        )
-
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers=HEADERS | {"Content-Type": "text/event-stream"}
-        )
-        await response.prepare(request)
-        wake = asyncio.Event()
-        self._wakes.add(wake)
-        wake.set()
-        forget = self._remote.listen(wake.set)
-        try:
-            while not self._closed:
-                await _rung(wake)
-                view = json.dumps(self._remote.view())
-                await response.write(f"data: {view}\n\n".encode())
-        except ConnectionError:
-            pass  # the page was closed
-        finally:
-            forget()
-            self._wakes.discard(wake)
-        return response
-
-    # -- what the page asks for
-
-    async def _do(self, request: web.Request) -> web.Response:
-        try:
-            await self._obey(await request.json())
-        except (KeyError, TypeError, ValueError):
-            raise web.HTTPBadRequest from None
-        return web.Response(status=204)
-
-    async def _obey(self, wish: dict[str, Any]) -> None:
-        remote = self._remote
-        match wish["do"]:
-            case "turn":
-                await remote.turn(int(wish["page"]))
-            case "point" if wish.get("x") is None:
-                await remote.stop_pointing()
-            case "point":
-                await remote.point(float(wish["x"]), float(wish["y"]))
-            case "show" if self._visit is None or self._visit.done():
-                visit = remote.show(str(wish["code"]))
-                self._visit = self._tasks.create_task(visit)
-            case "answer":
-                digits = wish["digits"]
-                remote.answer(None if digits is None else str(digits))
-            case "take back":
-                remote.take_back()
-            case "reclaim":
-                remote.reclaim()
-
-    async def _photo(self, request: web.Request) -> web.Response:
-        """Read the code in a picture; what it says, or a sentence."""
-        body = await request.read()
-        answer = await asyncio.to_thread(_code_in, body)
-        return web.json_response(answer, headers=HEADERS)
-
-
-def _static(path: Path) -> web.FileResponse:
-    kind = TYPES.get(path.suffix, "application/octet-stream")
-    return web.FileResponse(path, headers=HEADERS | {"Content-Type": kind})
-
-
-async def _rung(wake: asyncio.Event) -> None:
-    """Wait for a change; no longer than a pulse, which finds pages that have gone."""
-    try:
-        async with asyncio.timeout(PULSE):
-            await wake.wait()
-    except TimeoutError:
-        return
-    wake.clear()
-
-
-def _code_in(picture: bytes) -> dict[str, str]:
-    try:
-        with Image.open(io.BytesIO(picture)) as image:
-            found = zxingcpp.read_barcodes(image)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-        return {"error": "This is not a picture that can be read."}
-    codes = {code.text for code in found}
-    if len(codes) != 1:
-        return {"error": "There is no code in this picture. Go nearer to the screen."}
-    return {"code": codes.pop()}

@@ -29,7 +29,7 @@ class Presenter(App):
         pages: How many there are, once a display has counted them; else 0.
         pointer: Where it points, as fractions of the page; None if it is off.
         text: What is written on the screen.
-        on_change: Called after anything of it has changed.
+        on_change: Called when any of this has changed.
 
     """
 
@@ -49,6 +49,7 @@ class Presenter(App):
     async def turn(self, page: int) -> None:
         """Go to a page; one that does not exist is the nearest that does."""
         self.page = self._within(page)
+        self.on_change()
         await self.send(Stanza(f"{{{URI}}}turn", {"page": str(self.page)}))
 
     async def point(self, x: float, y: float) -> None:
@@ -64,6 +65,7 @@ class Presenter(App):
     async def write(self, text: str) -> None:
         """Write on the screen; nothing takes the text away again."""
         self.text = text[:LONGEST]
+        self.on_change()
         await self.send(Stanza(f"{{{URI}}}write", text=self.text))
 
     # --- what the SDK asks -----------------------------------------------------

@@ -1,219 +1,213 @@
-"""What happens between a phone and a screen, told so that a page can draw it."""
+"""The phone's side of presenting: one document, here or on a screen."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, Literal, TypeAlias
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from mobility import (
     Client,
     Introduction,
     Invitation,
+    LocalProtocolError,
     MobilityError,
     MovedSession,
+    Screen,
     SessionAway,
 )
 
 from .presenter import Presenter
 
-__all__ = ["Remote", "Step"]
-
-THINKING = 120.0  # seconds for a person to decide; the screen waits no longer either
-
-Step: TypeAlias = Literal[
-    "here",  # the document is on the phone
-    "meeting",  # the screen is being asked who it is
-    "approving",  # the user is asked
-    "moving",
-    "away",  # on the screen: the phone is the remote control
-    "returning",
-    "stuck",  # the screen does not answer: try again, or take back what was saved
-]
+__all__ = ["Remote"]
 
 
 class Remote:
     """
-    One phone with one document, on at most one screen.
+    What a person sees of it and may do.
+
+    `view` says all that a page has to show; it is here, and not on the page, so that a
+    page can be loaded again at any time. The states: ``here``, ``meeting`` (the code
+    was scanned), ``approving``, ``moving``, ``away``, ``returning``, and ``stuck`` (the
+    screen does not answer).
 
     Args:
-        phone: The user's device.
+        client: The user's device.
         presenter: The document.
+        scan: Reads the code of a screen that stands beside; None if none does.
+        show: Called when the view has changed.
 
     """
 
-    def __init__(self, phone: Client, presenter: Presenter) -> None:
-        self._phone = phone
-        self._presenter = presenter
-        self._listeners: set[Callable[[], None]] = set()
-        self._step: Step = "here"
-        self._screen = ""
+    def __init__(
+        self,
+        client: Client,
+        presenter: Presenter,
+        *,
+        scan: Callable[[], Awaitable[str]] | None,
+        show: Callable[[], None],
+    ) -> None:
+        self.presenter = presenter
+        self._client = client
+        self._scan = scan
+        self._show = show
+        self._state = "here"
+        self._problem = ""
+        self._note = ""
+        self._place = ""
+        self._introduction: Introduction | None = None
         self._progress = 0.0
-        self._error = ""
-        self._notice = ""
-        self._question: Introduction | None = None
-        self._answer: asyncio.Future[str | None] | None = None
-        self._wish: asyncio.Queue[Literal["retrieve", "reclaim"]] = asyncio.Queue()
-        presenter.on_change = self._changed
-
-    # -- for whoever draws it
-
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call ``listener`` after each change; gives what stops that."""
-        self._listeners.add(listener)
-        return lambda: self._listeners.discard(listener)
+        self._digits: asyncio.Future[str | None] | None = None
+        self._wanted: asyncio.Queue[str] = asyncio.Queue()
+        self._visit: asyncio.Task[None] | None = None
+        presenter.on_change = show
 
     def view(self) -> dict[str, Any]:
-        shown = self._presenter
-        return {
-            "step": self._step,
-            "page": shown.page,
-            "pointer": shown.pointer,
-            "screen": self._screen,
+        presenter, asked = self.presenter, self._introduction
+        view: dict[str, Any] = {
+            "state": self._state,
+            "page": presenter.page,
+            "text": presenter.text,
+            "pointer": presenter.pointer,
+            "place": self._place,
+            "problem": self._problem,
+            "note": self._note,
             "progress": self._progress,
-            "error": self._error,
-            "notice": self._notice,
-            "question": self._question and _asked(self._question),
+            "can_scan": self._scan is not None,
         }
+        if asked is not None and self._state == "approving":
+            view["asked"] = {
+                "domain": asked.domain,
+                "name": asked.name,
+                "operator": asked.operator,
+                "place": asked.place,
+                "hours": round(asked.lifetime.total_seconds() / 3600, 1),
+                "tries": asked.tries_left,
+            }
+        return view
 
-    def _changed(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
+    async def close(self) -> None:
+        """Leave, if there is a visit; the document comes back first."""
+        if self._visit is not None:
+            self._visit.cancel()
+            await asyncio.wait({self._visit})
 
-    def _become(self, step: Step, *, error: str = "", notice: str = "") -> None:
-        self._step, self._error, self._notice = step, error, notice
-        if step != "approving":
-            self._question = None
-        self._changed()
+    # --- what a person does ----------------------------------------------------
 
-    # -- what the user does
+    async def do(self, action: str, value: Any) -> None:
+        """
+        One action of the page.
 
-    async def turn(self, page: int) -> None:
-        if self._step == "away":
-            await self._presenter.turn(page)
-        elif self._step == "here":
-            self._presenter.page = max(1, page)
-        self._changed()
+        Raises:
+            MobilityError: With the sentence for the person.
+            ValueError: If it is none.
 
-    async def point(self, x: float, y: float) -> None:
-        if self._step == "away":
-            await self._presenter.point(x, y)
+        """
+        match action, value:
+            case "turn", int(page):
+                await self._tell(self.presenter.turn(page))
+            case "point", [int() | float() as x, int() | float() as y]:
+                await self._tell(self.presenter.point(x, y))
+            case "point", None:
+                await self._tell(self.presenter.stop_pointing())
+            case "write", str(text):
+                await self._tell(self.presenter.write(text))
+            case "visit", str(code):
+                self._begin(code)
+            case "scan", None if self._scan is not None:
+                self._begin(await self._scan())
+            case "approve", str(digits) if self._digits and not self._digits.done():
+                self._digits.set_result(digits)
+            case "decline", None if self._digits and not self._digits.done():
+                self._digits.set_result(None)
+            case "back" | "again" | "reclaim", None:
+                self._wanted.put_nowait(action)
+            case _:
+                raise ValueError(f"{action} is not to be done now")
 
-    async def stop_pointing(self) -> None:
-        if self._step == "away":
-            await self._presenter.stop_pointing()
+    async def _tell(self, packet: Awaitable[None]) -> None:
+        # While the document is here alone there is nobody to tell.
+        with contextlib.suppress(LocalProtocolError):
+            await packet
 
-    def answer(self, digits: str | None) -> None:
-        """The two digits, or None to decline."""
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(digits)
-
-    def take_back(self) -> None:
-        if self._step in ("away", "stuck"):
-            self._wish.put_nowait("retrieve")
-
-    def reclaim(self) -> None:
-        if self._step == "stuck":
-            self._wish.put_nowait("reclaim")
-
-    async def show(self, code: str) -> None:
-        """Visit the screen with this code, from scanning until all is back."""
-        if self._step != "here":
-            return
-        self._wish = asyncio.Queue()
+    def _begin(self, code: str) -> None:
+        if self._state != "here":
+            raise ValueError("a visit is under way")
+        self._problem = self._note = ""
+        invitation = Invitation.parse(code)
         self._become("meeting")
-        try:
-            invitation = Invitation.parse(code.strip())
-            notice = await self._visit(invitation)
-        except MobilityError as error:
-            self._become("here", error=str(error))
-        except BaseException:
-            self._become("here")
-            raise
-        else:
-            self._become("here", notice=notice)
+        self._visit = asyncio.create_task(self._run(invitation))
 
-    async def _visit(self, invitation: Invitation) -> str:
-        visit = self._phone.visit(
-            invitation, approve=self._approve, apps=[self._presenter.uri]
-        )
-        async with visit as screen:
-            self._screen, self._progress = screen.name, 0.0
-            self._become("moving")
-            moved = await self._phone.transfer(
-                self._presenter, to=screen, progress=self._moved
-            )
-            self._become("away")
-            await self._until_back(moved)
-            self._become("returning")
-        if screen.clean:
-            return (
-                f"Back at page {self._presenter.page}. Nothing of yours is left there."
-            )
-        return (
-            f"Back at page {self._presenter.page}. "
-            f"{screen.name} could not confirm that it is clean."
-        )
+    # --- a visit ---------------------------------------------------------------
+
+    async def _run(self, invitation: Invitation) -> None:
+        apps = [self.presenter.uri]
+        try:
+            async with self._client.visit(
+                invitation, approve=self._approve, apps=apps
+            ) as screen:
+                await self._present(screen)
+            self._note = _farewell(screen)
+        except MobilityError as exc:
+            self._problem = str(exc)
+        finally:
+            self._introduction = None
+            self._become("here")
 
     async def _approve(self, introduction: Introduction) -> str | None:
-        self._question = introduction
-        answer = self._answer = asyncio.get_running_loop().create_future()
+        self._introduction = introduction
+        self._digits = asyncio.get_running_loop().create_future()
         self._become("approving")
-        try:
-            async with asyncio.timeout(THINKING):
-                digits: str | None = await answer
-        except TimeoutError:
-            return None
-        finally:
-            self._answer = None
-        self._become("meeting")
-        return digits
+        return await self._digits
 
-    def _moved(self, done: int, size: int) -> None:
+    async def _present(self, screen: Screen) -> None:
+        self._place, self._progress = screen.name, 0.0
+        self._become("moving")
+        moved = await self._client.transfer(
+            self.presenter, to=screen, progress=self._report
+        )
+        self._become("away")
+        while moved.away and await self._next(moved) != "ended":
+            await self._take_back(moved)
+
+    def _report(self, done: int, size: int) -> None:
         self._progress = done / size if size else 1.0
-        self._changed()
+        self._show()
 
-    async def _until_back(self, moved: MovedSession) -> None:
-        while moved.away:
-            wish = await self._next_wish(moved)
-            if wish is None:
-                return
-            self._become("returning")
-            try:
-                await (moved.retrieve() if wish == "retrieve" else moved.reclaim())
-            except SessionAway as error:
-                self._become("stuck", error=str(error))
-            except MobilityError as error:
-                self._become("away", error=str(error))
-
-    async def _next_wish(self, moved: MovedSession) -> str | None:
-        """What the user wants; None if it came back for another reason."""
-        wish = asyncio.ensure_future(self._wish.get())
-        over = asyncio.ensure_future(moved.ended())
+    async def _next(self, moved: MovedSession) -> str:
+        """What the person wants, or that the screen ended it."""
+        wanted = asyncio.create_task(self._wanted.get())
+        ended = asyncio.create_task(moved.ended())
         try:
-            await asyncio.wait((wish, over), return_when=asyncio.FIRST_COMPLETED)
-            return wish.result() if wish.done() else None
+            await asyncio.wait({wanted, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return wanted.result() if wanted.done() else "ended"
         finally:
-            wish.cancel()
-            over.cancel()
+            wanted.cancel()
+            ended.cancel()
+
+    async def _take_back(self, moved: MovedSession) -> None:
+        self._become("returning")
+        try:
+            await moved.retrieve()
+        except SessionAway as exc:
+            self._problem = str(exc)
+            self._become("stuck")
+            if await self._next(moved) == "reclaim":
+                await moved.reclaim()
+            else:
+                self._wanted.put_nowait("back")
+            self._problem = ""
+        except MobilityError as exc:
+            self._problem = str(exc)
+            self._become("away")
+
+    def _become(self, state: str) -> None:
+        self._state = state
+        self._show()
 
 
-def _asked(introduction: Introduction) -> dict[str, Any]:
-    return {
-        "domain": introduction.domain,
-        "name": introduction.name,
-        "operator": introduction.operator,
-        "place": introduction.place,
-        "lifetime": _spoken(introduction.lifetime),
-        "tries": introduction.tries_left,
-        "rivals": introduction.rivals,
-    }
-
-
-def _spoken(lifetime: timedelta) -> str:
-    minutes = round(lifetime.total_seconds() / 60)
-    hours, rest = divmod(minutes, 60)
-    if rest:
-        return f"{minutes} minutes"
-    return "1 hour" if hours == 1 else f"{hours} hours"
+def _farewell(screen: Screen) -> str:
+    if screen.clean:
+        return f"{screen.name} reports that nothing of yours is left there."
+    return f"{screen.name} could not confirm that it is clean."

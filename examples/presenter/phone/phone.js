@@ -1,157 +1,163 @@
-// The phone: shows the document, and where it is. What happens is decided by remote.py;
-// this page draws what it says, and tells it what the user does.
+// The phone's page. What is true comes from the server, as one view after the other;
+// what the person does goes back as one action after the other.
 
 import { Deck } from "/deck.js";
-import { Scanner } from "/scan.js";
 
 const TOKEN = document.querySelector("meta[name=token]").content;
-const POINTS = 33; // ms between two pointer packets
+const POINTS = 33; // ms between two that are sent
 const find = (id) => document.getElementById(id);
-const deck = new Deck(find("slide"));
-let view = { step: "here", page: 1 };
+const room = find("room");
+const deck = new Deck(room);
 
-function post(path, body) {
-  return fetch(path, { method: "POST", headers: { "X-Token": TOKEN }, body });
-}
-
-const wish = (what, rest = {}) => post("/do", JSON.stringify({ do: what, ...rest }));
-
-// -- what is drawn
-
-const DOING = {
-  meeting: () => "Asking the screen who it is …",
-  approving: () => "Waiting for you …",
-  moving: () => `On its way to ${view.screen} …`,
-  returning: () => "Coming back …",
+const WHERE = {
+  here: () => "On this phone",
+  meeting: () => "Looking for the screen …",
+  approving: () => "Waiting for you",
+  moving: (view) => `Going to ${view.place} …`,
+  away: (view) => `On ${view.place}`,
+  returning: (view) => `Coming back from ${view.place} …`,
+  stuck: (view) => `${view.place} does not answer`,
 };
 
+let view = null;
+
+// -- up
+
+async function act(action, value = null) {
+  const answer = await fetch("/do", {
+    method: "POST",
+    headers: { "X-Token": TOKEN, "Content-Type": "application/json" },
+    body: JSON.stringify({ action, value }),
+  });
+  const { problem } = answer.ok ? await answer.json() : {};
+  if (problem) tell(problem);
+}
+
+// -- down
+
+async function open() {
+  const answer = await fetch(`/document.pdf?token=${encodeURIComponent(TOKEN)}`);
+  await deck.open(await answer.arrayBuffer()).catch(() => tell("This document cannot be read."));
+  const source = new EventSource(`/events?token=${encodeURIComponent(TOKEN)}`);
+  source.onmessage = ({ data }) => draw(JSON.parse(data));
+  source.onerror = () => {
+    document.body.dataset.state = "loading";
+    find("where").textContent = "The presenter was ended.";
+  };
+}
+
 function draw(next) {
+  const before = view;
   view = next;
-  document.body.dataset.step = view.step;
-  const there = view.step === "away" || view.step === "stuck";
-  find("where").textContent = there ? `On ${view.screen}` : "On this phone";
-  find("count").textContent = deck.pages ? `${view.page} / ${deck.pages}` : "";
-  find("back").disabled = !turnable() || view.page <= 1;
-  find("next").disabled = !turnable() || view.page >= deck.pages;
-  say("error", view.error);
-  say("notice", view.notice);
-  drawDot(view.pointer);
-  drawBusy();
-  drawQuestion(view.question);
-  if (deck.pages && deck.page !== view.page) deck.show(Math.min(view.page, deck.pages));
+  document.body.dataset.state = view.state;
+  find("where").textContent = WHERE[view.state](view);
+  drawPage(before);
+  drawDeeds();
+  drawQuestion();
 }
 
-function turnable() {
-  return view.step === "here" || view.step === "away";
-}
-
-function say(id, text) {
-  find(id).textContent = text ?? "";
-  find(id).hidden = !text;
-}
-
-function drawDot(at) {
-  find("dot").hidden = !at;
-  if (at) Object.assign(find("dot").style, { left: `${at[0] * 100}%`, top: `${at[1] * 100}%` });
-}
-
-function drawBusy() {
-  find("doing").textContent = DOING[view.step]?.() ?? "";
-  const bar = find("progress");
-  if (view.step === "moving" && view.progress) bar.value = view.progress;
-  else bar.removeAttribute("value");
-}
-
-function drawQuestion(question) {
-  const dialog = find("approve");
-  if (!question) return dialog.close();
-  for (const key of ["domain", "name", "operator", "place", "lifetime"]) {
-    find(key).textContent = question[key];
-    const row = find(key).closest("dl div");
-    if (row) row.hidden = !question[key];
+function drawPage(before) {
+  const page = Math.min(Math.max(view.page, 1), deck.pages || 1);
+  if (deck.pages && deck.page !== page) deck.show(page);
+  find("count").textContent = `${page} / ${deck.pages || "–"}`;
+  find("back").disabled = page <= 1;
+  find("next").disabled = page >= deck.pages;
+  const dot = find("dot");
+  dot.hidden = !view.pointer;
+  if (view.pointer) {
+    const [x, y] = view.pointer;
+    Object.assign(dot.style, { left: `${x * 100}%`, top: `${y * 100}%` });
   }
-  find("rivals").hidden = !question.rivals;
-  const left = question.tries === 1 ? "one more try" : `${question.tries} more tries`;
-  say("wrong", question.tries < 3 ? `Those are not the digits on the screen: ${left}.` : "");
-  if (dialog.open) return;
-  find("digits").value = "";
-  dialog.showModal();
-  find("digits").focus();
+  if (!before || before.text !== view.text) find("text").value = view.text;
 }
 
-// -- what the user does
-
-function turn(page) {
-  if (!turnable() || page < 1 || page > deck.pages) return;
-  wish("turn", { page });
+function drawDeeds() {
+  const { state } = view;
+  tell(view.problem);
+  find("note").textContent = view.note;
+  find("note").hidden = !view.note || state !== "here";
+  find("progress").hidden = state !== "moving" && state !== "returning" && state !== "meeting";
+  if (state === "moving") find("progress").value = view.progress;
+  else find("progress").removeAttribute("value");
+  find("show").hidden = state !== "here";
+  find("take").hidden = state !== "away";
+  find("stuck").hidden = state !== "stuck";
+  find("beside").hidden = !view.can_scan;
+  if (state !== "here" && find("scan").open) find("scan").close();
 }
 
-find("back").addEventListener("click", () => turn(view.page - 1));
-find("next").addEventListener("click", () => turn(view.page + 1));
+function drawQuestion() {
+  const { asked } = view;
+  const sheet = find("ask");
+  if (!asked) return sheet.open && sheet.close();
+  find("domain").textContent = asked.domain;
+  find("name").textContent = asked.operator ? `${asked.name} (${asked.operator})` : asked.name;
+  find("place").textContent = asked.place;
+  find("at").hidden = !asked.place;
+  find("hours").textContent = asked.hours;
+  const wrong = asked.tries < 3;
+  find("tries").hidden = !wrong;
+  find("tries").textContent = wrong
+    ? `These are not the digits on the screen. ${asked.tries} more ${asked.tries === 1 ? "try" : "tries"}.`
+    : "";
+  if (!sheet.open) sheet.showModal();
+  find("pair").value = "";
+  find("pair").focus();
+}
+
+function tell(problem) {
+  find("problem").textContent = problem;
+  find("problem").hidden = !problem;
+}
+
+// -- what the person does
+
+const turn = (by) => {
+  const page = (view?.page ?? 1) + by;
+  if (page >= 1 && page <= deck.pages) act("turn", page);
+};
+
+find("back").addEventListener("click", () => turn(-1));
+find("next").addEventListener("click", () => turn(1));
+find("show").addEventListener("click", () => { tell(""); find("scan").showModal(); });
+find("take").addEventListener("click", () => act("back"));
+find("again").addEventListener("click", () => act("again"));
+find("reclaim").addEventListener("click", () => act("reclaim"));
+find("beside").addEventListener("click", () => { find("scan").close(); act("scan"); });
+find("decline").addEventListener("click", () => act("decline"));
+find("scan").querySelector(".close").addEventListener("click", () => find("scan").close());
+// Escape must not hide a question that is still open
+find("ask").addEventListener("cancel", (event) => { event.preventDefault(); act("decline"); });
+
+submit("paste", () => { find("scan").close(); act("visit", find("code").value); find("code").value = ""; });
+submit("digits", () => act("approve", find("pair").value));
+submit("write", () => act("write", find("text").value));
+
+function submit(id, deed) {
+  find(id).addEventListener("submit", (event) => { event.preventDefault(); deed(); });
+}
+
 addEventListener("keydown", (event) => {
-  if (document.querySelector("dialog[open]")) return;
-  if (event.key === "ArrowRight" || event.key === "PageDown") turn(view.page + 1);
-  if (event.key === "ArrowLeft" || event.key === "PageUp") turn(view.page - 1);
+  if (event.target.matches("input") || document.querySelector("dialog[open]")) return;
+  const by = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 }[event.key];
+  if (by) { event.preventDefault(); turn(by); }
 });
 
-const slide = find("slide");
-let pointed = -Infinity;
+let pointed = 0;
 
-function point(event) {
-  if (view.step !== "away" || !event.buttons) return;
-  if (performance.now() - pointed < POINTS) return;
-  pointed = performance.now();
-  const { left, top, width, height } = slide.getBoundingClientRect();
-  const within = (value) => Math.min(Math.max(value, 0), 1);
-  const x = within((event.clientX - left) / width);
-  const y = within((event.clientY - top) / height);
-  drawDot([x, y]);
-  wish("point", { x, y });
+room.addEventListener("pointerdown", (event) => { room.setPointerCapture(event.pointerId); point(event, true); });
+room.addEventListener("pointermove", (event) => room.hasPointerCapture(event.pointerId) && point(event, false));
+for (const kind of ["pointerup", "pointercancel"]) {
+  room.addEventListener(kind, () => act("point", null));
 }
 
-function stopPointing() {
-  if (pointed === -Infinity) return;
-  pointed = -Infinity;
-  drawDot(null);
-  wish("point");
+function point(event, first) {
+  if (!first && event.timeStamp - pointed < POINTS) return;
+  pointed = event.timeStamp;
+  const box = room.getBoundingClientRect();
+  const fraction = (at, start, size) => Math.min(Math.max((at - start) / size, 0), 1);
+  act("point", [fraction(event.clientX, box.left, box.width), fraction(event.clientY, box.top, box.height)]);
 }
 
-slide.addEventListener("pointerdown", (event) => {
-  slide.setPointerCapture(event.pointerId);
-  point(event);
-});
-slide.addEventListener("pointermove", point);
-for (const kind of ["pointerup", "pointercancel"]) slide.addEventListener(kind, stopPointing);
-
-const scanner = new Scanner({
-  read: async (picture) => (await post("/photo", picture)).json(),
-  found: (code) => wish("show", { code }),
-});
-find("show").addEventListener("click", () => scanner.open());
-find("takeback").addEventListener("click", () => wish("take back"));
-find("again").addEventListener("click", () => wish("take back"));
-find("reclaim").addEventListener("click", () => wish("reclaim"));
-
-find("answer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  wish("answer", { digits: find("digits").value });
-  find("approve").close();
-});
-const decline = () => wish("answer", { digits: null });
-find("decline").addEventListener("click", () => {
-  decline();
-  find("approve").close();
-});
-find("approve").addEventListener("cancel", decline);
-
-// -- begin
-
-const answer = await fetch("/document", { headers: { "X-Token": TOKEN } });
-try {
-  await deck.open(await answer.arrayBuffer());
-} catch {
-  say("error", "This document is damaged or locked, so it cannot be shown.");
-}
-new ResizeObserver(() => deck.redraw()).observe(find("stage"));
-new EventSource(`/events?token=${encodeURIComponent(TOKEN)}`).onmessage = ({ data }) =>
-  draw(JSON.parse(data));
+addEventListener("resize", () => deck.redraw());
+open();
