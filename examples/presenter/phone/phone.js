@@ -23,7 +23,14 @@ let view = null;
 
 // -- up
 
-async function act(action, value = null) {
+// One after the other: the end of pointing must not overtake the last point.
+let last = Promise.resolve();
+
+function act(action, value = null) {
+  last = last.then(() => post(action, value)).catch(console.error);
+}
+
+async function post(action, value) {
   const answer = await fetch("/do", {
     method: "POST",
     headers: { "X-Token": TOKEN, "Content-Type": "application/json" },
@@ -53,7 +60,7 @@ function draw(next) {
   find("where").textContent = WHERE[view.state](view);
   drawPage(before);
   drawDeeds();
-  drawQuestion();
+  drawQuestion(before?.asked);
 }
 
 function drawPage(before) {
@@ -86,7 +93,7 @@ function drawDeeds() {
   if (state !== "here" && find("scan").open) find("scan").close();
 }
 
-function drawQuestion() {
+function drawQuestion(before) {
   const { asked } = view;
   const sheet = find("ask");
   if (!asked) return sheet.open && sheet.close();
@@ -100,6 +107,8 @@ function drawQuestion() {
   find("tries").textContent = wrong
     ? `These are not the digits on the screen. ${asked.tries} more ${asked.tries === 1 ? "try" : "tries"}.`
     : "";
+  // a view comes again as a sign of life, and must not clear what is being typed
+  if (sheet.open && before?.tries === asked.tries) return;
   if (!sheet.open) sheet.showModal();
   find("pair").value = "";
   find("pair").focus();
