@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
+import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -27,13 +28,15 @@ def main() -> None:
         "--check", action="store_true", help="only say whether the file is right"
     )
     arguments = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to disk
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("slixmpp").setLevel(logging.WARNING)  # it names JIDs
     try:
         settings = load(arguments.settings)
         if arguments.check:
             print(f"{arguments.settings}: this is right.")  # noqa: T201
-        else:
-            asyncio.run(_until_signal(settings))
+        elif asyncio.run(_until_signal(settings)):
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606
     except SettingsError as error:
         sys.exit(_complain(error))
 
@@ -43,14 +46,18 @@ def _complain(error: SettingsError) -> int:
     return 2
 
 
-async def _until_signal(settings: Settings) -> None:
+async def _until_signal(settings: Settings) -> bool:
+    """Whether a visit has ended, so that this process is to be replaced."""
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
+    try:
         await run(settings, opened=_announce)
+    except asyncio.CancelledError:
+        return False
+    return True
 
 
 def _announce(address: str) -> None:

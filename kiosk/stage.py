@@ -90,6 +90,11 @@ class Stage:
         finally:
             self._touch = None
 
+    def renew(self) -> None:
+        """This process ends, and another goes on: the page has nothing to worry."""
+        if self._page is not None:
+            self._page.tell({"type": "renew"})
+
     # -- what an app asks for
 
     def claim(self, uri: str, tenant: Tenant) -> None:

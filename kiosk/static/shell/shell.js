@@ -13,6 +13,7 @@ const BATCH = 1_000_000; // characters that go up at once, unless one message ha
 let page = ""; // which page we are to the daemon; empty while it is away
 let venue = {};
 let replaced = false;
+let renewing = false; // the daemon ends on purpose, and comes back as a new process
 
 // -- up
 
@@ -76,6 +77,9 @@ const verbs = {
   stop: ({ frame }) => frames.stop(frame),
   wipe: ({ frame }) => frames.wipe(frame),
   pulse() {},
+  renew() {
+    renewing = true;
+  },
   replaced() {
     replaced = true;
     lost();
@@ -110,8 +114,8 @@ function lost() {
   waiting = [];
   frames.clear();
   if (replaced) return;
-  draw({ screen: "away" }, venue);
-  setTimeout(again, RETRY);
+  draw({ screen: renewing ? "wiping" : "away" }, venue);
+  setTimeout(again, renewing ? 0 : RETRY);
 }
 
 // A restarted daemon has another token, so the page itself is loaded again.
