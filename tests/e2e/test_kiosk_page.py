@@ -197,7 +197,7 @@ async def opened(context: BrowserContext, settings: Settings) -> AsyncIterator[S
         yield Screen(stage, address, context, page, settings.apps[0], settings)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     yield context
@@ -228,6 +228,7 @@ def settings(tmp_path: Path) -> Settings:
 async def screen(context: BrowserContext, settings: Settings) -> AsyncIterator[Screen]:
     async with opened(context, settings) as screen:
         yield screen
+        await screen.page.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -251,6 +252,7 @@ async def keeping(
 async def storing(keeping: BrowserContext, settings: Settings) -> AsyncIterator[Screen]:
     async with opened(keeping, settings) as screen:
         yield screen
+        await screen.page.close()
 
 
 # -- what is on it
@@ -414,6 +416,7 @@ async def test_the_older_of_two_windows_says_so_and_can_be_taken_back(
     await screen.shows("running")
     await counter.says(3)
     await screen.shows("replaced", newer)
+    await newer.close()
 
 
 async def test_without_the_daemon_content_is_taken_away_at_once(
@@ -430,6 +433,7 @@ async def test_without_the_daemon_content_is_taken_away_at_once(
         await until(screen.page, "document.title === 'Lobby screen'")
         stage.show(Inviting(CODE, 60))
         await screen.shows("idle")
+        await screen.page.close()
 
 
 # -- an app is kept apart
