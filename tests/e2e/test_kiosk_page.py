@@ -87,10 +87,9 @@ def documented_flags() -> list[str]:
     text = (ROOT / "docs" / "kiosk.md").read_text("utf-8")
     command = re.search(r"^chromium .*?(?=^```$)", text, re.M | re.S)
     assert command is not None
-    words = shlex.split(command[0])[1:]
-    return [
-        word for word in words if not re.match(r"http|--kiosk|--user-data-dir", word)
-    ]
+    words = shlex.split(command[0].replace("\\\n", " "))[1:]
+    ours = r"http|--kiosk|--user-data-dir"
+    return [word for word in words if not re.match(ours, word)]
 
 
 @dataclass
