@@ -90,9 +90,9 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         jid=_jid(account),
         password=_password(account, folder, environ),
-        name=account.need("name"),
-        operator=account.text("operator"),
-        place=account.text("place"),
+        name=account.need("name") and account.claim("name"),
+        operator=account.claim("operator"),
+        place=account.claim("place"),
         listen=_listen(top.table("page", PAGE)),
         host=server.text("host") or None,
         port=server.number("port", 5222, 1, 65535) if "port" in server.keys else None,

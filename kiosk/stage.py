@@ -202,6 +202,7 @@ class Stage:
         """A page was opened: it takes over from an older one, and gets everything."""
         if self._page is not None:
             self._page.tell({"type": "replaced"})
+            self._page.close()
         page = self._page = Page()
         log.info("the page is open")
         page.tell({"type": "hello", "page": page.id, "venue": self._introduction()})

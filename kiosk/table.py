@@ -19,6 +19,8 @@ KINDS: Mapping[type, str] = {
     list: "a list of tables, each headed [[apps]]",
 }
 
+LONGEST = 100  # characters of a name
+
 T = TypeVar("T")
 
 
@@ -68,6 +70,15 @@ class Table:
         value = self.get(key, str, "").strip()
         if any(ord(character) < 32 or ord(character) == 127 for character in value):
             raise SettingsError(f"{self.where}: {key} must be one line of plain text.")
+        return value
+
+    def claim(self, key: str) -> str:
+        """What visitors read; their phones show no more than so much of it."""
+        value = self.text(key)
+        if len(value) > LONGEST:
+            raise SettingsError(
+                f"{self.where}: {key} may have {LONGEST} characters, not {len(value)}."
+            )
         return value
 
     def need(self, key: str) -> str:

@@ -1,4 +1,4 @@
-"""The screen's page in a real browser: what it shows, and what it withholds."""
+"""The screen's page in a real browser, without a server: what it shows and hides."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from mobility import (
     Wiping,
 )
 from mobility.cli.browser import find_chromium
-from tests.e2e.conftest import FLAGS, until
+from tests.e2e.conftest import FLAGS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -53,6 +53,22 @@ DEADLINE = 20.0
 URI = "https://example.org/apps/counter"
 CODE = "xmpp:lobby@kiosk.example/kR3xQ?mobility;v=0;t=q83vEjRWeJCrze8SNFZ4kA;k=3q2-796t"
 T = TypeVar("T")
+
+
+async def tick(page: Page | Frame) -> None:
+    """A moment of the browser, between two looks at it."""
+    with contextlib.suppress(Error):  # it goes elsewhere just now
+        await page.evaluate("new Promise((done) => setTimeout(done, 20))")
+
+
+async def until(page: Page | Frame, script: str) -> None:
+    """Wait until a script is true on a page, which may be reloaded meanwhile."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            with contextlib.suppress(Error):
+                if await page.evaluate(script):
+                    return
+            await tick(page)
 
 
 async def soon(work: Awaitable[T]) -> T:
@@ -71,10 +87,9 @@ def documented_flags() -> list[str]:
     text = (ROOT / "docs" / "kiosk.md").read_text("utf-8")
     command = re.search(r"^chromium .*?(?=^```$)", text, re.M | re.S)
     assert command is not None
-    words = shlex.split(command[0])[1:]
-    return [
-        word for word in words if not re.match(r"http|--kiosk|--user-data-dir", word)
-    ]
+    words = shlex.split(command[0].replace("\\\n", " "))[1:]
+    ours = r"http|--kiosk|--user-data-dir"
+    return [word for word in words if not re.match(ours, word)]
 
 
 @dataclass
@@ -104,8 +119,15 @@ class Screen:
         return await self.page.inner_text("body")
 
     async def scan(self) -> list[str]:
-        picture = Image.open(io.BytesIO(await self.page.screenshot()))
+        png = await self.page.screenshot(animations="disabled")
+        picture = Image.open(io.BytesIO(png)).convert("L")
         return [code.text for code in zxingcpp.read_barcodes(picture)]
+
+    async def without(self, frame: str) -> None:
+        """Wait until a frame has gone."""
+        async with asyncio.timeout(DEADLINE):
+            while any(frame in other.url for other in self.page.frames):
+                await tick(self.page)
 
     async def counter(self, count: int = 3) -> Counter:
         """A visitor is here, and the counter of the documentation runs."""
@@ -141,7 +163,7 @@ class Counter:
                     if frame.url.startswith(self.origin):
                         await until(frame, "document.getElementById('count') !== null")
                         return frame
-                await self.screen.page.evaluate("new Promise((r) => setTimeout(r, 20))")
+                await tick(self.screen.page)
 
     async def says(self, count: int) -> None:
         script = f"document.getElementById('count').textContent === '{count}'"
@@ -166,16 +188,19 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def opened(browser: Browser, settings: Settings) -> AsyncIterator[Screen]:
+async def opened(context: BrowserContext, settings: Settings) -> AsyncIterator[Screen]:
+    async with open_stage(settings) as (stage, address):
+        page = await context.new_page()
+        await page.goto(address)
+        await until(page, "document.title === 'Lobby screen'")
+        yield Screen(stage, address, context, page, settings.apps[0], settings)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    try:
-        async with open_stage(settings) as (stage, address):
-            page = await context.new_page()
-            await page.goto(address)
-            await until(page, "document.title === 'Lobby screen'")
-            yield Screen(stage, address, context, page, settings.apps[0], settings)
-    finally:
-        await context.close()
+    yield context
+    await context.close()
 
 
 @pytest.fixture
@@ -199,9 +224,34 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def screen(browser: Browser, settings: Settings) -> AsyncIterator[Screen]:
-    async with opened(browser, settings) as screen:
+async def screen(context: BrowserContext, settings: Settings) -> AsyncIterator[Screen]:
+    async with opened(context, settings) as screen:
         yield screen
+        await screen.page.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def keeping(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[BrowserContext]:
+    """A browser that lets frames store something, which Debian's by itself does not."""
+    profile = tmp_path_factory.mktemp("profile")
+    (profile / "Default").mkdir()
+    preferences = '{"profile": {"cookie_controls_mode": 0}}'
+    (profile / "Default" / "Preferences").write_text(preferences)
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            profile, executable_path=find_chromium(), args=FLAGS
+        )
+        yield context
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def storing(keeping: BrowserContext, settings: Settings) -> AsyncIterator[Screen]:
+    async with opened(keeping, settings) as screen:
+        yield screen
+        await screen.page.close()
 
 
 # -- what is on it
@@ -228,16 +278,16 @@ async def test_each_state_is_on_the_page_and_leaves_it_again(screen: Screen) -> 
     assert await screen.page.text_content("#digits") == ""
 
 
-@pytest.mark.parametrize("size", [(800, 480), (1080, 1920), (3840, 2160)], ids=str)
-async def test_a_camera_reads_the_code_in_light_and_in_dark(
-    screen: Screen, size: tuple[int, int]
+async def test_a_camera_reads_the_code_at_any_size_in_light_and_in_dark(
+    screen: Screen,
 ) -> None:
-    await screen.page.set_viewport_size({"width": size[0], "height": size[1]})
     await screen.show(Inviting(CODE, 60), "idle")
-    await screen.page.emulate_media(color_scheme="light")
-    assert await screen.scan() == [CODE]
-    await screen.page.emulate_media(color_scheme="dark")
-    assert await screen.scan() == [CODE]
+    for width, height in ((800, 480), (1080, 1920), (3840, 2160)):
+        await screen.page.set_viewport_size({"width": width, "height": height})
+        await screen.page.emulate_media(color_scheme="light")
+        assert await screen.scan() == [CODE]
+        await screen.page.emulate_media(color_scheme="dark")
+        assert await screen.scan() == [CODE]
 
 
 async def test_the_code_is_renewed_and_an_old_one_cannot_be_read(
@@ -310,7 +360,7 @@ async def test_a_refused_state_says_why_and_its_frame_is_gone(screen: Screen) ->
     app = PageApp(screen.app, screen.stage)
     with pytest.raises(InvalidState, match=r"^This is not a counter\.$"):
         await soon(app.restore(State({"text": "no counter"})))
-    assert not [f for f in screen.page.frames if app.frame in f.url]
+    await screen.without(app.frame)
     await (await screen.counter(8)).says(8)
 
 
@@ -365,84 +415,131 @@ async def test_the_older_of_two_windows_says_so_and_can_be_taken_back(
     await screen.shows("running")
     await counter.says(3)
     await screen.shows("replaced", newer)
+    await newer.close()
+
+
+async def test_a_daemon_that_is_renewed_looks_like_the_end_of_the_wiping(
+    context: BrowserContext, settings: Settings
+) -> None:
+    async with opened(context, settings) as screen:
+        await screen.show(Wiping(), "wiping")
+        seen = await screen.page.evaluate_handle(
+            "() => { const seen = []; new MutationObserver(() => "
+            "seen.push(document.body.dataset.screen)).observe(document.body, "
+            "{attributes: true}); return seen; }"
+        )
+        screen.stage.renew()
+    await until(screen.page, "document.querySelectorAll('iframe').length === 0")
+    assert "away" not in await seen.json_value()
+    await screen.shows("wiping")
+    await screen.page.close()
 
 
 async def test_without_the_daemon_content_is_taken_away_at_once(
-    browser: Browser, settings: Settings
+    context: BrowserContext, settings: Settings
 ) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        screen = await stack.enter_async_context(opened(browser, settings))
-        await (await screen.counter(3)).says(3)
-        # the context of the browser outlives the daemon, which ends here
-        port, page, context = screen.port, screen.page, screen.context
-        closing = stack.pop_all()
-        keep = contextlib.AsyncExitStack()
-        keep.push_async_exit(closing)
-        context_close, context.close = context.close, _nothing  # type: ignore[method-assign]
-        try:
-            await keep.aclose()
-            await screen.shows("away")
-            assert "This screen is restarting" in await screen.text()
-            assert len(page.frames) == 1
-            again = dataclasses.replace(settings, listen=("127.0.0.1", port))
-            async with open_stage(again) as (stage, _):
-                await until(page, "document.title === 'Lobby screen'")
-                stage.show(Inviting(CODE, 60))
-                await screen.shows("idle")
-        finally:
-            await context_close()
-
-
-async def _nothing() -> None:
-    pass
+    async with opened(context, settings) as screen:
+        counter = await screen.counter(3)
+        await counter.says(3)
+    await screen.shows("away")
+    assert "This screen is restarting" in await screen.text()
+    await screen.without(counter.app.frame)
+    again = dataclasses.replace(settings, listen=("127.0.0.1", screen.port))
+    async with open_stage(again) as (stage, _):
+        await until(screen.page, "document.title === 'Lobby screen'")
+        stage.show(Inviting(CODE, 60))
+        await screen.shows("idle")
+        await screen.page.close()
 
 
 # -- an app is kept apart
 
 
-async def refused(frame: Frame, script: str) -> str:
+async def throws(frame: Frame, script: str) -> str:
     """Which error a script in the app ends with."""
     wrapped = f"(async () => {{ {script} }})().then(() => '', (e) => e.name)"
     return str(await soon(frame.evaluate(wrapped)))
 
 
-async def test_an_app_cannot_reach_the_shell_nor_anything_else(
+async def violates(frame: Frame, script: str) -> str:
+    """Which rule of the policy stops a script in the app."""
+    listen = "document.addEventListener('securitypolicyviolation', heard)"
+    wrapped = f"const heard = (e) => done(e.effectiveDirective); {listen}; {script}"
+    return str(await soon(frame.evaluate(f"new Promise((done) => {{ {wrapped} }})")))
+
+
+def element(name: str, **attributes: str) -> str:
+    made = f"Object.assign(document.createElement('{name}'), {attributes})"
+    return f"document.body.append({made})"
+
+
+async def test_an_app_has_an_origin_of_its_own_and_cannot_reach_the_shell(
     screen: Screen,
 ) -> None:
     counter = await screen.counter(3)
     frame = await counter.frame()
-    shell = screen.address
     assert await frame.evaluate("location.origin") == counter.origin
-    assert await refused(frame, "parent.document.body") == "SecurityError"
-    assert await refused(frame, "parent.localStorage") == "SecurityError"
-    assert await refused(frame, "parent.frames[1].document") != ""
-    for address in (shell, "http://127.0.0.1:9/", "https://example.org/"):
-        assert await refused(frame, f"await fetch('{address}')") == "TypeError"
-        assert await refused(frame, f"new WebSocket('{address}')".replace("http", "ws"))
-    assert await refused(frame, "top.location = 'about:blank'") != ""
+    assert await throws(frame, "parent.document.body") == "SecurityError"
+    assert await throws(frame, "parent.localStorage") == "SecurityError"
+    assert await throws(frame, "top.location = 'about:blank'") == "SecurityError"
+    inline = element("script", textContent="top.location = 'about:blank'")
+    assert await violates(frame, inline) == "script-src-elem"
     assert await frame.evaluate("open('about:blank')") is None
-    assert await refused(frame, "eval('1')") == "EvalError"
-    await frame.evaluate(
-        "document.body.append(Object.assign(document.createElement('iframe'),"
-        f"{{src: '{shell}'}}))"
-    )
-    assert screen.page.url == shell
+    assert screen.page.url == screen.address
     await counter.says(3)
+
+
+async def test_an_app_can_reach_no_other_server(screen: Screen) -> None:
+    frame = await (await screen.counter(3)).frame()
+    for address in (screen.address, "http://127.0.0.1:9/", "https://example.org/"):
+        script = f"fetch('{address}').catch(() => 0)"
+        assert await violates(frame, script) == "connect-src"
+        script = (
+            f"try {{ new WebSocket('{address}'.replace('http', 'ws')) }} catch {{}}"
+        )
+        assert await violates(frame, script) == "connect-src"
+        assert await violates(frame, element("img", src=address)) == "img-src"
+        assert await violates(frame, element("iframe", src=address)) == "frame-src"
+        assert (
+            await violates(frame, element("script", src=address)) == "script-src-elem"
+        )
+        style = element("link", rel="stylesheet", href=address)
+        assert await violates(frame, style) == "style-src-elem"
+    assert (
+        await violates(frame, element("style", textContent="a{}")) == "style-src-elem"
+    )
 
 
 async def test_an_app_cannot_leave_for_another_server(screen: Screen) -> None:
     counter = await screen.counter(3)
-    frame = await counter.frame()
     asked: list[str] = []
-    screen.page.on("request", lambda request: asked.append(request.url))
-    with contextlib.suppress(Error):
-        await frame.evaluate("location.href = 'http://127.0.0.1:9/?canary'")
-    await screen.shows("running")
+    async with await _listening(asked) as server:
+        port = server.sockets[0].getsockname()[1]
+        elsewhere = f"http://127.0.0.1:{port}/?canary"
+        stopped = violates_in_shell(screen)
+        with contextlib.suppress(Error):  # the frame may be gone before it answers
+            await (await counter.frame()).evaluate(f"location.href = '{elsewhere}'")
+        assert await stopped == "frame-src"
+    assert asked == []
     await soon(counter.app.close())
-    assert not [url for url in asked if "canary" in url and "127.0.0.1:9" in url] or (
-        not [f for f in screen.page.frames if "canary" in f.url]
+
+
+def violates_in_shell(screen: Screen) -> asyncio.Future[str]:
+    script = (
+        "new Promise((done) => document.addEventListener('securitypolicyviolation', "
+        "(e) => done(e.effectiveDirective)))"
     )
-    await screen.shows("visiting")
+    return asyncio.ensure_future(soon(screen.page.evaluate(script)))
+
+
+async def _listening(asked: list[str]) -> asyncio.Server:
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        asked.append((await reader.readline()).decode())
+        writer.close()
+
+    return await asyncio.start_server(answer, "127.0.0.1", 0)
 
 
 async def test_only_its_own_frame_and_only_the_shell_are_heard(screen: Screen) -> None:
@@ -457,13 +554,13 @@ async def test_only_its_own_frame_and_only_the_shell_are_heard(screen: Screen) -
     )
     async with asyncio.timeout(DEADLINE):
         while not (strange := [f for f in screen.page.frames if "e" * 24 in f.url]):
-            await screen.page.evaluate("new Promise((r) => setTimeout(r, 20))")
+            await tick(screen.page)
     await strange[0].evaluate(f"parent.postMessage({packet}, '*')")
     # to the app, from itself and from that frame
     await frame.evaluate("postMessage({mobility: 'packet', packet: {name: 'more'}})")
     await strange[0].evaluate(
-        "[...parent.frames].forEach((f) => "
-        "f.postMessage({mobility: 'packet', packet: {name: 'more'}}, '*'))"
+        "for (let n = 0; n < parent.length; n += 1) "
+        "parent[n].postMessage({mobility: 'packet', packet: {name: 'more'}}, '*')"
     )
     await frame.click("#count")
     assert (await counter.hears()).local == "more"
@@ -496,26 +593,30 @@ NONSENSE = """(() => {
 
 async def test_nonsense_and_floods_of_an_app_are_its_own_loss(screen: Screen) -> None:
     counter = await screen.counter(3)
-    frame = await counter.frame()
-    await frame.evaluate(NONSENSE)
-    await frame.evaluate(
-        "for (let n = 0; n < 20_000; n += 1) parent.postMessage("
-        "{mobility: 'packet', packet: {name: 'flood', text: 'x'.repeat(1000)}}, '*')"
-    )
+    frame, origin = await counter.frame(), counter.origin
+    posts: list[str] = []
+    answers: list[int] = []
+    screen.page.on("request", lambda request: posts.append(request.post_data or ""))
+    screen.page.on("response", lambda response: answers.append(response.status))
+    packet = "parent.postMessage({mobility: 'packet', packet: {name: '%s'}}, '*')"
+    await frame.evaluate(f"{NONSENSE}; {packet % 'kept'}")
+    assert (await counter.hears()).local == "kept"  # it was in one POST with nonsense
+    assert 400 in answers
+    assert 413 not in answers
+    await frame.evaluate(f"for (let n = 0; n < 5_000; n += 1) {packet % 'flood'}")
     # a second later there is room again
     async with asyncio.timeout(DEADLINE):
-        while True:
-            await frame.evaluate(
-                "parent.postMessage({mobility: 'packet', packet: {name: 'fine'}}, '*')"
-            )
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    while (await counter.sent.get()).local != "fine":
-                        pass
-                    break
+        while not any(stanza.local == "fine" for stanza in drained(counter.sent)):
+            await frame.evaluate(packet % "fine")
+    assert sum(post.count('"flood"') for post in posts) < 1_000
     assert (await soon(counter.app.snapshot())).data == {"count": 3}
-    await screen.shows("running")
+    assert counter.origin == origin, "the page never had to be loaded again"
     await screen.show(Leaving("Ana", 18), "countdown")
+
+
+def drained(queue: asyncio.Queue[Stanza]) -> Iterator[Stanza]:
+    while not queue.empty():
+        yield queue.get_nowait()
 
 
 async def test_an_app_that_hangs_is_taken_away_all_the_same(screen: Screen) -> None:
@@ -526,7 +627,7 @@ async def test_an_app_that_hangs_is_taken_away_all_the_same(screen: Screen) -> N
     assert "Still here?" in await screen.text()
     await screen.show(Wiping(), "wiping")
     await soon(counter.app.close())
-    assert not [f for f in screen.page.frames if counter.app.frame in f.url]
+    await screen.without(counter.app.frame)
     await screen.show(Inviting(CODE, 60), "idle")
     await (await screen.counter(9)).says(9)
 
@@ -565,40 +666,40 @@ async def look(screen: Screen, origin: str) -> list[str]:
         while not (
             frames := [f for f in screen.page.frames if f.url.endswith("?look")]
         ):
-            await screen.page.evaluate("new Promise((r) => setTimeout(r, 20))")
+            await tick(screen.page)
     found: list[str] = await frames[0].evaluate(FIND)
     await screen.page.evaluate("document.getElementById('look').remove()")
     return found
 
 
-async def test_after_a_visit_nothing_of_it_is_in_the_browser(screen: Screen) -> None:
-    counter = await screen.counter(3)
+async def test_after_a_visit_nothing_of_it_is_in_the_browser(storing: Screen) -> None:
+    counter = await storing.counter(3)
     frame, origin = await counter.frame(), counter.origin
     await frame.evaluate(PLANT, "canary-of-a-visitor")
-    planted = await look(screen, origin)
+    planted = await look(storing, origin)
     assert {"localStorage", "sessionStorage", "caches", "indexedDB"} <= {*planted}
-    screen.stage.show(Wiping())
+    storing.stage.show(Wiping())
     await soon(counter.app.close())
-    assert not [f for f in screen.page.frames if f.url.startswith(origin)]
-    assert await look(screen, origin) == []
-    cookies = await screen.context.cookies()
+    await storing.without(counter.app.frame)
+    assert await look(storing, origin) == []
+    cookies = await storing.context.cookies()
     assert "canary" not in str(cookies)
-    next_one = await screen.counter(4)
+    next_one = await storing.counter(4)
     assert next_one.origin != origin
     assert await (await next_one.frame()).evaluate(FIND) == []
 
 
 async def test_what_a_crash_left_is_cleared_when_the_page_opens_again(
-    screen: Screen,
+    storing: Screen,
 ) -> None:
-    counter = await screen.counter(3)
+    counter = await storing.counter(3)
     origin = counter.origin
     await (await counter.frame()).evaluate(PLANT, "canary-of-a-visitor")
-    await screen.page.reload()  # nobody wiped
-    await screen.shows("running")
+    await storing.page.reload()  # nobody wiped
+    await storing.shows("running")
     gone = f"!(localStorage.frames ?? '').includes('{origin}')"
-    await until(screen.page, gone)
-    assert await look(screen, origin) == []
+    await until(storing.page, gone)
+    assert await look(storing, origin) == []
 
 
 async def test_a_frame_that_was_used_has_nothing_to_load(screen: Screen) -> None:

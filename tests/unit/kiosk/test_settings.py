@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from kiosk import settings as module
 from kiosk.settings import AppSettings, Settings, load
 from mobility import SettingsError
 
@@ -104,6 +106,8 @@ INVALID = {
     BASE.replace('"Lobby"', "7") + APP: "[account]: name must be text in quotes.",
     BASE.replace("Lobby", r"Lob\u0007by") + APP: "name must be one line of plain text.",
     BASE + 'place = "one\\ntwo"\n' + APP: "place must be one line of plain text.",
+    BASE.replace("Lobby", "L" * 101) + APP: "name may have 100 characters, not 101.",
+    BASE + f'operator = "{"o" * 101}"\n' + APP: "operator may have 100 characters, not",
     BASE + 'password = "hunter2"\n' + APP: (
         "[account]: a password does not belong in this file."
     ),
@@ -174,3 +178,37 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_password_is_in_no_repr(tmp_path: Path) -> None:
     assert "environment" not in repr(read(tmp_path, RIGHT))
+
+
+# -- docs/kiosk.md
+
+
+def documented() -> str:
+    page = Path(__file__).parents[3] / "docs" / "kiosk.md"
+    example = re.search(
+        r'^```toml title="lobby.toml"\n(.*?)^```$', page.read_text("utf-8"), re.M | re.S
+    )
+    assert example is not None
+    return example[1]
+
+
+def test_the_documented_example_is_right_and_says_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "presenter").mkdir()
+    (tmp_path / "presenter" / "index.html").write_text("")
+    (tmp_path / "password").write_text("from a file")
+    (tmp_path / "password").chmod(0o600)
+    said = read(tmp_path, documented())
+    default = read(tmp_path, RIGHT)
+    for name in ("listen", "idle", "lifetime", "invitation"):
+        assert getattr(said, name) == getattr(default, name)
+    assert said.apps[0].schema == default.apps[0].schema
+
+
+def test_the_documented_example_has_every_key() -> None:
+    keys = tomllib.loads(documented())
+    assert set(keys) == set(module.TOP)
+    assert set(keys["account"]) == set(module.ACCOUNT)
+    assert set(keys["server"]) == set(module.SERVER)
+    assert set(keys["page"]) == set(module.PAGE)
+    assert set(keys["limits"]) == set(module.LIMITS)
+    assert set(keys["apps"][0]) == set(module.APP)
