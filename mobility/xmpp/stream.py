@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from slixmpp import ClientXMPP
 from slixmpp.jid import JID, InvalidJID
+from slixmpp.stanza.rootstanza import RootStanza
 
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.session import MobilitySession
@@ -29,7 +30,7 @@ _SLOWEST = 5.0  # seconds between two attempts to connect again
 
 
 class _Client(ClientXMPP):
-    """Resumes a stream in order."""
+    """Loses nothing over a cut, and resumes in order."""
 
     def send(self, data: Any, use_filters: bool = True) -> None:
         # WORKAROUND: when slixmpp 1.17 resumes, it sends what was never acknowledged
@@ -38,6 +39,15 @@ class _Client(ClientXMPP):
             super().send(data)
         else:
             self.waiting_queue.put_nowait((data, False))
+
+    def keep_unsent(self, _: Any) -> None:
+        # WORKAROUND: what slixmpp 1.17 has queued when the connection is lost, it drops
+        # on its way to the socket. Unfiltered data is kept by XEP-0198 already.
+        while not self.waiting_queue.empty():
+            data, use_filters = self.waiting_queue.get_nowait()
+            self.waiting_queue.task_done()
+            if use_filters and isinstance(data, RootStanza):
+                super().send(data)
 
 
 class Stream:
@@ -72,6 +82,7 @@ class Stream:
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._gone = asyncio.Event()
+        self.resumed = False  # whether nothing can have been lost since the last cut
         self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -88,6 +99,7 @@ class Stream:
         self.visits = MobilityVisit.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
+        xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
 
@@ -206,12 +218,13 @@ class Stream:
         # Bare-JID messages are for people, not for us: a negative priority (RFC 6121
         # §8.5) keeps them and the offline store away from this resource.
         self.xmpp.send_presence(ppriority=-1)
-        self._online()
+        self._online(resumed=False)
 
     def _on_resumed(self, _: Any) -> None:
-        self._online()
+        self._online(resumed=True)
 
-    def _online(self) -> None:
+    def _online(self, *, resumed: bool) -> None:
+        self.resumed = resumed
         self._up.set()
         self._on_change(True)
 
