@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT = 30.0  # seconds of change that may be lost at most
 SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
 GOODBYE = 3.0  # seconds for each last thing that is done when a visit ends
+CLOSE = 8.0  # seconds for an app to forget what it showed
 TICK = 0.5  # seconds between two looks at the clock
 _ROOM = 1_000_000  # bytes that sealing and the layout may add to the largest state
 
@@ -95,6 +96,7 @@ class Visit:
         self._stay = stay
         self._hosted: dict[str, _Hosted] = {}
         self._jobs: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._unclean = False
         self._queue: asyncio.Queue[Session | None] = asyncio.Queue()
         self._ending: asyncio.Future[bytes] | None = None
@@ -325,9 +327,15 @@ class Visit:
         hosted.files.clear()
         for job in hosted.jobs - {asyncio.current_task()}:
             job.cancel()
+        # Whoever dropped it may be cancelled when the visit ends; the wipe is not.
+        closing = self._house.start(self._close(hosted.session.app))
+        self._closing.add(closing)
+        await asyncio.shield(closing)
+
+    async def _close(self, app: App) -> None:
         try:
-            async with asyncio.timeout(GOODBYE):
-                await hosted.session.app.close()
+            async with asyncio.timeout(CLOSE):
+                await app.close()
         except Exception as exc:  # whatever an app does, the wipe goes on
             self._unclean = True
             log.error("an app failed to close: %s", traced(exc))
@@ -425,6 +433,8 @@ class Visit:
             if say_goodbye and hosted.session.runs:
                 await self._say_goodbye(hosted)
             await self._drop(hosted)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     async def _say_goodbye(self, hosted: _Hosted) -> None:
         try:

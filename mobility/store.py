@@ -86,19 +86,12 @@ class Store:
 
     def __init__(self, folder: Path | None) -> None:
         try:
-            path = (
-                ":memory:" if folder is None else str(_private(folder) / "journal.db")
-            )
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute(
-                "PRAGMA synchronous = FULL"
-            )  # a journal that may be lost is none
-            self._db.execute("PRAGMA secure_delete = ON")
-            self._db.executescript(_SCHEMA)
+            self._db = _open(folder)
         except (OSError, sqlite3.Error) as exc:
+            reason = getattr(exc, "strerror", None) or str(exc)
             raise SettingsError(
-                f"The data folder {folder} cannot be used: {exc}."
+                f"The data folder {folder} cannot be used ({reason}). "
+                "Name another, or make it yours and writable."
             ) from exc
 
     def __enter__(self) -> Self:
@@ -162,8 +155,25 @@ class Store:
         self._db.execute("DELETE FROM sessions WHERE id = ?", (id,))
 
 
+def _open(folder: Path | None) -> sqlite3.Connection:
+    path = ":memory:" if folder is None else str(_private(folder))
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # a journal that may be lost is none
+        db.execute("PRAGMA secure_delete = ON")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
 def _private(folder: Path) -> Path:
+    """The journal's file, for its owner's eyes only; SQLite's others follow it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(PermissionError):  # somebody else's folder: still usable
         folder.chmod(0o700)
-    return folder
+    journal = folder / "journal.db"
+    journal.touch(mode=0o600)
+    return journal

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from slixmpp import ClientXMPP
 from slixmpp.jid import JID, InvalidJID
-from slixmpp.stanza.rootstanza import RootStanza
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp.connection import Connection
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
@@ -27,27 +26,6 @@ PING = 30.0  # seconds between signs of life
 PONG = 10.0  # seconds to wait for one, or for a connection
 FIRST = 15.0  # seconds to wait for the first connection
 _SLOWEST = 5.0  # seconds between two attempts to connect again
-
-
-class _Client(ClientXMPP):
-    """Loses nothing over a cut, and resumes in order."""
-
-    def send(self, data: Any, use_filters: bool = True) -> None:
-        # WORKAROUND: when slixmpp 1.17 resumes, it sends what was never acknowledged
-        # (without filters) behind what the app has said since the cut.
-        if use_filters:
-            super().send(data)
-        else:
-            self.waiting_queue.put_nowait((data, False))
-
-    def keep_unsent(self, _: Any) -> None:
-        # WORKAROUND: what slixmpp 1.17 has queued when the connection is lost, it drops
-        # on its way to the socket. Unfiltered data is kept by XEP-0198 already.
-        while not self.waiting_queue.empty():
-            data, use_filters = self.waiting_queue.get_nowait()
-            self.waiting_queue.task_done()
-            if use_filters and isinstance(data, RootStanza):
-                super().send(data)
 
 
 class Stream:
@@ -86,7 +64,7 @@ class Stream:
         self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
-        xmpp = _Client(self._account, password, ssl_context=_tls(ca_file))
+        xmpp = Connection(self._account, password, ssl_context=_tls(ca_file))
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
         for plugin in ("xep_0198", "xep_0199"):
