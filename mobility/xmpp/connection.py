@@ -11,7 +11,7 @@ __all__ = ["Connection"]
 
 
 class Connection(ClientXMPP):
-    """A client that loses nothing over a cut, resumes in order, and ends at any time."""
+    """A client that loses nothing over a cut, resumes in order, and ends any time."""
 
     def send(self, data: Any, use_filters: bool = True) -> None:
         # WORKAROUND: when slixmpp 1.17 resumes, it sends what was never acknowledged
