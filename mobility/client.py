@@ -204,7 +204,12 @@ class Client:
     ) -> None:
         self.device = device
         self.stream = Stream(
-            _with_resource(jid), password, host=host, port=port, ca_file=ca_file
+            _with_resource(jid),
+            password,
+            host=host,
+            port=port,
+            ca_file=ca_file,
+            on_change=self._on_change,
         )
         self._folder = data
         self._screens: dict[str, Screen] = {}
@@ -232,6 +237,10 @@ class Client:
         for moved in tuple(self._moved.values()):
             moved.close()
         await self._stack.__aexit__(typ, exc, tb)
+
+    def _on_change(self, online: bool) -> None:
+        for moved in tuple(self._moved.values()) if online else ():
+            moved.online(resumed=self.stream.resumed)
 
     # --- visits ----------------------------------------------------------------
 

@@ -169,7 +169,7 @@ class PublicDisplay:
         if not isinstance(self._scene, Inviting | Offline):
             self._screen(self._scene)
         if self._visit is not None:
-            self._visit.online()
+            self._visit.online(resumed=self.stream.resumed)
 
     def _count(self, seconds: float | None) -> None:
         assert self._visit is not None

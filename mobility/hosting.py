@@ -187,9 +187,11 @@ class Visit:
             if hosted.session.sid == packet.sid and self.is_visitor(peer):
                 hosted.session.receive_packet(packet)
 
-    def online(self) -> None:
+    def online(self, *, resumed: bool) -> None:
         """We were away: what was said meanwhile is asked for."""
         for hosted in self._hosted.values():
+            if not resumed:
+                hosted.session.resend()
             self._start(hosted.incoming.mention(proto.Status()), hosted.jobs)
 
     # --- a session comes -------------------------------------------------------
@@ -236,6 +238,7 @@ class Visit:
         session.touched = lambda: self._touched(hosted)
         session.runs = False
         session.meet(incoming.peer, incoming.sid, offer.epoch)
+        incoming.watch(session)
         self._hosted[session.id] = hosted
         try:
             await self._run(hosted, offer)

@@ -136,6 +136,8 @@ class MovedSession:
         )
         self._link.store.keep(self._kept)
         self.session.meet(peer, sid, self._kept.epoch)
+        assert self._outgoing is not None
+        self._outgoing.watch(self.session)
 
     def _stay(self, outgoing: Outgoing) -> None:
         """It came to nothing: the session is here, and nobody else's."""
@@ -168,7 +170,15 @@ class MovedSession:
         transfers.add(moved._outgoing)
         session.runs = False
         session.meet(kept.peer, kept.sid, kept.epoch, life=moved._kept.life)
+        moved._outgoing.watch(session)
         return moved
+
+    def online(self, *, resumed: bool) -> None:
+        """We were away: what was said meanwhile is asked for."""
+        if self.away and self._outgoing is not None:
+            if not resumed:
+                self.session.resend()
+            self._link.tasks.start(self._outgoing.mention(proto.Status()))
 
     def receive_checkpoint(self, frame: Checkpoint) -> None:
         """

@@ -15,7 +15,7 @@ from mobility.protocol.session import Packet, Stanza, State
 __all__ = ["Session"]
 
 log = logging.getLogger(__name__)
-_MOST_UNHEARD = 10_000  # packets that we keep until the owner has surely had them
+_MOST_UNHEARD = 2000  # packets that we keep until the owner has surely had them
 _MOST_ARRIVED = 10_000  # packets that wait for a slow app
 _MOST_SNAPSHOTS = 10
 _LIFE = 1 << 20  # packets between two starts of a device, at most
@@ -50,6 +50,7 @@ class Session:
         self.runs = True
         self.title = ""
         self.touched: Callable[[], None] = lambda: None
+        self.missed: Callable[[], None] = lambda: None  # asks the peer to resend
         self._wire = send
         self._applying = asyncio.Lock()
         self._arrived: deque[Packet] = deque()
@@ -63,6 +64,7 @@ class Session:
         self._sent = 0  # when the peer's state was restored
         self.heard = 0  # the last packet of the peer that arrived
         self._applied = 0  # and the last that the app has
+        self._skipping = False  # take the next packet, whatever its number
         self._ended = asyncio.Event()
         app._send = self._send
 
@@ -92,6 +94,10 @@ class Session:
         """Take a packet of the peer; what is old or came already is dropped."""
         if packet.epoch != self.epoch or packet.number <= self.heard or self._let_go:
             return
+        if packet.number > self.heard + 1 and not self._skipping:
+            self.missed()  # it will come again, behind those that are missing
+            return
+        self._skipping = False
         if len(self._arrived) >= _MOST_ARRIVED:
             log.warning("the app is too slow for its packets; one was dropped")
             return
@@ -101,6 +107,15 @@ class Session:
             self._record.append(packet.stanza)
         self._wake.set()
         self.touched()
+
+    def resend(self) -> None:
+        """Say again what the peer may have missed; what it has, it drops."""
+        for packet in self._unheard:
+            self._wire(self.peer, packet)
+
+    def skip(self) -> None:
+        """The peer does not have the missing packets any more: go on without them."""
+        self._skipping = True
 
     async def apply_packets(self) -> None:
         """Give packets to the app as they come, one after the other, for ever."""
@@ -183,6 +198,7 @@ class Session:
         self._arrived.clear()
         self._number = life * _LIFE
         self.heard = self._applied = 0
+        self._skipping = False
         self._unheard.clear()
 
     async def restore(self, state: State) -> None:

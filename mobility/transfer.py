@@ -14,6 +14,7 @@ from typing import Any, Self
 from mobility.errors import (
     InvalidState,
     MobilityError,
+    PeerUnreachable,
     RemoteProtocolError,
     SessionAway,
     TransferAborted,
@@ -41,6 +42,7 @@ __all__ = ["Incoming", "Link", "Outgoing", "Tail", "word"]
 
 log = logging.getLogger(__name__)
 WINDOW = 4  # data frames in flight
+TRY = 10.0  # seconds until a word that nobody answers is said again
 ANSWER = 60.0  # seconds that a person may take to decide
 STEP = 30.0  # seconds for a step that no person decides
 ASK = 5.0  # seconds between two questions for the status
@@ -87,6 +89,7 @@ class _Side:
         self.exchanges = 0  # IQs that we sent
         self._link = link
         self._envelope = Envelope(link.secret, sid, 0)
+        self.on_status: Callable[[], None] = lambda: None
         self._said: dict[type, proto.Event] = {}
         self._heard: asyncio.Queue[tuple[proto.Event, bytes]] = asyncio.Queue()
 
@@ -115,15 +118,22 @@ class _Side:
         self._said[type(event)] = event
 
     async def tell(self, event: proto.Event) -> None:
-        """Send without a step of our own."""
-        self.exchanges += 1
+        """Send without a step of our own; once more, if it may have been lost."""
         try:
-            answer = await self._link.wire.ask(self.peer, Said(self.sid, event))
-        except UnknownTransfer:
-            self.hear(proto.Unknown())
-            return
+            answer = await self._ask(event)
+        except PeerUnreachable:
+            answer = await self._ask(event)
         if answer is not None:
-            self.hear(answer.event)
+            self.hear(answer)
+
+    async def _ask(self, event: proto.Event) -> proto.Event | None:
+        self.exchanges += 1
+        said = Said(self.sid, event)
+        try:
+            answer = await self._link.wire.ask(self.peer, said, seconds=TRY)
+        except UnknownTransfer:
+            return proto.Unknown()
+        return None if answer is None else answer.event
 
     def hear(self, event: proto.Event) -> proto.Event | None:
         """
@@ -147,6 +157,8 @@ class _Side:
             self._journal()
             self._heard.put_nowait((event, plain))
             return None
+        if isinstance(event, proto.Status):
+            self.on_status()
         answer = self.machine.answer(event)
         if answer is proto.Unknown:
             raise UnknownTransfer("This transfer is not known here any more.")
@@ -207,6 +219,25 @@ class _Side:
             event = proto.Abort(text)
             self.step(event)
             self._link.tasks.start(self.mention(event))
+
+    def watch(self, session: Session) -> None:
+        """Refetch packets that got lost, in both directions."""
+        refetching: list[asyncio.Task[None]] = []
+
+        def missed() -> None:
+            if not refetching or refetching[-1].done():
+                refetching[:] = [self._link.tasks.start(self._refetch(session))]
+
+        session.missed = missed
+        self.on_status = session.resend
+
+    async def _refetch(self, session: Session) -> None:
+        """The peer resends what it has before it answers."""
+        before = session.heard
+        await self.mention(proto.Status())
+        if session.heard == before:
+            session.skip()
+            await self.mention(proto.Status())
 
     async def mention(self, event: proto.Event) -> None:
         """Tell the peer, if it can be reached."""

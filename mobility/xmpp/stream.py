@@ -60,6 +60,7 @@ class Stream:
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._gone = asyncio.Event()
+        self.resumed = False  # whether nothing can have been lost since the last cut
         self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -76,6 +77,7 @@ class Stream:
         self.visits = MobilityVisit.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
+        xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
 
@@ -194,12 +196,13 @@ class Stream:
         # Bare-JID messages are for people, not for us: a negative priority (RFC 6121
         # §8.5) keeps them and the offline store away from this resource.
         self.xmpp.send_presence(ppriority=-1)
-        self._online()
+        self._online(resumed=False)
 
     def _on_resumed(self, _: Any) -> None:
-        self._online()
+        self._online(resumed=True)
 
-    def _online(self) -> None:
+    def _online(self, *, resumed: bool) -> None:
+        self.resumed = resumed
         self._up.set()
         self._on_change(True)
 
