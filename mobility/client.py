@@ -129,13 +129,21 @@ class Screen:
         if self.over:
             return
         for moved in self._client.moved_to(self.jid):
-            with contextlib.suppress(MobilityError):
-                await moved.retrieve()
+            await self._take_back(moved)
         if self._visitor.meeting.may_send(Leave):
             await self._say_goodbye()
         else:
             await self._client.decline(self._visitor)
         self._end()
+
+    async def _take_back(self, moved: MovedSession) -> None:
+        """As it is there; otherwise it is taken back as it was last saved here."""
+        try:
+            await moved.retrieve()
+        except MobilityError as exc:
+            log.info("a session is not handed back: %s", exc)
+        except Exception as exc:  # an app's bug must not keep us here
+            log.error("a session cannot go on here: %s", traced(exc))
 
     async def _say_goodbye(self) -> None:
         event = Leave("left")

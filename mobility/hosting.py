@@ -251,10 +251,14 @@ class Visit:
         await incoming.receive(offer, self._restore(hosted, offer))
         tail = await incoming.committed()
         await session.take(tail.packets, heard=tail.heard)
-        for job in (session.apply_packets(), self._save(hosted), self._obey(hosted)):
-            self._start(job, hosted.jobs)
         self._queue.put_nowait(session)
-        await incoming.confirm()
+        for job in (
+            incoming.confirm(),
+            session.apply_packets(),
+            self._save(hosted),
+            self._obey(hosted),
+        ):
+            self._start(job, hosted.jobs)
 
     def _touched(self, hosted: _Hosted) -> None:
         self.touch()

@@ -17,6 +17,7 @@ __all__ = ["Session"]
 log = logging.getLogger(__name__)
 _MOST_UNHEARD = 10_000  # packets that we keep until the owner has surely had them
 _MOST_ARRIVED = 10_000  # packets that wait for a slow app
+_MOST_SNAPSHOTS = 10
 _LIFE = 1 << 20  # packets between two starts of a device, at most
 
 
@@ -57,6 +58,7 @@ class Session:
         self._let_go = False  # what still arrives is for whoever has the session now
         self._record: list[Stanza] | None = None
         self._unheard: deque[Packet] = deque(maxlen=_MOST_UNHEARD)
+        self._said = 0  # packets of the app, also while nobody listens
         self._number = 0
         self._sent = 0  # when the peer's state was restored
         self.heard = 0  # the last packet of the peer that arrived
@@ -74,6 +76,7 @@ class Session:
     # --- packets ---------------------------------------------------------------
 
     async def _send(self, stanza: Stanza) -> None:
+        self._said += 1
         if self._record is not None:
             self._record.append(stanza)
         elif not self.peer and not self.runs:
@@ -120,9 +123,18 @@ class Session:
     # --- ownership -------------------------------------------------------------
 
     async def capture(self) -> State:
-        """Take a snapshot; from its moment on, packets are recorded."""
+        """
+        Take a snapshot; from its moment on, packets are recorded.
+
+        An app that says something while it is taken may have put it into the state or
+        not. Then another one is taken.
+        """
         async with self._applying:
-            state = await self.app.snapshot()
+            for _ in range(_MOST_SNAPSHOTS):
+                said = self._said
+                state = await self.app.snapshot()
+                if said == self._said:
+                    break
             self._record = [packet.stanza for packet in self._arrived]
             return state
 

@@ -387,7 +387,7 @@ class Incoming(_Side):
     Args:
         link, sid, peer: The other device, and how this transfer is called.
         known: Contents of files that we gave the peer, by SHA-256.
-        largest: Bytes that we take.
+        largest: Bytes that we take; `LARGEST` if None.
 
     """
 
@@ -398,11 +398,11 @@ class Incoming(_Side):
         peer: str,
         *,
         known: Mapping[str, bytes] | None = None,
-        largest: int = LARGEST,
+        largest: int | None = None,
     ) -> None:
         super().__init__(link, Role.RESPONDER, sid, peer)
         self._known = known or {}
-        self._largest = largest
+        self._largest = LARGEST if largest is None else largest
 
     async def request(self, session: str) -> proto.Offer:
         """Ask for a session, and wait for the offer."""

@@ -42,6 +42,10 @@ CODE = (
     "t=q83vEjRWeJCrze8SNFZ4kA;k=3q2-796tvu_erb7v3q2-796tvu_erb7v3q2-7w"
 )
 DEADLINE = 20.0
+# what rises has risen; the arc of the countdown and the sweep stay where they are
+AT_REST = """document.getAnimations().forEach((animation) => {
+  if (animation.animationName === "rise") animation.finish();
+})"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--hide-scrollbars"]
 
 
@@ -64,7 +68,7 @@ LONG = Names(
     "Bayerische Staatsbibliothek und Universitätsbibliothek, gemeinsame "
     "Einrichtung für Informationstechnik",
     "Ludwigstraße 16, Erdgeschoss, zwischen Garderobe und Auskunft 🗺️",
-    "Ana-María's 📱👩‍👩‍👧‍👦 Donaudampfschifffahrtsgesellschaftskapitänsmützentelefon, "
+    "Ana-Marías 📱👩‍👩‍👧‍👦 Donaudampfschifffahrtsgesellschaftskapitänsmützentelefon, "
     "das zweite von beiden am Ende",
 )
 RIGHT_TO_LEFT = Names(
@@ -101,15 +105,8 @@ class Photographer:
 
     async def take(self, name: str, screen: str) -> None:
         await until(self._page, f"document.body.dataset.screen === '{screen}'")
-        # what rises or sweeps is shown where it comes to rest
-        await self._page.evaluate(
-            "document.getAnimations().forEach((a) => a.id || a.finish?.call(a))"
-            if screen == "none"
-            else "Promise.resolve()"
-        )
-        await self._page.screenshot(
-            path=self._folder / f"{name}.png", animations="disabled"
-        )
+        await self._page.evaluate(AT_REST)
+        await self._page.screenshot(path=self._folder / f"{name}.png")
 
     async def without_an_app(self) -> None:
         show, device = self._stage.show, self._names.device
@@ -191,7 +188,7 @@ async def opened(
 async def photograph(
     browser: Browser, folder: Path, names: Names, size: tuple[int, int], scheme: str
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240  nothing else runs
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing waits
     async with contextlib.AsyncExitStack() as stack:
         async with open_stage(settings(names)) as (stage, address):
             page = await stack.enter_async_context(
