@@ -77,6 +77,13 @@ class Stage:
 
     # -- what the SDK reports
 
+    @property
+    def invitation(self) -> str | None:
+        """What the code says that is on the screen now."""
+        scene = self._screen.scene
+        idle = self._screen.state == "idle" and isinstance(scene, Inviting)
+        return scene.uri if idle and isinstance(scene, Inviting) else None
+
     def show(self, scene: Scene) -> None:
         self._screen = self._screen.show(scene, self._clock())
         self._push()

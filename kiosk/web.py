@@ -76,6 +76,8 @@ class Site:
             if self._knows(request.query.get("token", "")):
                 return await self._events(request)
             raise web.HTTPForbidden
+        if path == "/code" and self._knows(request.query.get("token", "")):
+            return self._code()
         if path.startswith("/files/"):
             return self._file(path.removeprefix("/files/"))
         headers = self._guard.shell_headers()
@@ -91,6 +93,12 @@ class Site:
             content_type="text/html",
             headers=self._guard.shell_headers(),
         )
+
+    def _code(self) -> web.Response:
+        """What the code on the screen says, for a demo's phone without a camera."""
+        if (uri := self._stage.invitation) is None:
+            raise web.HTTPNotFound
+        return web.Response(text=uri, headers=self._guard.shell_headers())
 
     def _file(self, token: str) -> web.Response:
         body = self._stage.take(token)

@@ -1,4 +1,4 @@
-"""The screen's page in a real browser, without a server: what it shows, and withholds."""
+"""The screen's page in a real browser: what it shows, and what it withholds."""
 
 from __future__ import annotations
 
@@ -279,7 +279,9 @@ async def test_a_countdown_is_above_the_app_and_touching_is_told(
         await soon(touched.wait())
         touched.clear()
         await screen.show(Hosting("Ana"), "running")
-        await (await counter.frame()).click("#count")  # inside the app it counts as well
+        await (await counter.frame()).click(
+            "#count"
+        )  # inside the app it counts as well
         await soon(touched.wait())
 
 
@@ -653,7 +655,12 @@ async def test_a_post_needs_token_origin_and_host(screen: Screen) -> None:
     assert await status(X_Token="") == 403
     assert await status(X_Token="guessed") == 403
     assert await status(X_Token="gü") == 403
-    for origin in ("null", "https://evil.example", own + "0", own.replace("p", "ps", 1)):
+    for origin in (
+        "null",
+        "https://evil.example",
+        own + "0",
+        own.replace("p", "ps", 1),
+    ):
         assert await status(Origin=origin) == 403
     for host in ("evil.example", f"localhost:{screen.port}", "127.0.0.1"):
         assert await status(host=host) in (403, 421)

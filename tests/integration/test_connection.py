@@ -60,7 +60,9 @@ async def test_an_authority_that_is_not_trusted(server: RunningServer) -> None:
     jid, password = server.add()
     options = address(server) | {"ca_file": None}
     client = Client(jid, password, **options)
-    await _fails(client, "is not trusted here. If the server is yours, name its CA file")
+    await _fails(
+        client, "is not trusted here. If the server is yours, name its CA file"
+    )
 
 
 async def test_an_authority_that_is_missing(
@@ -74,7 +76,9 @@ async def test_an_authority_that_is_missing(
         Client("me@localhost", "password", ca_file=missing)
 
 
-@pytest.mark.parametrize("jid", ["", "me", "@localhost", "me@", "me @localhost/", "a@b@c"])
+@pytest.mark.parametrize(
+    "jid", ["", "me", "@localhost", "me@", "me @localhost/", "a@b@c"]
+)
 async def test_an_address_that_is_none(jid: str) -> None:
     with pytest.raises(ConnectionFailed, match="is not an XMPP address like me@"):
         Client(jid, "password")
