@@ -85,7 +85,9 @@ class HostilePhone:
         await self.stream.visits.ask(self.display, self._reveal)
 
     async def approve(self, visitor: Visitor, **terms: Any) -> Approve:
-        event = visitor.approve(Terms(**{"lifetime": 60.0} | terms))
+        """Whatever the terms, and without having looked at the digits."""
+        raw = Terms(**{"lifetime": 60.0} | terms).encode()
+        event = Approve(Envelope(visitor.secret, "terms", 0).seal("approve", raw))
         await self.stream.visits.ask(self.display, event)
         return event
 

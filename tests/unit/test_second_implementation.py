@@ -1,7 +1,7 @@
 """
 The handshake written again from docs/protocol, byte by byte, without our own code.
 
-What it computes is compared with the examples there, which other tests read. So the
+What it computes is compared with the examples there, and these with what we say. So the
 pages are enough for a second implementation.
 """
 
@@ -21,8 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import (
 )
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from mobility.protocol.envelope import Envelope
 from mobility.xmpp import ns
+from mobility.xmpp.visit import stanza as visit_xml
 from tests.stanza.examples import PAGES, by_action, elements
+from tests.unit import meeting
 
 VISIT = by_action("visit.md", f"{{{ns.VISIT}}}visit")
 TRANSFER = by_action("transfer.md", f"{{{ns.TRANSFER}}}transfer")
@@ -121,6 +124,23 @@ def test_the_terms() -> None:
 def test_the_receipt() -> None:
     receipt = IDENTITY.sign(H("wiped", H("visit id", SECRET)))
     assert b64(VISIT["wiped"].text) == receipt
+
+
+def test_our_own_code_says_what_the_examples_say() -> None:
+    phone, display = meeting.visitor(), meeting.host()
+    visit = phone.visit()
+    welcome = display.receive_visit(visit, PHONE)
+    reveal = phone.receive_welcome(welcome)
+    assert phone.compare(display.receive_reveal(reveal))
+    said = [visit, welcome, reveal, phone.approve(meeting.TERMS)]
+    assert phone.secret == display.secret == SECRET
+    for event in said:
+        example = VISIT[type(event).__name__.lower()]
+        assert visit_xml.from_xml(example) == event
+    envelope = Envelope(SECRET, TRANSFER["offer"].get("sid", ""), 7)
+    for action, word in (("ready", "responder ready"), ("accept", "responder accept")):
+        assert envelope.seal(word) == sealed(action)
+    assert envelope.seal("initiator reclaim", b"8") == sealed("reclaim")
 
 
 def test_the_words_of_a_transfer() -> None:

@@ -102,6 +102,8 @@ def test_a_forgotten_session_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
     canary = b"CANARY" * 1000
     with Store(tmp_path) as store:
         store.keep(Kept("id", "urn:app", 1, 1, canary, "sid", secret=canary))
+    assert [path for path in tmp_path.iterdir() if b"CANARY" in path.read_bytes()]
+    with Store(tmp_path) as store:
         store.forget("id")
     assert not [path for path in tmp_path.iterdir() if b"CANARY" in path.read_bytes()]
 
