@@ -16,7 +16,7 @@ from mobility.cli.presenter import load_presenter
 from mobility.cli.rounds import kiosk, open_place
 
 TARGET = Path(__file__).parents[1] / "docs" / "images" / "handoff.png"
-SIZE = (1600, 800)
+SIZE = (3200, 1600)  # drawn at twice the size, so that its edges are smooth
 GROUND = (226, 222, 212)
 PHONE, SCREEN = (390, 760), (1280, 720)
 
@@ -73,8 +73,8 @@ async def _visit(hand: Page, wall: Page) -> None:
 def compose(hand: bytes, wall: bytes) -> Image.Image:
     """A wall with a screen, and before it a hand's phone."""
     picture = Image.new("RGB", SIZE, GROUND)
-    _hang(picture, wall, at=(70, 60), width=1120, frame=14)
-    _hang(picture, hand, at=(1180, 110), width=330, frame=12, radius=40)
+    _hang(picture, wall, at=(140, 120), width=2240, frame=28, radius=28)
+    _hang(picture, hand, at=(2360, 220), width=660, frame=24, radius=80)
     return picture
 
 
@@ -85,7 +85,7 @@ def _hang(
     at: tuple[int, int],
     width: int,
     frame: int,
-    radius: int = 14,
+    radius: int,
 ) -> None:
     image = Image.open(io.BytesIO(shot)).convert("RGB")
     height = round(image.height * width / image.width)
@@ -94,9 +94,9 @@ def _hang(
     outer = (x - frame, y - frame, x + width + frame, y + height + frame)
     shadow = Image.new("L", SIZE, 0)
     ImageDraw.Draw(shadow).rounded_rectangle(
-        (outer[0], outer[1] + 18, outer[2], outer[3] + 18), radius + frame, fill=110
+        (outer[0], outer[1] + 36, outer[2], outer[3] + 36), radius + frame, fill=110
     )
-    picture.paste((60, 54, 40), mask=shadow.filter(ImageFilter.GaussianBlur(22)))
+    picture.paste((60, 54, 40), mask=shadow.filter(ImageFilter.GaussianBlur(44)))
     draw = ImageDraw.Draw(picture)
     draw.rounded_rectangle(outer, radius + frame, fill=(21, 23, 28))
     mask = Image.new("L", image.size, 0)
@@ -108,7 +108,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         hand, wall = asyncio.run(photographs(Path(folder)))
     TARGET.parent.mkdir(exist_ok=True)
-    compose(hand, wall).quantize(200).save(TARGET, optimize=True)
+    picture = compose(hand, wall)
+    half = (picture.width // 2, picture.height // 2)
+    picture.resize(half, Image.Resampling.LANCZOS).save(TARGET, optimize=True)
 
 
 if __name__ == "__main__":
