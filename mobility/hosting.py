@@ -328,14 +328,14 @@ class Visit:
         for job in hosted.jobs - {asyncio.current_task()}:
             job.cancel()
         # Whoever dropped it may be cancelled when the visit ends; the wipe is not.
-        closing = self._house.start(self._close(hosted.session.app))
+        closing = self._house.start(self._close(hosted.session))
         self._closing.add(closing)
         await asyncio.shield(closing)
 
-    async def _close(self, app: App) -> None:
+    async def _close(self, session: Session) -> None:
         try:
             async with asyncio.timeout(CLOSE):
-                await app.close()
+                await session.close()
         except Exception as exc:  # whatever an app does, the wipe goes on
             self._unclean = True
             log.error("an app failed to close: %s", traced(exc))

@@ -65,6 +65,7 @@ class Session:
         self.heard = 0  # the last packet of the peer that arrived
         self._applied = 0  # and the last that the app has
         self._skipping = False  # take the next packet, whatever its number
+        self._over = False
         self._ended = asyncio.Event()
         app._send = self._send
 
@@ -72,7 +73,7 @@ class Session:
         return f"<Session {self.id} epoch {self.epoch}>"
 
     async def ended(self) -> None:
-        """Wait until it does not run here any more."""
+        """Wait until it does not run here any more, and its app has forgotten it."""
         await self._ended.wait()
 
     # --- packets ---------------------------------------------------------------
@@ -174,7 +175,7 @@ class Session:
 
     async def resume(self) -> None:
         """The transfer came to nothing: go on as if it had not been tried."""
-        if self._ended.is_set():
+        if self._over:
             return  # and meanwhile it was taken away
         self._record = None
         self._let_go = False
@@ -259,4 +260,11 @@ class Session:
         self._held = False
         self._arrived.clear()
         self._unheard.clear()
-        self._ended.set()
+        self._over = True
+
+    async def close(self) -> None:
+        """Let the app forget it."""
+        try:
+            await self.app.close()
+        finally:
+            self._ended.set()

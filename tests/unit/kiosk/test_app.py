@@ -111,7 +111,7 @@ async def test_a_second_page_takes_over_and_the_first_is_not_heard_any_more() ->
     touches: list[None] = []
     with opened(stage) as first, opened(stage) as second:
         with stage.visitor(lambda: touches.append(None)):
-            assert (await first.told())[-1]["type"] == "replaced"
+            await first.until_told("replaced")
             assert not await first.says(wire.Touched())
             assert touches == []
             assert await second.says(wire.Touched())
