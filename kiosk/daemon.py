@@ -119,7 +119,6 @@ async def _one_visit(settings: Settings, stage: Stage) -> None:
 
 
 def _display(settings: Settings, stage: Stage) -> PublicDisplay:
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return PublicDisplay(
         settings.jid,
         settings.password,

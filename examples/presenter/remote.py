@@ -22,6 +22,8 @@ from .presenter import Presenter
 
 __all__ = ["Remote"]
 
+PATIENCE = 120.0  # seconds for a person to compare and approve
+
 
 class Remote:
     """
@@ -159,7 +161,11 @@ class Remote:
         self._introduction = introduction
         self._digits = asyncio.get_running_loop().create_future()
         self._become("approving")
-        return await self._digits
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._digits
+        except TimeoutError:
+            return None  # nobody is there; the screen waits no longer either
 
     async def _present(self, screen: Screen) -> None:
         self._place, self._progress = screen.name, 0.0

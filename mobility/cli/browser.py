@@ -131,6 +131,7 @@ async def open_browser(address: str) -> AsyncIterator[Browser]:
             *flags,
             f"--user-data-dir={profile}",
             address,
+            env={**os.environ, "TMPDIR": profile},  # it leaves things behind there
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
