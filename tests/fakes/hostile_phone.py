@@ -85,6 +85,8 @@ class HostilePhone:
         await self.stream.visits.ask(self.display, self._reveal)
 
     async def approve(self, visitor: Visitor, **terms: Any) -> Approve:
+        assert visitor._agreement is not None
+        visitor.compare(visitor._agreement.code)  # without looking at the screen
         event = visitor.approve(Terms(**{"lifetime": 60.0} | terms))
         await self.stream.visits.ask(self.display, event)
         return event
