@@ -48,6 +48,7 @@ STEP = 30.0  # seconds for a step that no person decides
 ASK = 5.0  # seconds between two questions for the status
 PATIENCE = 30.0  # seconds after a commit until the user is told
 LARGEST = 64_000_000  # bytes that a personal device takes back
+_LONG = 1e9  # seconds: for ever
 _MOST_TAIL = 64_000  # bytes of packets that fit into the commit
 _MOST_HEARD = 64  # events that wait to be looked at
 _SMALLEST = 1024  # bytes of a frame, unless it is the last
@@ -193,7 +194,7 @@ class _Side:
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    event, plain = await self._heard.get()
+                    event, plain = await self._next(asking=seconds is not None)
                     _raise_end(event)
                     if isinstance(event, kinds):
                         return event, plain
@@ -201,6 +202,15 @@ class _Side:
                         raise RemoteProtocolError("It answered out of turn.")
         except TimeoutError:
             raise TransferExpired("The other device took too long to answer.") from None
+
+    async def _next(self, *, asking: bool) -> tuple[proto.Event, bytes]:
+        """What is heard next; now and then we ask for it."""
+        while asking:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ASK):
+                    return await self._heard.get()
+            await self.mention(proto.Status())
+        return await self._heard.get()
 
     def check(self) -> None:
         """
@@ -374,19 +384,12 @@ class Outgoing(_Side):
         try:
             async with asyncio.timeout(patience):
                 while self.machine.state is Phase.COMMITTED or not self._heard.empty():
-                    await self._confirmed()
+                    await self.expect(proto.Confirm, seconds=_LONG)
         except TimeoutError:
             raise SessionAway(
                 "The other device stopped answering just as it took the session. "
                 "Wait for it, or take the session back from its last checkpoint."
             ) from None
-
-    async def _confirmed(self) -> None:
-        try:
-            await self.expect(proto.Confirm, seconds=ASK)
-        except TransferExpired:
-            with contextlib.suppress(MobilityError):
-                await self.tell(proto.Status())
 
     @classmethod
     def recovered(cls, link: Link, session: Session, kept: Kept, phase: Phase) -> Self:
@@ -523,14 +526,7 @@ class Incoming(_Side):
         """
         try:
             async with asyncio.timeout(patience):
-                return await self._until_commit()
+                _, plain = await self.expect(proto.Commit, seconds=_LONG)
         except TimeoutError:
             raise TransferExpired("The other device stopped answering.") from None
-
-    async def _until_commit(self) -> Tail:
-        while True:
-            try:
-                _, plain = await self.expect(proto.Commit, seconds=ASK)
-                return Tail.decode(plain)
-            except TransferExpired:
-                await self.mention(proto.Status())
+        return Tail.decode(plain)
