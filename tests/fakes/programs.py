@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mobility import hosting, transfer
+from mobility import hosting
+from mobility.transfer import timing
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 
@@ -26,7 +27,7 @@ def begin() -> dict[str, Any]:
     order["data"] = Path(order["data"])
     order["ca_file"] = Path(order["ca_file"])
     for name in ("ASK", "STEP", "PATIENCE", "TRY"):
-        setattr(transfer, name, order["times"][name])
+        setattr(timing, name, order["times"][name])
     hosting.CHECKPOINT, hosting.SOON = 0.2, 0.01
     return order
 

@@ -35,7 +35,7 @@ DOCUMENT = b"canary document" * 1000
 def times(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both sides have the same patience."""
     for name, value in TIMES.items():
-        monkeypatch.setattr(f"mobility.transfer.{name}", value)
+        monkeypatch.setattr(f"mobility.transfer.timing.{name}", value)
 
 
 @dataclass
