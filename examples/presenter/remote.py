@@ -123,7 +123,9 @@ class Remote:
                 self._digits.set_result(digits)
             case "decline", None if self._digits and not self._digits.done():
                 self._digits.set_result(None)
-            case "back" | "again" | "reclaim", None:
+            case "back", None if self._state == "away":
+                self._wanted.put_nowait(action)
+            case "again" | "reclaim", None if self._state == "stuck":
                 self._wanted.put_nowait(action)
             case _:
                 raise ValueError(f"{action} is not to be done now")
@@ -137,6 +139,7 @@ class Remote:
         if self._state != "here":
             raise ValueError("a visit is under way")
         self._problem = self._note = ""
+        self._wanted = asyncio.Queue()  # a late tap is not meant for the next visit
         invitation = Invitation.parse(code)
         self._become("meeting")
         self._visit = asyncio.create_task(self._run(invitation))
