@@ -246,7 +246,8 @@ def _account(jid: str) -> JID:
     except InvalidJID:
         account = JID("")
     if not account.local or not account.domain:
-        raise ConnectionFailed(f"{jid!r} is not an XMPP address like me@example.org.")
+        bare = jid.partition("/")[0]
+        raise ConnectionFailed(f"{bare!r} is not an XMPP address like me@example.org.")
     return account
 
 
