@@ -150,11 +150,15 @@ class Screen:
         event = Leave("left")
         self._visitor.meeting.send(event)
         visits = self._client.stream.visits
-        with contextlib.suppress(MobilityError):
+        try:
             answer = await visits.ask(self.jid, event, seconds=CLEANING)
-            if isinstance(answer, Wiped):
-                self._check(answer.receipt)
-                await self._client.reclaim_from(self.jid)
+        except PeerUnreachable:
+            return  # it may still have what we could not take back
+        except MobilityError:
+            answer = None  # it knows of no visit any more, so it has nothing of ours
+        if isinstance(answer, Wiped):
+            self._check(answer.receipt)
+        await self._client.reclaim_from(self.jid)
 
     def _check(self, receipt: bytes) -> None:
         self.clean = check_receipt(receipt, self.identity, self.secret)
@@ -165,8 +169,9 @@ class Screen:
 
     def receive_leave(self, leave: Leave) -> bool:
         """Whether the display ended the visit: then it has nothing any more."""
-        if not self._visitor.meeting.receive(leave):
-            return False
+        late = not self._visitor.meeting.receive(leave)
+        if late and not check_receipt(leave.receipt, self.identity, self.secret):
+            return False  # both left at once, and only a signed word counts then
         self._check(leave.receipt)
         self._end()
         return True
