@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
+import os
+import resource
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from kiosk.daemon import run
 from kiosk.settings import Settings, load
 from mobility import SettingsError
 
 __all__ = ["main"]
+
+SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def main() -> None:
@@ -27,13 +31,19 @@ def main() -> None:
         "--check", action="store_true", help="only say whether the file is right"
     )
     arguments = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to disk
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("slixmpp").setLevel(logging.WARNING)  # it names JIDs
     try:
         settings = load(arguments.settings)
         if arguments.check:
             print(f"{arguments.settings}: this is right.")  # noqa: T201
         else:
-            asyncio.run(_until_signal(settings))
+            stopped: list[int] = []
+            visited = asyncio.run(_until_signal(settings, stopped))
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            if visited and not stopped:
+                _replace()
     except SettingsError as error:
         sys.exit(_complain(error))
 
@@ -43,14 +53,30 @@ def _complain(error: SettingsError) -> int:
     return 2
 
 
-async def _until_signal(settings: Settings) -> None:
+async def _until_signal(settings: Settings, stopped: list[int]) -> bool:
+    """Whether a visit has ended; a signal is noted at any time, also after the end."""
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.append(number)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    try:
         await run(settings, opened=_announce)
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+def _replace() -> None:
+    """Become a fresh process; a signal that comes now waits until that one is up."""
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 def _announce(address: str) -> None:

@@ -54,6 +54,7 @@ class PageApp(App):
         self._restored: asyncio.Future[str] | None = None
         self._questions: dict[int, asyncio.Future[State]] = {}
         self._asked = 0
+        self._complained = False
 
     # -- what the SDK asks
 
@@ -149,7 +150,7 @@ class PageApp(App):
     async def _pass_on(self, message: wire.Sent) -> None:
         bucket = self._bucket.take(self._clock())
         if bucket is None:
-            log.warning("an app's page sends too fast: a packet was dropped")
+            self._complain("sends too fast: packets are dropped")
             return
         self._bucket = bucket
         try:
@@ -158,10 +159,16 @@ class PageApp(App):
             async with asyncio.timeout(SEND_DEADLINE):
                 await self.send(stanza)
         except InvalidPacket as error:
-            log.warning("an app's page sent what is no packet: %s", error)
+            self._complain(f"sent what is no packet: {error}")
         except (MobilityError, TimeoutError):
             # the phone learns of it by the next checkpoint
             log.info("a packet could not be sent")
+
+    def _complain(self, text: str) -> None:
+        """Once a session: a page that floods must not fill the disk with a log."""
+        if not self._complained:
+            self._complained = True
+            log.warning("the page of %s %s", self.uri, text)
 
     # -- what is kept
 

@@ -104,6 +104,7 @@ class Guard:
             "frame-ancestors": self.shell,
             "base-uri": "'none'",
             "form-action": "'none'",
+            "webrtc": "'block'",
         }
         return COMMON | {"Content-Security-Policy": _join(policy)}
 

@@ -7,6 +7,7 @@ namespace of the app, which is its URI.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ __all__ = ["Bucket", "InvalidPacket", "from_page", "to_page"]
 
 DEPTH = 16
 ATTRIBUTES = 64
-CHARACTERS = 48 * 1024  # of a whole packet; servers begin to refuse at 64 KiB
+BYTES = 48 * 1024  # of a whole packet as XML; servers begin to refuse at 64 KiB
 LOCAL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 NAME = re.compile(r"\{([^{}\s]{1,500})\}(" + LOCAL.pattern + r")")
 # what XML 1.0 cannot carry, lone surrogates of JavaScript strings among it
@@ -48,8 +49,8 @@ def from_page(packet: object, namespace: str) -> Stanza:
 
     """
     stanza, size = _element(packet, namespace, 1)
-    if size > CHARACTERS:
-        raise InvalidPacket(f"A packet may have {CHARACTERS} characters, not {size}.")
+    if size > BYTES:
+        raise InvalidPacket(f"A packet may have {BYTES} bytes as XML, not {size}.")
     if stanza.namespace != namespace:
         raise InvalidPacket("A packet must be in the namespace of its app.")
     return stanza
@@ -67,7 +68,8 @@ def _element(packet: object, namespace: str, depth: int) -> tuple[Stanza, int]:
     if not isinstance(children, list):
         raise InvalidPacket("The children of a packet are a list.")
     inner = [_element(child, namespace, depth + 1) for child in children]
-    size = len(name) + len(text) + sum(len(k) + len(v) for k, v in attributes.items())
+    size = 2 * _bytes(name) + _bytes(text)
+    size += sum(len(key) + _bytes(value) + 4 for key, value in attributes.items())
     stanza = Stanza(name, attributes, text, tuple(child for child, _ in inner))
     return stanza, size + sum(part for _, part in inner)
 
@@ -77,7 +79,7 @@ def _name(name: object, namespace: str) -> str:
         if LOCAL.fullmatch(name):
             return f"{{{namespace}}}{name}"
         if NAME.fullmatch(name):
-            return name
+            return _text(name)
     raise InvalidPacket("The name of a packet is a word, or {namespace}word.")
 
 
@@ -96,6 +98,10 @@ def _text(value: object) -> str:
     if UNSPEAKABLE.search(value):
         raise InvalidPacket("A packet has a character that XML cannot carry.")
     return value
+
+
+def _bytes(text: str) -> int:
+    return len(html.escape(text).encode())
 
 
 @dataclass(frozen=True, slots=True)

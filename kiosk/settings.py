@@ -9,28 +9,20 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import stat
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
 
+from kiosk.table import KINDS, Table
 from mobility import SettingsError
 
 __all__ = ["AppSettings", "Settings", "load"]
 
 PASSWORD_VARIABLE = "MOBILITY_KIOSK_PASSWORD"  # noqa: S105 - the name of one, not one
-
-# How a wrong type is called in a sentence; also the list of types a key may have.
-KINDS: Mapping[type, str] = {
-    str: "text in quotes",
-    int: "a whole number",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list of tables, each headed [[apps]]",
-}
 
 TOP = ("account", "page", "server", "limits", "apps", "data")
 ACCOUNT = ("jid", "password_file", "name", "operator", "place")
@@ -39,7 +31,8 @@ SERVER = ("host", "port", "ca_file")
 LIMITS = ("idle", "lifetime", "invitation")
 APP = ("uri", "schema", "path", "name")
 
-T = TypeVar("T")
+# RFC 3986 without the characters that end a namespace in XML or a name in our logs
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s{}<>\"\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,51 +68,6 @@ class Settings:
         return f"<Settings: {self.jid}, {len(self.apps)} apps>"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table of the file, with what is needed to speak of it."""
-
-    where: str
-    keys: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, where: str, keys: Mapping[str, Any], known: Sequence[str]) -> Table:
-        for key in keys:
-            if key == "password":
-                raise SettingsError(
-                    f"{where}: a password does not belong in this file. Put it into a "
-                    "file of its own that only the kiosk can read, and name that file "
-                    f"as password_file; or set {PASSWORD_VARIABLE}."
-                )
-            if key not in known:
-                raise SettingsError(
-                    f"{where}: there is no setting {key!r}. Known are "
-                    f"{', '.join(known)}."
-                )
-        return cls(where, keys)
-
-    def get(self, key: str, kind: type[T], default: T) -> T:
-        value = self.keys.get(key, default)
-        # bool is a subclass of int, and `port = true` is a mistake
-        if type(value) is not kind:
-            raise SettingsError(f"{self.where}: {key} must be {KINDS[kind]}.")
-        return value
-
-    def need(self, key: str) -> str:
-        value = self.get(key, str, "").strip()
-        if not value:
-            raise SettingsError(f"{self.where}: {key} is missing.")
-        return value
-
-    def number(self, key: str, default: int, low: int, high: int) -> int:
-        value = self.get(key, int, default)
-        if not low <= value <= high:
-            raise SettingsError(
-                f"{self.where}: {key} must be from {low} to {high}, not {value}."
-            )
-        return value
-
-
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """
     Read and check a settings file; relative paths in it start at its own folder.
@@ -136,29 +84,25 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(f"{path}: this is not TOML: {error}.") from None
     top = Table.of(str(path), keys, TOP)
     folder = path.resolve().parent
-    account = _table(top, "account", ACCOUNT)
-    server = _table(top, "server", SERVER)
-    limits = _table(top, "limits", LIMITS)
+    account = top.table("account", ACCOUNT)
+    server = top.table("server", SERVER)
+    limits = top.table("limits", LIMITS)
     return Settings(
         jid=_jid(account),
         password=_password(account, folder, environ),
-        name=account.need("name"),
-        operator=account.get("operator", str, ""),
-        place=account.get("place", str, ""),
-        listen=_listen(_table(top, "page", PAGE)),
-        host=server.get("host", str, "") or None,
+        name=account.need("name") and account.claim("name"),
+        operator=account.claim("operator"),
+        place=account.claim("place"),
+        listen=_listen(top.table("page", PAGE)),
+        host=server.text("host") or None,
         port=server.number("port", 5222, 1, 65535) if "port" in server.keys else None,
         ca_file=_file(server, "ca_file", folder),
         idle=timedelta(seconds=limits.number("idle", 900, 20, 86_400)),
         lifetime=timedelta(seconds=limits.number("lifetime", 14_400, 60, 604_800)),
         invitation=timedelta(seconds=limits.number("invitation", 60, 15, 600)),
-        data=folder / top.need("data"),
+        data=_folder(top, folder),
         apps=_apps(top, folder),
     )
-
-
-def _table(top: Table, name: str, known: Sequence[str]) -> Table:
-    return Table.of(f"{top.where}, [{name}]", top.get(name, dict, {}), known)
 
 
 def _jid(account: Table) -> str:
@@ -173,15 +117,7 @@ def _jid(account: Table) -> str:
 
 def _password(account: Table, folder: Path, environ: Mapping[str, str]) -> str:
     path = _file(account, "password_file", folder)
-    if path is None:
-        password = environ.get(PASSWORD_VARIABLE, "")
-    else:
-        if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
-            raise SettingsError(
-                f"{account.where}: everyone on this machine can read {path}. "
-                "Take that away (chmod o-rw), then start again."
-            )
-        password = path.read_text(encoding="utf-8").rstrip("\r\n")
+    password = _secret(account, path) if path else environ.get(PASSWORD_VARIABLE, "")
     if not password:
         raise SettingsError(
             f"{account.where}: there is no password. Name a password_file, or set "
@@ -190,13 +126,42 @@ def _password(account: Table, folder: Path, environ: Mapping[str, str]) -> str:
     return password
 
 
+def _secret(account: Table, path: Path) -> str:
+    """The first line of a file that not everybody can read."""
+    try:
+        if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            raise SettingsError(
+                f"{account.where}: everyone on this machine can read {path}. "
+                "Take that away (chmod o-rw), then start again."
+            )
+        return path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(
+            f"{account.where}: password_file: {path} is not a line of text."
+        ) from None
+
+
 def _file(table: Table, key: str, folder: Path) -> Path | None:
-    value = table.get(key, str, "")
+    value = table.text(key)
     if not value:
         return None
     path = folder / value
-    if not path.is_file() or not os.access(path, os.R_OK):
+    if not _is_file(path):
         raise SettingsError(f"{table.where}: {key}: {path} is not a readable file.")
+    return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file() and os.access(path, os.R_OK)
+    except OSError:  # a folder on the way to it is closed to us
+        return False
+
+
+def _folder(top: Table, folder: Path) -> Path:
+    path = folder / top.need("data")
+    if path.exists() and not path.is_dir():
+        raise SettingsError(f"{top.where}: data: {path} is not a folder.")
     return path
 
 
@@ -240,11 +205,16 @@ def _app(top: Table, index: int, entry: object, folder: Path) -> AppSettings:
         raise SettingsError(f"{where}: must be {KINDS[dict]}.")
     table = Table.of(where, entry, APP)
     path = (folder / table.need("path")).resolve()
-    if not (path / "index.html").is_file():
+    if not _is_file(path / "index.html"):
         raise SettingsError(f"{where}: {path} is not a folder with an index.html.")
+    uri = table.need("uri")
+    if not URI.fullmatch(uri):
+        raise SettingsError(
+            f"{where}: uri must look like https://example.org/apps/board, not {uri!r}."
+        )
     return AppSettings(
-        uri=table.need("uri"),
+        uri=uri,
         path=path,
         schema=table.number("schema", 1, 1, 1_000_000),
-        name=table.get("name", str, ""),
+        name=table.text("name"),
     )

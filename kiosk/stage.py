@@ -16,15 +16,15 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from kiosk import wire
+from kiosk.page import Page
 from kiosk.qr import outline
 from kiosk.screen import Screen, Venue
 from kiosk.settings import AppSettings
 from mobility import InvalidState, Inviting, Scene
 
-__all__ = ["Page", "Stage", "Tenant"]
+__all__ = ["Stage", "Tenant"]
 
 PRELOADED = 3  # each costs the browser a process
-BACKLOG = 2_000  # messages; a page that reads slower than this is restored afresh
 WIPE_DEADLINE = 6.0
 
 log = logging.getLogger(__name__)
@@ -40,26 +40,6 @@ class Tenant(Protocol):
 
     async def heard(self, message: wire.Up) -> None:
         """The frame said this."""
-
-
-class Page:
-    """An open page: what is to be told to it, in order."""
-
-    def __init__(self) -> None:
-        self.id = secrets.token_hex(12)
-        self.closed = asyncio.Event()
-        self.events: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
-
-    def tell(self, message: Mapping[str, Any]) -> None:
-        try:
-            self.events.put_nowait(wire.encode(message))
-        except asyncio.QueueFull:
-            self.closed.set()
-
-    def close(self) -> None:
-        """End the stream; the page comes back by itself, and empty."""
-        self.closed.set()
-        self.tell({"type": "pulse"})  # wakes whoever waits for the next event
 
 
 class Stage:
@@ -97,6 +77,13 @@ class Stage:
 
     # -- what the SDK reports
 
+    @property
+    def invitation(self) -> str | None:
+        """What the code says that is on the screen now."""
+        scene = self._screen.scene
+        idle = self._screen.state == "idle" and isinstance(scene, Inviting)
+        return scene.uri if idle and isinstance(scene, Inviting) else None
+
     def show(self, scene: Scene) -> None:
         self._screen = self._screen.show(scene, self._clock())
         self._push()
@@ -109,6 +96,11 @@ class Stage:
             yield
         finally:
             self._touch = None
+
+    def renew(self) -> None:
+        """This process ends, and another goes on: the page has nothing to worry."""
+        if self._page is not None:
+            self._page.tell({"type": "renew"})
 
     # -- what an app asks for
 
@@ -210,6 +202,7 @@ class Stage:
         """A page was opened: it takes over from an older one, and gets everything."""
         if self._page is not None:
             self._page.tell({"type": "replaced"})
+            self._page.close()
         page = self._page = Page()
         log.info("the page is open")
         page.tell({"type": "hello", "page": page.id, "venue": self._introduction()})

@@ -15,12 +15,12 @@ from aiohttp import web
 
 from kiosk import wire
 from kiosk.guard import Guard
-from kiosk.stage import Page, Stage
+from kiosk.stage import Stage
 
 __all__ = ["Site", "listen"]
 
 STATIC = Path(str(files("kiosk") / "static"))
-PULSE = 5.0  # the page takes three of them missed for an end
+STUCK = 20.0  # seconds in which a page that lives takes an event
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -72,10 +72,12 @@ class Site:
             raise web.HTTPForbidden
         if path == "/":
             return self._index()
-        if path == "/events":
+        if path == "/events" and request.method == "GET":
             if self._knows(request.query.get("token", "")):
                 return await self._events(request)
             raise web.HTTPForbidden
+        if path == "/code" and self._knows(request.query.get("token", "")):
+            return self._code()
         if path.startswith("/files/"):
             return self._file(path.removeprefix("/files/"))
         headers = self._guard.shell_headers()
@@ -91,6 +93,12 @@ class Site:
             content_type="text/html",
             headers=self._guard.shell_headers(),
         )
+
+    def _code(self) -> web.Response:
+        """What the code on the screen says, for a demo's phone without a camera."""
+        if (uri := self._stage.invitation) is None:
+            raise web.HTTPNotFound
+        return web.Response(text=uri, headers=self._guard.shell_headers())
 
     def _file(self, token: str) -> web.Response:
         body = self._stage.take(token)
@@ -113,9 +121,10 @@ class Site:
         await response.prepare(request)
         with self._stage.open() as page:
             try:
-                async for event in _until_closed(page):
-                    await response.write(event)
-            except ConnectionError:
+                async for event in page.events():
+                    async with asyncio.timeout(STUCK):
+                        await response.write(event)
+            except (ConnectionError, TimeoutError):
                 pass  # the page was closed, which is how it usually ends
         return response
 
@@ -143,21 +152,14 @@ class Site:
         return web.Response(text=text, headers=headers | kind)
 
 
-async def _until_closed(page: Page) -> AsyncIterator[bytes]:
-    """Events as they come, and a pulse where none does."""
-    while not page.closed.is_set():
-        try:
-            async with asyncio.timeout(PULSE):
-                event = await page.events.get()
-        except TimeoutError:
-            event = wire.encode({"type": "pulse"})
-        yield event
-
-
 def _static(folder: Path, name: str, headers: dict[str, str]) -> web.StreamResponse:
     root = folder.resolve()
-    path = (root / name).resolve()
-    if not path.is_relative_to(root) or not path.is_file():
+    try:
+        path = (root / name).resolve()
+        found = path.is_relative_to(root) and path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    if not found:
         raise web.HTTPNotFound
     kind = TYPES.get(path.suffix)
     return web.FileResponse(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -136,7 +137,7 @@ def decode(body: bytes) -> Upload:
     if len(body) > BODY:
         raise InvalidMessage("The message is too large.")
     try:
-        value = json.loads(body, parse_constant=_no_constant)
+        value = json.loads(body, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise InvalidMessage("The message is not JSON.") from None
     _check_depth(value)
@@ -149,6 +150,13 @@ def decode(body: bytes) -> Upload:
 
 def _no_constant(name: str) -> None:
     raise InvalidMessage(f"JSON has no {name}.")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # 1e999 is a number in JSON, and none for us
+        raise InvalidMessage("A number is too large.")
+    return value
 
 
 def _check_depth(value: object) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from typing import Self
 from mobility.app import App, AppFactory
 from mobility.dispatch import Transfers
 from mobility.errors import (
+    LocalProtocolError,
     MobilityError,
     PeerUnreachable,
     RemoteProtocolError,
@@ -24,6 +26,7 @@ from mobility.errors import (
     VisitEnded,
     VisitRefused,
 )
+from mobility.failures import traced
 from mobility.moved import MovedSession
 from mobility.protocol.handshake import Visitor, check_receipt, claim
 from mobility.protocol.invitation import Invitation
@@ -31,6 +34,8 @@ from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.visit import (
     Decline,
     Leave,
+    Refuse,
+    Reveal,
     Rival,
     Terms,
     Welcome,
@@ -40,6 +45,7 @@ from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import Link
+from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit.stanza import Event as VisitEvent
 
@@ -47,6 +53,7 @@ __all__ = ["Client", "Introduction", "Screen"]
 
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
+GOODBYE = 3.0  # seconds that we wait for a display that we are done with
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Introduction:
         apps: URIs of the apps that may go there; None for any.
         lifetime: When the visit ends at the latest.
         tries_left: How often the two digits may still be typed.
+        rivals: How many others scanned the same code, as far as we know.
 
     """
 
@@ -72,6 +80,7 @@ class Introduction:
     apps: tuple[str, ...] | None
     lifetime: timedelta
     tries_left: int
+    rivals: int = 0
 
 
 class Screen:
@@ -89,6 +98,7 @@ class Screen:
         self.jid = visitor.invitation.jid
         self.name = claim(welcome.description.name) or visitor.invitation.domain
         self.apps = welcome.description.apps
+        self.description = welcome.description
         self.identity = welcome.identity
         self.secret = visitor.secret
         self.clean: bool | None = None
@@ -119,16 +129,31 @@ class Screen:
         if self.over:
             return
         for moved in self._client.moved_to(self.jid):
-            with contextlib.suppress(MobilityError):
-                await moved.retrieve()
-        await self._client.decline(self._visitor)
+            await self._take_back(moved)
+        if self._visitor.meeting.may_send(Leave):
+            await self._say_goodbye()
+        else:
+            await self._client.decline(self._visitor)
+        self._end()
+
+    async def _take_back(self, moved: MovedSession) -> None:
+        """As it is there; otherwise it is taken back as it was last saved here."""
+        try:
+            await moved.retrieve()
+        except MobilityError as exc:
+            log.info("a session is not handed back: %s", exc)
+        except Exception as exc:  # an app's bug must not keep us here
+            log.error("a session cannot go on here: %s", traced(exc))
+
+    async def _say_goodbye(self) -> None:
+        event = Leave("left")
+        self._visitor.meeting.send(event)
+        visits = self._client.stream.visits
         with contextlib.suppress(MobilityError):
-            event = Leave("left")
-            self._visitor.meeting.send(event)
-            answer = await self._client.stream.visits.ask(self.jid, event)
+            answer = await visits.ask(self.jid, event, seconds=2 * GOODBYE)
             if isinstance(answer, Wiped):
                 self._check(answer.receipt)
-        self._end()
+                await self._client.reclaim_from(self.jid)
 
     def _check(self, receipt: bytes) -> None:
         self.clean = check_receipt(receipt, self.identity, self.secret)
@@ -137,13 +162,13 @@ class Screen:
         self.clean = bool(self.clean)
         self._over.set()
 
-    async def receive_leave(self, leave: Leave) -> None:
-        """The display ended the visit: it has nothing any more, so we go on here."""
-        if self._visitor.meeting.receive(leave):
-            self._check(leave.receipt)
-            self._end()
-            for moved in self._client.moved_to(self.jid):
-                await moved.reclaim()
+    def receive_leave(self, leave: Leave) -> bool:
+        """Whether the display ended the visit: then it has nothing any more."""
+        if not self._visitor.meeting.receive(leave):
+            return False
+        self._check(leave.receipt)
+        self._end()
+        return True
 
 
 Approve = Callable[[Introduction], Awaitable[str | None]]
@@ -179,7 +204,12 @@ class Client:
     ) -> None:
         self.device = device
         self.stream = Stream(
-            _with_resource(jid), password, host=host, port=port, ca_file=ca_file
+            _with_resource(jid),
+            password,
+            host=host,
+            port=port,
+            ca_file=ca_file,
+            on_change=self._on_change,
         )
         self._folder = data
         self._screens: dict[str, Screen] = {}
@@ -204,9 +234,13 @@ class Client:
         exc: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        for moved in self._moved.values():
+        for moved in tuple(self._moved.values()):
             moved.close()
         await self._stack.__aexit__(typ, exc, tb)
+
+    def _on_change(self, online: bool) -> None:
+        for moved in tuple(self._moved.values()) if online else ():
+            moved.online(resumed=self.stream.resumed)
 
     # --- visits ----------------------------------------------------------------
 
@@ -243,47 +277,55 @@ class Client:
             private=secrets.token_bytes(32),
             nonce=secrets.token_bytes(32),
         )
-        welcome = await self._meet(visitor)
         terms = Terms(lifetime.total_seconds(), None if apps is None else tuple(apps))
-        screen = Screen(self, visitor, welcome)
-        self._screens[screen.jid] = screen
+        screen = None
         try:
-            await self._ask_user(visitor, welcome, terms, approve)
-            await self.stream.visits.ask(invitation.jid, visitor.approve(terms))
+            welcome, reveal = await self._meet(visitor)
+            screen = self._screens[invitation.jid] = Screen(self, visitor, welcome)
+            await self.stream.visits.ask(screen.jid, reveal)
+            await self._ask_user(visitor, screen, terms, approve)
             yield screen
         finally:
-            await asyncio.shield(screen.leave())
-            del self._screens[screen.jid]
+            await self._tasks.complete(self._part(visitor, screen))
 
-    async def _meet(self, visitor: Visitor) -> Welcome:
-        display = visitor.invitation.jid
+    async def _part(self, visitor: Visitor, screen: Screen | None) -> None:
         try:
-            welcome = await self.stream.visits.ask(display, visitor.visit())
+            await (self.decline(visitor) if screen is None else screen.leave())
+        finally:
+            if self._screens.get(visitor.invitation.jid) is screen:
+                self._screens.pop(visitor.invitation.jid, None)
+
+    async def _meet(self, visitor: Visitor) -> tuple[Welcome, Reveal]:
+        visit = visitor.visit()
+        try:
+            welcome = await self.stream.visits.ask(visitor.invitation.jid, visit)
         except PeerUnreachable:
             raise PeerUnreachable(
                 f"The screen at {visitor.invitation.domain} cannot be reached. "
                 "Scan its code again; if that does not help, it may be switched off."
             ) from None
+        except VisitRefused as exc:
+            visitor.meeting.receive(Refuse(str(exc)))
+            raise
         if not isinstance(welcome, Welcome):
             raise RemoteProtocolError("The screen answered with something else.")
-        try:
-            await self.stream.visits.ask(display, visitor.receive_welcome(welcome))
-        except MobilityError:
-            await self.decline(visitor)
-            raise
-        return welcome
+        return welcome, visitor.receive_welcome(welcome)
 
     async def _ask_user(
-        self, visitor: Visitor, welcome: Welcome, terms: Terms, approve: Approve
+        self, visitor: Visitor, screen: Screen, terms: Terms, approve: Approve
     ) -> None:
         while visitor.tries:
-            typed = await approve(_introduction(visitor, welcome, terms))
+            typed = await approve(_introduction(visitor, screen, terms))
             if typed is None:
-                await self.decline(visitor)
                 raise VisitDeclined("You did not let the screen in; nothing has moved.")
+            if screen.over:
+                raise VisitEnded(
+                    "The screen did not wait any longer. Scan its code again."
+                )
             if visitor.compare(typed):
+                event = visitor.approve(terms)
+                await self.stream.visits.ask(screen.jid, event)
                 return
-        await self.decline(visitor)
         raise VisitDeclined(
             "These were not the digits on the screen, three times. Nothing has moved; "
             "scan the code of the screen in front of you again."
@@ -294,15 +336,17 @@ class Client:
         if not visitor.meeting.may_send(Decline):
             return
         visitor.meeting.send(Decline())
+        display = visitor.invitation.jid
         with contextlib.suppress(MobilityError):
-            await self.stream.visits.ask(visitor.invitation.jid, Decline())
+            await self.stream.visits.ask(display, Decline(), seconds=GOODBYE)
 
     async def _on_visit(self, peer: str, event: VisitEvent) -> VisitEvent | None:
         screen = self._screens.get(peer)
         if screen is None:
             raise VisitRefused("There is no visit.")
         if isinstance(event, Leave):
-            await screen.receive_leave(event)
+            if screen.receive_leave(event):
+                self._tasks.start(self.reclaim_from(peer))
         elif isinstance(event, Rival):
             screen.rivals += 1
             log.warning("somebody else scanned the code of %s too", screen.name)
@@ -339,17 +383,29 @@ class Client:
         session = app.session or Session(
             secrets.token_urlsafe(12), app, send=self.stream.sessions.send_packet
         )
+        if session.id in self._moved or not session.runs:
+            raise LocalProtocolError(
+                "This session is on another screen, or on its way there. "
+                "Take it back first."
+            )
         app.session = session
-        moved = MovedSession(self._link(to.secret), self._transfers, session, to.name)
+        moved = MovedSession(
+            self._link(to.secret),
+            self._transfers,
+            session,
+            to.name,
+            on_back=self._forget,
+        )
         self._watch(moved)
         return await moved.hand_over(to.jid, progress)
 
     def _watch(self, moved: MovedSession) -> None:
-        before = self._moved.get(moved.session.id)
-        if before is not None:
-            before.close()
         self._moved[moved.session.id] = moved
         moved.watcher = self._tasks.start(moved.session.apply_packets())
+
+    def _forget(self, moved: MovedSession) -> None:
+        """It is here again."""
+        self._moved.pop(moved.session.id, None)
 
     def away(self, *factories: type[App] | AppFactory) -> list[MovedSession]:
         """
@@ -368,32 +424,64 @@ class Client:
             session = Session(kept.id, app, send=self.stream.sessions.send_packet)
             app.session = session
             moved = MovedSession.recovered(
-                self._link(kept.secret), self._transfers, session, kept
+                self._link(kept.secret),
+                self._transfers,
+                session,
+                kept,
+                on_back=partial(self._left_behind, kept.peer),
             )
             self._watch(moved)
             found.append(moved)
         return found
 
+    def _left_behind(self, peer: str, moved: MovedSession) -> None:
+        """The visit that it was away on ended for us when we crashed: say so there."""
+        self._forget(moved)
+        if not self.moved_to(peer) and peer not in self._screens:
+            self._tasks.start(self._say_goodbye(peer))
+
+    async def _say_goodbye(self, peer: str) -> None:
+        with contextlib.suppress(MobilityError):
+            await self.stream.visits.ask(peer, Leave("left"), seconds=GOODBYE)
+
     def moved_to(self, jid: str) -> list[MovedSession]:
         """Sessions that run on that device now."""
         return [m for m in self._moved.values() if m.away and m.peer == jid]
 
+    async def reclaim_from(self, jid: str) -> None:
+        """That device has said that it keeps nothing: all goes on here."""
+        for moved in self.moved_to(jid):
+            try:
+                await moved.reclaim()
+            except Exception as exc:  # an app's bug; the checkpoint is still here
+                log.error("a session cannot go on here: %s", traced(exc))
+
     def _link(self, secret: bytes) -> Link:
-        return Link(self.stream.transfers, self._store, secret)
+        return Link(self.stream.transfers, self._store, self._tasks, secret)
 
     def _on_packet(self, peer: str, packet: Packet) -> None:
-        for moved in self._moved.values():
-            if moved.away and moved.peer == peer and packet.sid == moved.session.sid:
-                moved.session.receive_packet(packet)
+        moved = self._moved_by(peer, packet.sid)
+        if moved is not None:
+            moved.session.receive_packet(packet)
 
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
+        moved = self._moved_by(peer, frame.sid)
+        if moved is not None:
+            moved.receive_checkpoint(frame)
+        elif any(kept.sid == frame.sid for kept in self._store.kept()):
+            raise RemoteProtocolError("Its app is not running here yet.")
+        else:
+            raise UnknownTransfer("That session is not with you any more.")
+
+    def _moved_by(self, peer: str, sid: str) -> MovedSession | None:
         for moved in self._moved.values():
-            if moved.away and moved.peer == peer and frame.sid == moved.session.sid:
-                moved.receive_checkpoint(frame)
+            if moved.away and moved.peer == peer and moved.session.sid == sid:
+                return moved
+        return None
 
 
-def _introduction(visitor: Visitor, welcome: Welcome, terms: Terms) -> Introduction:
-    about = welcome.description
+def _introduction(visitor: Visitor, screen: Screen, terms: Terms) -> Introduction:
+    about = screen.description
     return Introduction(
         domain=visitor.invitation.domain,
         jid=visitor.invitation.jid,
@@ -403,6 +491,7 @@ def _introduction(visitor: Visitor, welcome: Welcome, terms: Terms) -> Introduct
         apps=terms.apps,
         lifetime=timedelta(seconds=terms.lifetime),
         tries_left=visitor.tries,
+        rivals=screen.rivals,
     )
 
 

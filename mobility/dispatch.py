@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from mobility.errors import VisitRefused
 from mobility.protocol import transfer as proto
-from mobility.protocol.transfer import Phase, Transfer
+from mobility.protocol.transfer import Phase, Role, Transfer, recovered
 from mobility.store import Store
 from mobility.transfer import Incoming, Outgoing
 from mobility.xmpp.errors import UnknownTransfer
@@ -14,6 +15,8 @@ from mobility.xmpp.transfer.stanza import Said
 __all__ = ["Transfers", "bare"]
 
 _UNKNOWN = "This transfer is not known here any more."
+_MOST_PAST = 1000  # transfers that are over, but may be asked about
+_MOST_SIDES = 1000  # transfers of one visit
 
 
 def bare(jid: str) -> str:
@@ -36,17 +39,47 @@ class Transfers:
     """
 
     def __init__(self, store: Store, *, keeps_content: bool) -> None:
+        self._keeps_content = keeps_content
         self._sides: dict[str, Outgoing | Incoming] = {}
-        self._past = store.recover(keeps_content=keeps_content)
+        # Of those that are over: role, phase and the word that we stand by.
+        self._past: dict[str, tuple[Role, Phase, proto.Event | None]] = {
+            sid: (role, phase, None)
+            for sid, (role, phase, _) in store.recover(
+                keeps_content=keeps_content
+            ).items()
+        }
         self.on_offer: Callable[[str, Said], Awaitable[None]] = _nobody
         self.on_request: Callable[[str, Said], Awaitable[None]] = _nobody
 
     def add(self, side: Outgoing | Incoming) -> None:
+        """
+        Take part in a transfer.
+
+        Raises:
+            VisitRefused: If a visitor has begun too many.
+
+        """
+        if len(self._sides) + len(self._past) > _MOST_SIDES + _MOST_PAST:
+            raise VisitRefused("That is too much for one visit.")
         self._sides[side.sid] = side
+        self._past.pop(side.sid, None)
+
+    def close(self, side: Outgoing | Incoming) -> None:
+        """It is over, and only its last word is kept; content that was here is gone."""
+        if self._sides.pop(side.sid, None) is None:
+            return
+        role, phase, word = side.machine.role, side.machine.state, side.standing
+        if not self._keeps_content:
+            phase = recovered(role, phase, keeps_content=False)
+        self._past[side.sid] = role, phase, word
+        while self._keeps_content and len(self._past) > _MOST_PAST:
+            del self._past[next(iter(self._past))]
 
     def forget(self) -> None:
         """A visit is over: from now on its transfers are unknown here."""
         self._sides.clear()
+        self._past.clear()
+        self.on_offer = self.on_request = _nobody
 
     def phase(self, sid: str) -> Phase | None:
         """What the journal said of a transfer when we started."""
@@ -67,13 +100,13 @@ class Transfers:
         side = self._sides.get(said.sid)
         if side is not None and bare(side.peer) == bare(peer):
             side.exchanges += 1
-            side.peer = peer
             answer = side.hear(said.event)
+            side.peer = peer
             return None if answer is None else Said(said.sid, answer)
         if side is not None:
             raise UnknownTransfer(_UNKNOWN)
         if said.sid in self._past:
-            return self._from_journal(said)
+            return self._from_past(said)
         if isinstance(said.event, proto.Offer):
             await self.on_offer(peer, said)
         elif isinstance(said.event, proto.Request):
@@ -82,12 +115,16 @@ class Transfers:
             raise UnknownTransfer(_UNKNOWN)
         return None
 
-    def _from_journal(self, said: Said) -> Said | None:
-        """All that is left of this transfer is its last phase."""
-        role, phase, _ = self._past[said.sid]
-        answer = Transfer(role, state=phase).answer(said.event)
-        if answer is proto.Abort:
+    def _from_past(self, said: Said) -> Said | None:
+        """All that is left of this transfer is its last phase, and perhaps a word."""
+        role, phase, word = self._past[said.sid]
+        kind = Transfer(role, state=phase).answer(said.event)
+        if word is not None and kind is type(word):
+            return Said(said.sid, word)
+        if kind is proto.Abort:
             return Said(said.sid, proto.Abort("This device was restarted."))
-        if answer is proto.Refuse:
+        if kind is proto.Refuse:
             return Said(said.sid, proto.Refuse())
+        if kind is None and isinstance(said.event, proto.Offer | proto.Data):
+            return None  # late, and nothing comes of it
         raise UnknownTransfer(_UNKNOWN)

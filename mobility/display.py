@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -165,8 +165,11 @@ class PublicDisplay:
         if not online:
             self._screen(Offline())
             return
-        self._screen(self._scene)
         self._changed.set()  # the code names our address, which may be another now
+        if not isinstance(self._scene, Inviting | Offline):
+            self._screen(self._scene)
+        if self._visit is not None:
+            self._visit.online(resumed=self.stream.resumed)
 
     def _count(self, seconds: float | None) -> None:
         assert self._visit is not None
@@ -178,7 +181,7 @@ class PublicDisplay:
 
     # --- visits ----------------------------------------------------------------
 
-    async def visits(self) -> AsyncIterator[Visit]:
+    async def visits(self) -> AsyncGenerator[Visit, None]:
         """Show an invitation, and yield each visit once its visitor approved."""
         while True:
             visit = await self._admit()
@@ -204,7 +207,7 @@ class PublicDisplay:
                     await self._changed.wait()
                 continue
             if self._host is not None:
-                await self._give_up(self._host)
+                self._give_up(self._host)
         return self._visit
 
     def _invite(self) -> float:
@@ -219,11 +222,21 @@ class PublicDisplay:
         public = self._identity.public_key().public_bytes_raw()
         return Invitation(self.stream.jid, token, fingerprint(public))
 
-    async def _give_up(self, host: Host) -> None:
-        """The visitor did not approve in time."""
+    def _give_up(self, host: Host) -> None:
+        """The visitor did not approve in time: the next one may scan a new code."""
+        self._free()
+        leave = Leave("time")
+        self._tasks.start(self._mention(host.visitor, leave))
+
+    def _free(self) -> None:
+        """Nobody is here any more, and the next code is due."""
         self._host = None
+        self._rival = False
+        self._changed.set()
+
+    async def _mention(self, visitor: str, event: VisitEvent) -> None:
         with contextlib.suppress(MobilityError):
-            await self.stream.visits.ask(host.visitor, Leave("time"), seconds=5)
+            await self.stream.visits.ask(visitor, event, seconds=5)
 
     # --- what phones say -------------------------------------------------------
 
@@ -238,8 +251,7 @@ class PublicDisplay:
         try:
             self._on_step(host, event)
         except MobilityError:
-            self._host = None
-            self._changed.set()
+            self._free()
             raise
         return None
 
@@ -254,7 +266,6 @@ class PublicDisplay:
                 "Scan the code on the screen again."
             )
         self._refuse_rival(token)
-        self._invitations.redeem(token, now)
         host = Host(
             self._invitation(token),
             identity=self._identity,
@@ -264,6 +275,7 @@ class PublicDisplay:
             deadline=now + MEETING,
         )
         welcome = host.receive_visit(visit, peer)
+        self._invitations.redeem(token, now)
         self._host = host
         self._changed.set()
         return welcome
@@ -272,19 +284,17 @@ class PublicDisplay:
         """The first scan locks the display; both people see a second one."""
         if self._host is None and self._visit is None:
             return
-        if self._host is not None and token == self._host.invitation.token:
+        if self._host is None or token != self._host.invitation.token:
+            raise VisitRefused(f"{self.name} is in use. Try again in a minute.")
+        if not self._rival:
             self._rival = True
-            if isinstance(self._scene, Comparing | Hosting):
+            if isinstance(self._scene, Comparing):
                 self._show(replace(self._scene, rival=True))
-            self._tasks.start(self._tell_rival(self._host.visitor))
+            self._tasks.start(self._mention(self._host.visitor, proto.Rival()))
         raise VisitRefused(
-            f"Somebody else has just scanned this code, and {self.name} is in use. "
-            "Try again in a minute."
+            f"Somebody else has scanned this code just before you, so {self.name} is "
+            "in use. If you did not see anybody, tell whoever runs the screen."
         )
-
-    async def _tell_rival(self, visitor: str) -> None:
-        with contextlib.suppress(MobilityError):
-            await self.stream.visits.ask(visitor, proto.Rival(), seconds=5)
 
     def _on_step(self, host: Host, event: VisitEvent) -> None:
         match event:
@@ -295,16 +305,14 @@ class PublicDisplay:
                 self._let_in(host, host.receive_approve(event))
             case proto.Decline():
                 host.meeting.receive(event)
-                self._host = None
-                self._rival = False
-                self._changed.set()
+                self._free()
             case _:
                 raise RemoteProtocolError("A display does not expect this.")
 
     def _let_in(self, host: Host, terms: proto.Terms) -> None:
         lifetime = min(terms.lifetime, self._lifetime)
         stay = Stay(_now(), lifetime, self._idle)
-        link = Link(self.stream.transfers, self._store, host.secret)
+        link = Link(self.stream.transfers, self._store, self._tasks, host.secret)
         self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
         self._host = None
         self._changed.set()

@@ -12,13 +12,16 @@ from typing import Any, Self
 
 from mobility.app import App, AppFactory
 from mobility.dispatch import Transfers, bare
-from mobility.errors import MobilityError, SessionAway, TransferAborted, VisitRefused
+from mobility.errors import MobilityError, TransferAborted, VisitRefused
+from mobility.failures import traced
 from mobility.protocol import transfer as proto
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, Packet, State
 from mobility.protocol.state import encode_state, file_digests
+from mobility.protocol.transfer import Phase
 from mobility.protocol.visit import Leave, Stay, Terms
 from mobility.session import Session
+from mobility.tasks import few_at_once
 from mobility.transfer import WINDOW, Incoming, Link, Outgoing
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.session import MobilitySession
@@ -30,7 +33,10 @@ __all__ = ["House", "Visit"]
 log = logging.getLogger(__name__)
 CHECKPOINT = 30.0  # seconds of change that may be lost at most
 SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
-GOODBYE = 3.0  # seconds for the last checkpoint when the visit ends from this side
+GOODBYE = 3.0  # seconds for each last thing that is done when a visit ends
+CLOSE = 8.0  # seconds for an app to forget what it showed
+TICK = 0.5  # seconds between two looks at the clock
+_ROOM = 1_000_000  # bytes that sealing and the layout may add to the largest state
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,9 @@ class _Hosted:
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     soon: asyncio.Event = field(default_factory=asyncio.Event)
     checkpoints: int = 0
+    jobs: set[asyncio.Task[None]] = field(default_factory=set)
+    giving: Outgoing | None = None
+    giver: asyncio.Task[None] | None = None
 
 
 class Visit:
@@ -86,8 +95,9 @@ class Visit:
         self._visitor = visitor
         self._stay = stay
         self._hosted: dict[str, _Hosted] = {}
-        self._taking = False
         self._jobs: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._unclean = False
         self._queue: asyncio.Queue[Session | None] = asyncio.Queue()
         self._ending: asyncio.Future[bytes] | None = None
         self._gone = asyncio.Event()
@@ -118,7 +128,7 @@ class Visit:
     async def leave(self, reason: str = "operator") -> None:
         """End the visit from this side, and tell the phone that all is wiped."""
         if self._ending is not None:
-            await self._ending
+            await asyncio.shield(self._ending)
             return
         receipt = await self.end(say_goodbye=True)
         with contextlib.suppress(MobilityError):
@@ -138,9 +148,8 @@ class Visit:
 
     async def _on_offer(self, peer: str, said: Said) -> None:
         self._check(peer)
-        incoming = Incoming(
-            self._link, said.sid, peer, largest=self._house.largest + 1_000_000
-        )
+        largest = self._house.largest + _ROOM
+        incoming = Incoming(self._link, said.sid, peer, largest=largest)
         incoming.exchanges += 1
         incoming.hear(said.event)
         self._house.transfers.add(incoming)
@@ -152,22 +161,38 @@ class Visit:
         hosted = self._hosted.get(said.event.session)
         if hosted is None:
             raise UnknownTransfer("That session does not run here.")
+        before = hosted.giver
+        if hosted.giving is not None and hosted.giving.machine.runs:
+            assert before is not None
+            before.cancel()  # who asks again does not wait for the last answer
         known = hosted.files
         outgoing = Outgoing(self._link, said.sid, peer, hosted.session, known=known)
         outgoing.exchanges += 1
         outgoing.hear(said.event)
         self._house.transfers.add(outgoing)
-        self._start(self._give(outgoing, hosted))
+        hosted.giving = outgoing
+        hosted.giver = self._start(self._give(outgoing, hosted, before), hosted.jobs)
 
     def _check(self, peer: str) -> None:
-        self.touch()
-        if not self.is_visitor(peer):
+        if not self.is_visitor(peer) or self._ending is not None:
             raise VisitRefused(f"{self._house.name} is in use; try again in a minute.")
+        self.touch()
+        if peer != self._visitor:  # the phone was restarted
+            self._visitor = peer
+            for hosted in self._hosted.values():
+                hosted.session.peer = peer
 
     def receive_packet(self, peer: str, packet: Packet) -> None:
         for hosted in self._hosted.values():
             if hosted.session.sid == packet.sid and self.is_visitor(peer):
                 hosted.session.receive_packet(packet)
+
+    def online(self, *, resumed: bool) -> None:
+        """We were away: what was said meanwhile is asked for."""
+        for hosted in self._hosted.values():
+            if not resumed:
+                hosted.session.resend()
+            self._start(hosted.incoming.mention(proto.Status()), hosted.jobs)
 
     # --- a session comes -------------------------------------------------------
 
@@ -189,7 +214,7 @@ class Visit:
             )
         if offer.capture != "snapshot" or "inline" not in offer.formats:
             return "not-acceptable", f"{name} cannot take a session in this form."
-        if self._hosted or self._taking:
+        if self._hosted:
             return "busy", f"{name} shows a session already. Take that back first."
         return None
 
@@ -198,31 +223,45 @@ class Visit:
         refusal = self._refusal(offer)
         if refusal is not None:
             await incoming.refuse(*refusal)
+            self._house.transfers.close(incoming)
             return
-        app = self._house.factories[offer.app]()
+        try:
+            app = self._house.factories[offer.app]()
+        except Exception as exc:
+            log.error("an app could not be made: %s", traced(exc))
+            text = f"{self._house.name} could not open the app that this needs."
+            await incoming.refuse("no-such-app", text)
+            return
         session = Session(offer.session, app, send=self._house.sessions.send_packet)
         hosted = _Hosted(session, incoming, {})
         app.session, app._checkpoint = session, hosted.soon.set
+        session.touched = lambda: self._touched(hosted)
         session.runs = False
         session.meet(incoming.peer, incoming.sid, offer.epoch)
-        self._taking = True
+        incoming.watch(session)
         self._hosted[session.id] = hosted
         try:
-            tail = await incoming.receive(offer, self._restore(hosted, offer))
-            await session.take(tail.packets, heard=tail.heard)
+            await self._run(hosted, offer)
         except BaseException as exc:
             await self._drop(hosted)
-            if not isinstance(exc, MobilityError):
+            if not isinstance(exc, Exception):
                 raise
-            log.info("a session was not taken: %s", type(exc).__name__)
-            return
-        finally:
-            self._taking = False
-        session.touched = lambda: self._touched(hosted)
-        await incoming.confirm()
-        for job in (session.apply_packets(), self._save(hosted), self._obey(hosted)):
-            self._start(job)
+            bug = not isinstance(exc, MobilityError)
+            log.info("no session: %s", traced(exc) if bug else type(exc).__name__)
+
+    async def _run(self, hosted: _Hosted, offer: proto.Offer) -> None:
+        session, incoming = hosted.session, hosted.incoming
+        await incoming.receive(offer, self._restore(hosted, offer))
+        tail = await incoming.committed()
+        await session.take(tail.packets, heard=tail.heard)
         self._queue.put_nowait(session)
+        for job in (
+            incoming.confirm(),
+            session.apply_packets(),
+            self._save(hosted),
+            self._obey(hosted),
+        ):
+            self._start(job, hosted.jobs)
 
     def _touched(self, hosted: _Hosted) -> None:
         self.touch()
@@ -245,30 +284,61 @@ class Visit:
         """The phone may reclaim its session at any time."""
         with contextlib.suppress(TransferAborted):
             await hosted.incoming.expect(proto.Reclaim, seconds=None)
-        await hosted.session.app.stop()
+        await self._cease(hosted)
+
+    async def _cease(self, hosted: _Hosted) -> None:
+        """It runs elsewhere."""
+        hosted.session.runs = False
+        try:
+            await hosted.session.app.stop()
+        except Exception as exc:
+            log.error("an app failed to stop: %s", traced(exc))
         await self._drop(hosted)
 
     # --- and goes --------------------------------------------------------------
 
-    async def _give(self, outgoing: Outgoing, hosted: _Hosted) -> None:
+    async def _give(
+        self, outgoing: Outgoing, hosted: _Hosted, before: asyncio.Task[None] | None
+    ) -> None:
         await outgoing.expect(proto.Request, seconds=None)
+        if before is not None:
+            await asyncio.wait({before})
         try:
+            if hosted.session.id not in self._hosted:
+                raise TransferAborted("That session does not run here any more.")
             await outgoing.run()
-        except SessionAway:
-            await outgoing.confirmed()
-        except MobilityError as exc:
-            log.info("a session was not given back: %s", type(exc).__name__)
+        except Exception as exc:
+            outgoing.abort("The session could not be handed back.")
+            bug = not isinstance(exc, MobilityError)
+            log.info("not given back: %s", traced(exc) if bug else type(exc).__name__)
+            if outgoing.machine.state is Phase.LOST:  # they do not have it, so we do
+                await hosted.session.resume()
             return
+        finally:
+            self._house.transfers.close(outgoing)
         await self._drop(hosted)
 
     async def _drop(self, hosted: _Hosted) -> None:
-        self._hosted.pop(hosted.session.id, None)
+        """Forget it, and let the phone know so when it asks."""
+        if self._hosted.pop(hosted.session.id, None) is None:
+            return
+        self._house.transfers.close(hosted.incoming)
         hosted.session.end()
         hosted.files.clear()
+        for job in hosted.jobs - {asyncio.current_task()}:
+            job.cancel()
+        # Whoever dropped it may be cancelled when the visit ends; the wipe is not.
+        closing = self._house.start(self._close(hosted.session))
+        self._closing.add(closing)
+        await asyncio.shield(closing)
+
+    async def _close(self, session: Session) -> None:
         try:
-            await hosted.session.app.close()
-        except Exception:  # whatever an app does, the wipe goes on
-            log.exception("an app failed to close")
+            async with asyncio.timeout(CLOSE):
+                await session.close()
+        except Exception as exc:  # whatever an app does, the wipe goes on
+            self._unclean = True
+            log.error("an app failed to close: %s", traced(exc))
 
     # --- checkpoints -----------------------------------------------------------
 
@@ -285,27 +355,34 @@ class Visit:
             hosted.soon.clear()
             try:
                 await self._checkpoint(hosted)
-            except MobilityError as exc:
+            except UnknownTransfer:
+                log.info("the phone has taken a session back")
+                await self._cease(hosted)
+                return
+            except Exception as exc:
                 hosted.dirty.set()
-                log.info("no checkpoint: %s", type(exc).__name__)
+                bug = not isinstance(exc, MobilityError)
+                log.info(
+                    "no checkpoint: %s", traced(exc) if bug else type(exc).__name__
+                )
 
     async def _checkpoint(self, hosted: _Hosted) -> None:
+        """Where the phone's packets stand, the schema, and the state; sealed."""
         session = hosted.session
         state, heard = await session.checkpoint()
         hosted.checkpoints += 1
         number = hosted.checkpoints
-        plain = heard.to_bytes(4, "big") + encode_state(state, known=hosted.files)
+        head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
         envelope = Envelope(self._link.secret, session.sid, session.epoch)
+        plain = head + encode_state(state, known=hosted.files)
         frames = envelope.frames(f"checkpoint {number}", plain)
-        window = asyncio.Semaphore(WINDOW)
 
         async def send(frame: int, sealed: bytes) -> None:
-            async with window:
-                where = (session.sid, session.epoch, number)
-                event = Checkpoint(*where, frame, len(frames), sealed)
-                await self._house.sessions.ask(session.peer, event)
+            where = (session.sid, session.epoch, number)
+            event = Checkpoint(*where, frame, len(frames), sealed)
+            await self._house.sessions.ask(session.peer, event)
 
-        await asyncio.gather(*(send(n, sealed) for n, sealed in enumerate(frames)))
+        await few_at_once((send(n, f) for n, f in enumerate(frames)), WINDOW)
 
     # --- the end ---------------------------------------------------------------
 
@@ -315,7 +392,7 @@ class Visit:
             if self._stay.counting(_now()) or counting:
                 counting = self._stay.counting(_now())
                 self._house.counting(remaining if counting else None)
-            await asyncio.sleep(min(0.5, remaining))
+            await asyncio.sleep(min(TICK, remaining))
         self._house.start(self.leave("idle"))
 
     async def end(self, *, say_goodbye: bool = False) -> bytes:
@@ -330,31 +407,55 @@ class Visit:
 
         """
         if self._ending is not None:
-            return await self._ending
+            return await asyncio.shield(self._ending)
         self._ending = asyncio.get_running_loop().create_future()
-        for job in self._jobs - {asyncio.current_task()}:
+        try:
+            await self._wipe(say_goodbye=say_goodbye)
+        except BaseException:
+            self._unclean = True
+            raise
+        finally:
+            self._house.transfers.forget()
+            # A display that is not sure signs nothing.
+            receipt = b"" if self._unclean else self._house.receipt(self._link.secret)
+            self._ending.set_result(receipt)
+            self._queue.put_nowait(None)
+            self._gone.set()
+        return receipt
+
+    async def _wipe(self, *, say_goodbye: bool) -> None:
+        jobs = self._jobs - {asyncio.current_task()}
+        for job in jobs:
             job.cancel()
+        if jobs:
+            await asyncio.wait(jobs, timeout=GOODBYE)
         for hosted in tuple(self._hosted.values()):
             if say_goodbye and hosted.session.runs:
-                with contextlib.suppress(TimeoutError, MobilityError):
-                    async with asyncio.timeout(GOODBYE):
-                        await self._checkpoint(hosted)
+                await self._say_goodbye(hosted)
             await self._drop(hosted)
-        self._house.transfers.forget()
-        receipt = self._house.receipt(self._link.secret)
-        self._ending.set_result(receipt)
-        self._queue.put_nowait(None)
-        self._gone.set()
-        return receipt
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    async def _say_goodbye(self, hosted: _Hosted) -> None:
+        try:
+            async with asyncio.timeout(GOODBYE):
+                await self._checkpoint(hosted)
+        except Exception as exc:
+            bug = not isinstance(exc, MobilityError | TimeoutError)
+            log.info("no goodbye: %s", traced(exc) if bug else type(exc).__name__)
 
     async def gone(self) -> None:
         """Wait until everything is wiped."""
         await self._gone.wait()
 
-    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+    def _start(
+        self, job: Coroutine[Any, Any, None], *owners: set[asyncio.Task[None]]
+    ) -> asyncio.Task[None]:
         task = self._house.start(job)
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
+        for tasks in (self._jobs, *owners):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        return task
 
 
 def _migrates(factory: type[App] | AppFactory, schema: int) -> bool:

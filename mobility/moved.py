@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Self
 
+from mobility import transfer
 from mobility.app import App
 from mobility.dispatch import Transfers
 from mobility.errors import (
+    InvalidState,
     MobilityError,
     PeerUnreachable,
     SessionAway,
@@ -23,14 +24,13 @@ from mobility.protocol import transfer as proto
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import decode_state, encode_state, file_digests
-from mobility.protocol.transfer import Offer, Phase
+from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.session import Session
 from mobility.store import Kept
-from mobility.transfer import Incoming, Link, Outgoing
+from mobility.transfer import Incoming, Link, Outgoing, Tail, word
 
 __all__ = ["MovedSession"]
 
-log = logging.getLogger(__name__)
 _MOST_FRAMES = 2048  # of a checkpoint: about 100 MB
 
 
@@ -47,17 +47,26 @@ class MovedSession:
     """
 
     def __init__(
-        self, link: Link, transfers: Transfers, session: Session, place: str
+        self,
+        link: Link,
+        transfers: Transfers,
+        session: Session,
+        place: str,
+        *,
+        on_back: Callable[[MovedSession], None],
     ) -> None:
         self.session = session
         self.place = place
         self.round_trips = 0
         self._link = link
         self._transfers = transfers
+        self._on_back = on_back
         self._outgoing: Outgoing | None = None
+        self._coming: tuple[Incoming, Offer, State] | None = None
         self._kept: Kept | None = None
         self._files: dict[str, bytes] = {}
-        self._frames: dict[int, dict[int, bytes]] = {}
+        self._frames: dict[int, bytes] = {}
+        self._newest = 0  # the checkpoint whose frames these are
         self._returning = asyncio.Lock()
         self._back = asyncio.Event()
         self.watcher: asyncio.Task[None] | None = None
@@ -97,16 +106,24 @@ class MovedSession:
             sid,
             peer,
             self.session,
-            before_commit=lambda state, word: self._keep(sid, peer, state, word),
+            before_commit=lambda state, sealed: self._keep(sid, peer, state, sealed),
             progress=progress,
         )
         self._outgoing = outgoing
         self._transfers.add(outgoing)
-        await outgoing.run()
+        try:
+            await outgoing.run(patience=transfer.PATIENCE)
+        except BaseException as exc:
+            if outgoing.machine.state is Phase.LOST:
+                await self._link.tasks.complete(self.reclaim())
+                raise _could_not_start(self.place) from exc
+            if outgoing.machine.runs:
+                self._stay(outgoing)
+            raise
         self.round_trips = outgoing.exchanges
         return self
 
-    def _keep(self, sid: str, peer: str, state: State, word: bytes) -> None:
+    def _keep(self, sid: str, peer: str, state: State, sealed: bytes) -> None:
         """Before the commit: from now on this is what we go on from after a crash."""
         self._files = file_digests(state)
         self._kept = Kept(
@@ -115,53 +132,87 @@ class MovedSession:
             self.app.schema,
             self.session.epoch + 1,
             encode_state(state),
-            *(sid, peer, self.place, self._link.secret, word),
+            *(sid, peer, self.place, self._link.secret, sealed),
         )
         self._link.store.keep(self._kept)
+        self.session.meet(peer, sid, self._kept.epoch)
+        assert self._outgoing is not None
+        self._outgoing.watch(self.session)
+
+    def _stay(self, outgoing: Outgoing) -> None:
+        """It came to nothing: the session is here, and nobody else's."""
+        self._transfers.close(outgoing)
+        if self._kept is not None:
+            self._link.store.forget(self._kept.id)
+            self._kept = None
+            self.session.part()
+        self._leave_off()
 
     @classmethod
     def recovered(
-        cls, link: Link, transfers: Transfers, session: Session, kept: Kept
+        cls,
+        link: Link,
+        transfers: Transfers,
+        session: Session,
+        kept: Kept,
+        *,
+        on_back: Callable[[MovedSession], None],
     ) -> Self:
         """What was away when we crashed."""
-        moved = cls(link, transfers, session, kept.place)
-        phase = transfers.phase(kept.sid) or Phase.COMMITTED
-        moved._kept = kept
+        moved = cls(link, transfers, session, kept.place, on_back=on_back)
+        phase = transfers.phase(kept.sid)
+        if phase not in {Phase.CONFIRMED, Phase.LOST}:
+            phase = Phase.COMMITTED  # even if that was all that we could write down
+        moved._kept = replace(kept, life=kept.life + 1)
+        link.store.keep(moved._kept)
         moved._files = file_digests(decode_state(kept.state))
         moved._outgoing = Outgoing.recovered(link, session, kept, phase)
         transfers.add(moved._outgoing)
         session.runs = False
-        session.meet(kept.peer, kept.sid, kept.epoch)
+        session.meet(kept.peer, kept.sid, kept.epoch, life=moved._kept.life)
+        moved._outgoing.watch(session)
         return moved
+
+    def online(self, *, resumed: bool) -> None:
+        """We were away: what was said meanwhile is asked for."""
+        if self.away and self._outgoing is not None:
+            if not resumed:
+                self.session.resend()
+            self._link.tasks.start(self._outgoing.mention(proto.Status()))
 
     def receive_checkpoint(self, frame: Checkpoint) -> None:
         """
         Take a frame; with the last one, the checkpoint replaces the one before.
 
         Raises:
-            InvalidState: If it was not sealed by the device that has our session.
+            InvalidState: If it was not sealed by the device that has our session, or
+                cannot be read. The one before stays.
 
         """
-        if frame.epoch != self.session.epoch or frame.frames > _MOST_FRAMES:
+        if frame.epoch != self.session.epoch or frame.number < self._newest:
             return
-        if frame.number not in self._frames:
-            self._frames = {frame.number: {}}  # an unfinished older one is of no use
-        frames = self._frames[frame.number]
+        if not 0 <= frame.frame < frame.frames <= _MOST_FRAMES:
+            raise InvalidState("The checkpoint is not laid out as it should be.")
         envelope = Envelope(self._link.secret, frame.sid, frame.epoch)
-        word = f"checkpoint {frame.number}"
-        frames[frame.frame] = envelope.open(word, frame.sealed, number=frame.frame)
-        if len(frames) < frame.frames:
+        opened = envelope.open(
+            f"checkpoint {frame.number}", frame.sealed, number=frame.frame
+        )
+        if frame.number > self._newest:  # an unfinished older one is of no use
+            self._newest, self._frames = frame.number, {}
+        self._frames[frame.frame] = opened
+        if len(self._frames) < frame.frames:
             return
-        whole = b"".join(frames[n] for n in sorted(frames))
-        self._frames = {}
-        self._save(int.from_bytes(whole[:4], "big"), whole[4:])
-
-    def _save(self, heard: int, raw: bytes) -> None:
-        assert self._kept is not None
-        state = decode_state(raw, known=self._files)
-        self._kept = replace(self._kept, state=encode_state(state))
-        self._link.store.keep(self._kept)
+        whole = b"".join(self._frames[n] for n in sorted(self._frames))
+        self._newest, self._frames = frame.number + 1, {}
+        heard, schema = (int.from_bytes(whole[n : n + 4], "big") for n in (0, 4))
+        state = decode_state(whole[8:], known=self._files)
+        self._save(self._migrated(state, schema))
         self.session.forget_heard(heard)
+
+    def _save(self, state: State) -> None:
+        assert self._kept is not None
+        self._kept = replace(self._kept, state=encode_state(state), word=b"")
+        self._link.store.keep(self._kept)
 
     # --- the way back ----------------------------------------------------------
 
@@ -195,23 +246,69 @@ class MovedSession:
                 ) from None
 
     async def _retrieve(self) -> App:
+        if self._coming and self._coming[0].machine.over:
+            self._stays_there(self._coming[0])
+        incoming, offer, state = self._coming or await self._fetch()
+        try:
+            tail = await incoming.committed(patience=transfer.PATIENCE)
+        except (TransferAborted, InvalidState):
+            self._stays_there(incoming)
+            raise
+        await self._link.tasks.complete(self._arrive(incoming, offer, state, tail))
+        return self.app
+
+    async def _fetch(self) -> tuple[Incoming, Offer, State]:
+        """Everything but the commit; after that, only the other device can go back."""
         sid = secrets.token_urlsafe(12)
         incoming = Incoming(self._link, sid, self.peer, known=self._files)
         self._transfers.add(incoming)
-        offer = await incoming.request(self.session.id)
-        tail = await incoming.receive(offer, self._restore(offer))
-        self.session.discard_arrived()
-        await self.session.take(tail.packets, heard=tail.heard)
-        self._settle(offer.epoch)
-        await incoming.confirm()
-        self.round_trips = incoming.exchanges
-        return self.app
+        try:
+            offer = await incoming.request(self.session.id)
+            self._check(offer)
+            state = await incoming.receive(offer, self._restore(offer))
+        except BaseException as exc:
+            incoming.abort("The session stays where it is.")
+            self._stays_there(incoming)
+            if isinstance(exc, InvalidState):
+                raise TransferAborted(
+                    f"What {self.place} sent cannot be used: {exc} The session can be "
+                    "taken back as it was last saved here."
+                ) from exc
+            raise
+        self._coming = incoming, offer, state
+        return self._coming
+
+    def _check(self, offer: Offer) -> None:
+        assert self._kept is not None
+        expected = (self.session.id, self.app.uri, self._kept.epoch + 1)
+        if (offer.session, offer.app, offer.epoch) != expected:
+            raise InvalidState("It is not the session that was asked for.")
 
     def _restore(self, offer: Offer) -> Callable[[State], Awaitable[None]]:
         async def restore(state: State) -> None:
-            await self.app.restore(self._migrated(state, offer.schema))
+            await self.session.restore(self._migrated(state, offer.schema))
 
         return restore
+
+    def _stays_there(self, incoming: Incoming) -> None:
+        self._coming = None
+        self._transfers.close(incoming)
+        self.session.release()
+
+    async def _arrive(
+        self, incoming: Incoming, offer: Offer, state: State, tail: Tail
+    ) -> None:
+        """The other device has let go: whatever happens, it runs here now."""
+        self._coming = None
+        try:
+            state = self._migrated(state, offer.schema)
+            await self.session.take(tail.packets, heard=tail.heard, state=state)
+            self._save(await self.app.snapshot())  # they forget it when we confirm
+        finally:
+            await incoming.confirm()
+            self.round_trips = incoming.exchanges
+            self._transfers.close(incoming)
+            self._settle(offer.epoch)
 
     async def _lost(self) -> bool:
         """Ask whether the device still has it: only a clear no counts."""
@@ -231,28 +328,62 @@ class MovedSession:
 
         """
         async with self._returning:
-            return await self._reclaim() if self.away else self.app
+            if not self.away:
+                return self.app
+            if self._coming and self._coming[0].machine.state is Phase.COMMITTED:
+                return await self._retrieve()  # all of it is here already
+            return await self._reclaim()
 
     async def _reclaim(self) -> App:
         assert self._kept is not None
-        assert self._outgoing is not None
-        state = decode_state(self._kept.state)
-        await self.app.restore(self._migrated(state, self._kept.schema))
-        epoch = self._kept.epoch + 1
-        await self._outgoing.reclaim(epoch)
-        self.session.discard_arrived()
-        # What the checkpoint has of our own packets is forgotten; the rest is replayed.
-        await self.session.take((), heard=0)
-        self._settle(epoch)
+        state = self._migrated(decode_state(self._kept.state), self._kept.schema)
+        tail = self._committed_tail()
+        await self.session.restore(state)
+        if self._coming is not None:
+            self._transfers.close(self._coming[0])
+            self._coming = None
+        await self._link.tasks.complete(self._take_back(state, tail))
         return self.app
+
+    async def _take_back(self, state: State, tail: Tail) -> None:
+        assert self._kept is not None
+        assert self._outgoing is not None
+        epoch = self._kept.epoch + 1
+        self._outgoing.reclaim(epoch)
+        try:
+            # What the checkpoint has of our own packets is forgotten; the rest is
+            # replayed.
+            await self.session.take(tail.packets, heard=0, state=state)
+        finally:
+            self._settle(epoch)
+
+    def _committed_tail(self) -> Tail:
+        """The packets of the commit, unless a checkpoint has them already."""
+        assert self._kept is not None
+        if not self._kept.word:
+            return Tail()
+        envelope = Envelope(self._link.secret, self._kept.sid, self._kept.epoch)
+        kind = word(Role.INITIATOR, proto.Commit)
+        return Tail.decode(envelope.open(kind, self._kept.word))
 
     def _migrated(self, state: State, schema: int) -> State:
         return state if schema == self.app.schema else self.app.migrate(state, schema)
 
     def _settle(self, epoch: int) -> None:
         assert self._kept is not None
-        self._kept = self._kept.here(epoch=epoch, state=self._kept.state)
+        assert self._outgoing is not None
         self._link.store.forget(self._kept.id)
+        self._kept = None
+        self._transfers.close(self._outgoing)
         self.session.epoch = epoch
         self.session.part()
+        self._leave_off()
+
+    def _leave_off(self) -> None:
+        self.close()
         self._back.set()
+        self._on_back(self)
+
+
+def _could_not_start(place: str) -> TransferAborted:
+    return TransferAborted(f"{place} could not start the session. It goes on here.")

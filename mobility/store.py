@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS transfers (
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, app TEXT NOT NULL, schema INTEGER NOT NULL,
     epoch INTEGER NOT NULL, state BLOB NOT NULL, sid TEXT NOT NULL,
-    peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL
+    peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
+    life INTEGER NOT NULL
 );
 """
 _MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may repeat
@@ -47,7 +48,9 @@ class Kept:
         peer: Full JID of the device that has it.
         place: What that device calls itself.
         secret: Of the visit.
-        word: What we committed, to be said again if need be.
+        word: What we committed, to be said again if need be; empty once a checkpoint
+            shows that it was heard.
+        life: How often this device has started since.
 
     """
 
@@ -61,14 +64,11 @@ class Kept:
     place: str = ""
     secret: bytes = field(default=b"", repr=False)
     word: bytes = field(default=b"", repr=False)
+    life: int = 0
 
     @property
     def away(self) -> bool:
         return bool(self.sid)
-
-    def here(self, *, epoch: int, state: bytes) -> Kept:
-        """The same session once it is back."""
-        return Kept(self.id, self.app, self.schema, epoch, state)
 
 
 class Store:
@@ -86,19 +86,12 @@ class Store:
 
     def __init__(self, folder: Path | None) -> None:
         try:
-            path = (
-                ":memory:" if folder is None else str(_private(folder) / "journal.db")
-            )
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute(
-                "PRAGMA synchronous = FULL"
-            )  # a journal that may be lost is none
-            self._db.execute("PRAGMA secure_delete = ON")
-            self._db.executescript(_SCHEMA)
+            self._db = _open(folder)
         except (OSError, sqlite3.Error) as exc:
+            reason = getattr(exc, "strerror", None) or str(exc)
             raise SettingsError(
-                f"The data folder {folder} cannot be used: {exc}."
+                f"The data folder {folder} cannot be used ({reason}). "
+                "Name another, or make it yours and writable."
             ) from exc
 
     def __enter__(self) -> Self:
@@ -148,8 +141,8 @@ class Store:
         """Write a session down, or its new checkpoint."""
         row = (kept.id, kept.app, kept.schema, kept.epoch, kept.state, kept.sid)
         self._db.execute(
-            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, kept.peer, kept.place, kept.secret, kept.word),
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, kept.peer, kept.place, kept.secret, kept.word, kept.life),
         )
 
     def kept(self) -> list[Kept]:
@@ -162,8 +155,25 @@ class Store:
         self._db.execute("DELETE FROM sessions WHERE id = ?", (id,))
 
 
+def _open(folder: Path | None) -> sqlite3.Connection:
+    path = ":memory:" if folder is None else str(_private(folder))
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # a journal that may be lost is none
+        db.execute("PRAGMA secure_delete = ON")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
 def _private(folder: Path) -> Path:
+    """The journal's file, for its owner's eyes only; SQLite's others follow it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(PermissionError):  # somebody else's folder: still usable
         folder.chmod(0o700)
-    return folder
+    journal = folder / "journal.db"
+    journal.touch(mode=0o600)
+    return journal

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-__all__ = ["Tasks"]
+from mobility.failures import traced
+
+__all__ = ["Tasks", "few_at_once"]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Tasks:
@@ -23,7 +26,7 @@ class Tasks:
     """
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -34,21 +37,63 @@ class Tasks:
         exc: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        tasks = self._tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
+        while tasks := self._tasks - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
             await asyncio.wait(tasks)
 
     def start(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(_guarded(job))
+        task = self._own(_guarded(job))
+        task.add_done_callback(lambda _: job.close())  # if it never came to its turn
+        return task
+
+    async def complete(self, job: Coroutine[Any, Any, T]) -> T:
+        """Wait for a job that goes on even if its caller is cancelled."""
+        task = self._own(job)
+        task.add_done_callback(_noticed)
+        return await asyncio.shield(task)
+
+    def _own(self, job: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
 
+def _noticed(task: asyncio.Task[Any]) -> None:
+    """Whoever waited has gone, so nobody may be left to hear of an error."""
+    if not task.cancelled():
+        task.exception()
+
+
 async def _guarded(job: Coroutine[Any, Any, None]) -> None:
     try:
         await job
-    except Exception:
-        log.exception("a background job failed")
+    except Exception as exc:
+        log.error("a background job failed: %s", traced(exc))
+
+
+async def few_at_once(jobs: Iterable[Coroutine[Any, Any, None]], most: int) -> None:
+    """
+    Run jobs side by side, in their order, at most so many at once.
+
+    Raises:
+        Exception: The first that a job raised; the others are cancelled.
+
+    """
+    window = asyncio.Semaphore(most)
+
+    async def run(job: Coroutine[Any, Any, None]) -> None:
+        async with window:
+            await job
+
+    waiting = list(jobs)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in waiting:
+                group.create_task(run(job))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    finally:
+        for job in waiting:
+            job.close()  # does nothing to one that has run

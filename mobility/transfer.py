@@ -33,26 +33,33 @@ from mobility.protocol.state import (
 from mobility.protocol.transfer import JOURNALLED, Phase, Role, Transfer
 from mobility.session import Session
 from mobility.store import Kept, Store
+from mobility.tasks import Tasks, few_at_once
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.transfer.stanza import Said
 
-__all__ = ["Incoming", "Link", "Outgoing", "Tail"]
+__all__ = ["Incoming", "Link", "Outgoing", "Tail", "word"]
 
 log = logging.getLogger(__name__)
 WINDOW = 4  # data frames in flight
+TRY = 10.0  # seconds until a word that nobody answers is said again
 ANSWER = 60.0  # seconds that a person may take to decide
 STEP = 30.0  # seconds for a step that no person decides
 ASK = 5.0  # seconds between two questions for the status
 PATIENCE = 30.0  # seconds after a commit until the user is told
+LARGEST = 64_000_000  # bytes that a personal device takes back
+_MOST_TAIL = 64_000  # bytes of packets that fit into the commit
+_MOST_HEARD = 64  # events that wait to be looked at
+_SMALLEST = 1024  # bytes of a frame, unless it is the last
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What two devices share: the wire, the journal and the visit's secret."""
+    """What two devices share: wire, journal, secret; and who owns their tasks."""
 
     wire: MobilityTransfer
     store: Store
+    tasks: Tasks
     secret: bytes = field(repr=False)
 
 
@@ -82,6 +89,7 @@ class _Side:
         self.exchanges = 0  # IQs that we sent
         self._link = link
         self._envelope = Envelope(link.secret, sid, 0)
+        self.on_status: Callable[[], None] = lambda: None
         self._said: dict[type, proto.Event] = {}
         self._heard: asyncio.Queue[tuple[proto.Event, bytes]] = asyncio.Queue()
 
@@ -90,25 +98,42 @@ class _Side:
         self._envelope = Envelope(self._link.secret, self.sid, epoch)
 
     def seal(self, kind: type[Any], plain: bytes = b"") -> bytes:
-        return self._envelope.seal(_word(self.machine.role, kind), plain)
+        return self._envelope.seal(word(self.machine.role, kind), plain)
+
+    @property
+    def standing(self) -> proto.Event | None:
+        """The word that we stand by, if we have said it."""
+        standing = self.machine.standing
+        return None if standing is None else self._said.get(standing)
 
     async def say(self, event: proto.Event) -> None:
         """Step, journal, and only then send; a late answer is heard."""
+        self.step(event)
+        await self.tell(event)
+
+    def step(self, event: proto.Event) -> None:
+        """Step and journal: from now on we stand by it, whoever hears it."""
         self.machine.send(event)
         self._journal()
         self._said[type(event)] = event
-        await self.tell(event)
 
     async def tell(self, event: proto.Event) -> None:
-        """Send without a step of our own."""
-        self.exchanges += 1
+        """Send without a step of our own; once more, if it may have been lost."""
         try:
-            answer = await self._link.wire.ask(self.peer, Said(self.sid, event))
-        except UnknownTransfer:
-            self.hear(proto.Unknown())
-            return
+            answer = await self._ask(event)
+        except PeerUnreachable:
+            answer = await self._ask(event)
         if answer is not None:
-            self.hear(answer.event)
+            self.hear(answer)
+
+    async def _ask(self, event: proto.Event) -> proto.Event | None:
+        self.exchanges += 1
+        said = Said(self.sid, event)
+        try:
+            answer = await self._link.wire.ask(self.peer, said, seconds=TRY)
+        except UnknownTransfer:
+            return proto.Unknown()
+        return None if answer is None else answer.event
 
     def hear(self, event: proto.Event) -> proto.Event | None:
         """
@@ -124,12 +149,16 @@ class _Side:
 
         """
         plain = self._opened(event)
+        if self._heard.qsize() >= _MOST_HEARD:
+            raise RemoteProtocolError("That is too much at once.")
         before = self.machine.state
         if self.machine.receive(event):
             log.debug("transfer %s: %s -> %s", self.sid, before, self.machine.state)
             self._journal()
             self._heard.put_nowait((event, plain))
             return None
+        if isinstance(event, proto.Status):
+            self.on_status()
         answer = self.machine.answer(event)
         if answer is proto.Unknown:
             raise UnknownTransfer("This transfer is not known here any more.")
@@ -141,7 +170,7 @@ class _Side:
         sealed = getattr(event, "sealed", None)
         if sealed is None:
             return b""
-        return self._envelope.open(_word(self.machine.peer, type(event)), sealed)
+        return self._envelope.open(word(self.machine.peer, type(event)), sealed)
 
     def _journal(self) -> None:
         if self.machine.state not in JOURNALLED:
@@ -163,31 +192,82 @@ class _Side:
         """
         try:
             async with asyncio.timeout(seconds):
-                event, plain = await self._heard.get()
+                while True:
+                    event, plain = await self._heard.get()
+                    _raise_end(event)
+                    if isinstance(event, kinds):
+                        return event, plain
+                    if not isinstance(event, proto.Data):  # which may be repeated
+                        raise RemoteProtocolError("It answered out of turn.")
         except TimeoutError:
             raise TransferExpired("The other device took too long to answer.") from None
-        match event:
-            case proto.Refuse(condition, text):
-                sentence = text or "The other device does not take this session."
-                raise TransferRefused(sentence, condition=condition)
-            case proto.Abort(text):
-                raise TransferAborted(text or "The other device gave up.")
-            case proto.Unknown():
-                raise TransferAborted("The other device has lost this session.")
-            case proto.Reclaim():
-                raise TransferAborted("The session was taken back.")
-        if not isinstance(event, kinds):
-            raise RemoteProtocolError("The other device answered out of turn.")
-        return event, plain
 
-    async def abort(self, text: str) -> None:
+    def check(self) -> None:
+        """
+        Go on only if the peer has not ended it.
+
+        Raises:
+            TransferAborted: If it has.
+
+        """
+        while not self._heard.empty():
+            _raise_end(self._heard.get_nowait()[0])
+
+    def abort(self, text: str) -> None:
         """End it if that is still ours to do; whether the peer hears it or not."""
         if self.machine.may_send(proto.Abort):
-            with contextlib.suppress(MobilityError):
-                await self.say(proto.Abort(text))
+            event = proto.Abort(text)
+            self.step(event)
+            self._link.tasks.start(self.mention(event))
+
+    def watch(self, session: Session) -> None:
+        """Refetch packets that got lost, in both directions."""
+        refetching: list[asyncio.Task[None]] = []
+
+        def missed() -> None:
+            if not refetching or refetching[-1].done():
+                refetching[:] = [self._link.tasks.start(self._refetch(session))]
+
+        session.missed = missed
+        self.on_status = session.resend
+
+    async def _refetch(self, session: Session) -> None:
+        """The peer resends what it has before it answers."""
+        before = session.heard
+        await self.mention(proto.Status())
+        if session.heard == before:
+            session.skip()
+            await self.mention(proto.Status())
+
+    async def mention(self, event: proto.Event) -> None:
+        """Tell the peer, if it can be reached."""
+        with contextlib.suppress(MobilityError):
+            await self.tell(event)
 
 
-def _word(role: Role, kind: type[Any]) -> str:
+def _raise_end(event: proto.Event) -> None:
+    match event:
+        case proto.Refuse(condition, text):
+            sentence = text or "The other device does not take this session."
+            raise TransferRefused(sentence, condition=condition)
+        case proto.Abort(text):
+            raise TransferAborted(text or "The other device gave up.")
+        case proto.Unknown():
+            raise TransferAborted("The other device has lost this session.")
+        case proto.Reclaim():
+            raise TransferAborted("The session was taken back.")
+
+
+def _reason(exc: BaseException) -> str:
+    """What to tell the person at the other device, when we give up."""
+    if isinstance(exc, MobilityError):
+        return str(exc)
+    if isinstance(exc, asyncio.CancelledError):
+        return "The transfer was cancelled; the session stays where it was."
+    return "The app failed on the other device; the session stays where it was."
+
+
+def word(role: Role, kind: type[Any]) -> str:
     return f"{role.value} {kind.__name__.lower()}"
 
 
@@ -222,43 +302,46 @@ class Outgoing(_Side):
         self._before_commit = before_commit
         self._progress = progress
 
-    async def run(self) -> None:
+    async def run(self, *, patience: float | None = None) -> None:
         """
         Hand the session over.
 
+        Args:
+            patience: Seconds after the commit until we give up waiting; None for ever.
+
         Raises:
             TransferError: The session runs here as before; or, if SessionAway, we let
-                go and do not know whether the peer runs it.
+                go and do not know whether the peer runs it; or, if the machine is
+                LOST, nobody runs it.
             MobilityError: Also before anything moved.
 
         """
         try:
-            commit, state = await self._until_commit()
+            commit = await self._until_commit()
         except BaseException as exc:
-            text = str(exc) if isinstance(exc, MobilityError) else "Cancelled."
-            await asyncio.shield(self._give_up(text))
+            self.abort(_reason(exc))
+            await asyncio.shield(self._session.resume())
             raise
-        self._before_commit(state, commit.sealed)
-        self._session.meet(self.peer, self.sid, self.epoch)
         with contextlib.suppress(MobilityError):  # whatever it is: we have let go
-            await self.say(commit)
-        await self._until_confirm()
+            await self.tell(commit)
+        await self._until_confirm(patience)
 
-    async def _until_commit(self) -> tuple[proto.Commit, State]:
+    async def _until_commit(self) -> proto.Commit:
         state = await self._session.capture()
         frames = self._envelope.frames("state", encode_state(state, known=self._known))
         await self.say(self._offer(frames, state.title))
         await self.expect(proto.Accept, seconds=ANSWER)
         await self._send(frames)
         await self.expect(proto.Ready, seconds=STEP)
-        heard = self._session.heard
         packets = await self._session.stop()
-        tail = Tail(tuple(packets), max(heard, self._session.heard))
-        return proto.Commit(self.seal(proto.Commit, tail.encode())), state
-
-    async def _give_up(self, text: str) -> None:
-        await self.abort(text)
-        await self._session.resume()
+        tail = Tail(tuple(packets), self._session.heard).encode()
+        if len(tail) > _MOST_TAIL:
+            raise TransferAborted("Too much happened meanwhile. Try again.")
+        self.check()
+        commit = proto.Commit(self.seal(proto.Commit, tail))
+        self._before_commit(state, commit.sealed)
+        self.step(commit)
+        return commit
 
     def _offer(self, frames: list[bytes], title: str) -> proto.Offer:
         return proto.Offer(
@@ -273,42 +356,37 @@ class Outgoing(_Side):
         )
 
     async def _send(self, frames: list[bytes]) -> None:
-        window = asyncio.Semaphore(WINDOW)
         size, done = sum(map(len, frames)), 0
 
         async def send(event: proto.Data) -> None:
             nonlocal done
-            async with window:
-                self.machine.send(event)
-                await self.tell(event)
+            if not self.machine.may_send(proto.Data):
+                return  # the peer does not want any more, and has said why
+            self.machine.send(event)
+            await self.tell(event)
             done += len(event.sealed)
             self._progress(done, size)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number, sealed in enumerate(frames):
-                    group.create_task(send(proto.Data(number, sealed)))
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        events = (proto.Data(number, sealed) for number, sealed in enumerate(frames))
+        await few_at_once(map(send, events), WINDOW)
 
-    async def confirmed(self) -> None:
-        """Ask until the peer has confirmed, however long that takes."""
-        while self.machine.state is not Phase.CONFIRMED:
-            try:
-                await self.expect(proto.Confirm, seconds=ASK)
-            except TransferExpired:
-                with contextlib.suppress(PeerUnreachable, InvalidState):
-                    await self.tell(proto.Status())
-
-    async def _until_confirm(self) -> None:
+    async def _until_confirm(self, patience: float | None) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self.confirmed()
+            async with asyncio.timeout(patience):
+                while self.machine.state is Phase.COMMITTED or not self._heard.empty():
+                    await self._confirmed()
         except TimeoutError:
             raise SessionAway(
                 "The other device stopped answering just as it took the session. "
                 "Wait for it, or take the session back from its last checkpoint."
             ) from None
+
+    async def _confirmed(self) -> None:
+        try:
+            await self.expect(proto.Confirm, seconds=ASK)
+        except TransferExpired:
+            with contextlib.suppress(MobilityError):
+                await self.tell(proto.Status())
 
     @classmethod
     def recovered(cls, link: Link, session: Session, kept: Kept, phase: Phase) -> Self:
@@ -319,7 +397,7 @@ class Outgoing(_Side):
         side._said[proto.Commit] = proto.Commit(kept.word)
         return side
 
-    async def reclaim(self, epoch: int) -> None:
+    def reclaim(self, epoch: int) -> None:
         """
         Step and journal; the peer is told if it can be reached.
 
@@ -329,11 +407,8 @@ class Outgoing(_Side):
         """
         proof = self.seal(proto.Reclaim, str(epoch).encode())
         event = proto.Reclaim(epoch, proof)
-        self.machine.send(event)
-        self._journal()
-        self._said[proto.Reclaim] = event
-        with contextlib.suppress(MobilityError):
-            await self.tell(event)
+        self.step(event)
+        self._link.tasks.start(self.mention(event))
 
 
 class Incoming(_Side):
@@ -343,7 +418,7 @@ class Incoming(_Side):
     Args:
         link, sid, peer: The other device, and how this transfer is called.
         known: Contents of files that we gave the peer, by SHA-256.
-        largest: Bytes that we take.
+        largest: Bytes that we take; `LARGEST` if None.
 
     """
 
@@ -354,11 +429,11 @@ class Incoming(_Side):
         peer: str,
         *,
         known: Mapping[str, bytes] | None = None,
-        largest: int = 2**31,
+        largest: int | None = None,
     ) -> None:
         super().__init__(link, Role.RESPONDER, sid, peer)
         self._known = known or {}
-        self._largest = largest
+        self._largest = LARGEST if largest is None else largest
 
     async def request(self, session: str) -> proto.Offer:
         """Ask for a session, and wait for the offer."""
@@ -381,29 +456,29 @@ class Incoming(_Side):
 
     async def receive(
         self, offer: proto.Offer, restore: Callable[[State], Awaitable[None]]
-    ) -> Tail:
+    ) -> State:
         """
-        Accept, collect, verify and restore aside; then wait for the commit.
-
-        Returns:
-            What came since the snapshot. From now on the session is ours.
+        Accept, collect, verify and restore aside: the peer may commit.
 
         Raises:
             MobilityError: The session stays where it was.
 
         """
         try:
-            accept = proto.Accept("inline", self.seal(proto.Accept))
-            await self.say(accept)
+            if offer.frames > offer.size // _SMALLEST + 1 or offer.size > self._largest:
+                raise InvalidState("The state is not laid out as it should be.")
+            await self.say(proto.Accept("inline", self.seal(proto.Accept)))
             plain = await self._collect(offer)
             state = decode_state(plain, known=self._known)
             await restore(state)
-            await self.say(proto.Ready(self.seal(proto.Ready)))
+            self.check()
+            ready = proto.Ready(self.seal(proto.Ready))
+            self.step(ready)
         except BaseException as exc:
-            text = str(exc) if isinstance(exc, MobilityError) else "It cannot be shown."
-            await asyncio.shield(self.abort(text))
+            self.abort(_reason(exc))
             raise
-        return await self._until_commit()
+        await self.mention(ready)
+        return state
 
     async def confirm(self) -> None:
         """It runs here; if the peer cannot be told now, it will ask."""
@@ -414,12 +489,14 @@ class Incoming(_Side):
         """All frames in their order, once size and hash are what was offered."""
         sealed: dict[int, bytes] = {}
         plain: dict[int, bytes] = {}
+        size = 0
         while len(sealed) < offer.frames:
             event, opened = await self.expect(proto.Data, seconds=STEP)
-            if event.number >= offer.frames:
-                raise InvalidState("The state is larger than was offered.")
+            if event.number in sealed:
+                continue
             sealed[event.number], plain[event.number] = event.sealed, opened
-            if sum(map(len, sealed.values())) > min(offer.size, self._largest):
+            size += len(event.sealed)
+            if event.number >= offer.frames or size > offer.size:
                 raise InvalidState("The state is larger than was offered.")
         whole = b"".join(sealed[n] for n in range(offer.frames))
         if len(whole) != offer.size:
@@ -428,12 +505,32 @@ class Incoming(_Side):
             raise InvalidState("The state is not the one that was offered.")
         return b"".join(plain[n] for n in range(offer.frames))
 
+    async def committed(self, *, patience: float | None = None) -> Tail:
+        """
+        Wait for the commit: we have promised to, and only the initiator ends this.
+
+        Args:
+            patience: Seconds until the caller is told; it may ask again. None: never.
+
+        Returns:
+            What came since the snapshot. From now on the session is ours.
+
+        Raises:
+            TransferAborted: The session stays where it was.
+            TransferExpired: Nobody knows yet.
+            InvalidState: The commit cannot be read.
+
+        """
+        try:
+            async with asyncio.timeout(patience):
+                return await self._until_commit()
+        except TimeoutError:
+            raise TransferExpired("The other device stopped answering.") from None
+
     async def _until_commit(self) -> Tail:
-        """We have promised to wait: only the initiator's word ends this."""
         while True:
             try:
                 _, plain = await self.expect(proto.Commit, seconds=ASK)
                 return Tail.decode(plain)
             except TransferExpired:
-                with contextlib.suppress(PeerUnreachable, InvalidState):
-                    await self.tell(proto.Status())
+                await self.mention(proto.Status())

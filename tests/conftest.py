@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# No test asserts a time: a slow machine is not a bug.
+settings.register_profile("mobility", deadline=None)
+settings.load_profile("mobility")
 
 
 def skipped(config: pytest.Config) -> int:

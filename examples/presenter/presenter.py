@@ -7,6 +7,7 @@ is the page in ``display/``, which speaks the same packets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from mobility import App, InvalidState, Stanza, State
@@ -28,6 +29,7 @@ class Presenter(App):
         pages: How many there are, once a display has counted them; else 0.
         pointer: Where it points, as fractions of the page; None if it is off.
         text: What is written on the screen.
+        on_change: Called when any of this has changed.
 
     """
 
@@ -40,27 +42,32 @@ class Presenter(App):
         self.pages = 0
         self.pointer: tuple[float, float] | None = None
         self.text = ""
+        self.on_change: Callable[[], None] = lambda: None
 
     # --- what a person does ----------------------------------------------------
 
     async def turn(self, page: int) -> None:
         """Go to a page; one that does not exist is the nearest that does."""
         self.page = self._within(page)
+        self.on_change()
         await self.send(Stanza(f"{{{URI}}}turn", {"page": str(self.page)}))
 
     async def point(self, x: float, y: float) -> None:
         """Point at a spot, in fractions of the page from its upper left corner."""
         self.pointer = (_fraction(x), _fraction(y))
+        self.on_change()
         at = {"x": f"{self.pointer[0]:.4f}", "y": f"{self.pointer[1]:.4f}"}
         await self.send(Stanza(f"{{{URI}}}point", at))
 
     async def stop_pointing(self) -> None:
         self.pointer = None
+        self.on_change()
         await self.send(Stanza(f"{{{URI}}}point"))
 
     async def write(self, text: str) -> None:
         """Write on the screen; nothing takes the text away again."""
         self.text = text[:LONGEST]
+        self.on_change()
         await self.send(Stanza(f"{{{URI}}}write", text=self.text))
 
     # --- what the SDK asks -----------------------------------------------------
@@ -80,6 +87,7 @@ class Presenter(App):
         self.page = self._within(_whole(state.data.get("page"), 1))
         self.pointer = _spot(state.data.get("pointer") or {})
         self.text = str(state.data.get("text") or "")[:LONGEST]
+        self.on_change()
 
     async def replay(self, stanza: Stanza) -> None:
         match stanza.local:
@@ -90,6 +98,7 @@ class Presenter(App):
                 self.pointer = _spot(stanza.attributes)
             case "write":
                 self.text = stanza.text[:LONGEST]
+        self.on_change()
 
     def _within(self, page: int) -> int:
         return max(1, min(page, self.pages or page))

@@ -17,6 +17,7 @@ __all__ = ["main"]
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # it may print values, and some are secret
     help="Carry a running app from the phone to the screen on the wall, and back.",
 )
 app.command()(visit)

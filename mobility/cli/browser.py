@@ -64,6 +64,8 @@ class Browser:
         async with asyncio.timeout(DEADLINE):
             while True:
                 answer = await self._socket.receive_json()
+                if answer.get("id") == number and "error" in answer:
+                    raise MobilityError(f"{method}: {answer['error']['message']}")
                 if answer.get("id") == number:
                     result: dict[str, Any] = answer.get("result", {})
                     return result
@@ -90,7 +92,16 @@ class Browser:
 
     async def until(self, screen: str) -> None:
         """Wait until the page says that it shows this screen."""
-        await self.evaluate(_UNTIL.replace("SCREEN", screen))
+        async with asyncio.timeout(DEADLINE):
+            # The page loads itself again when the daemon was replaced: ask once more.
+            while not await self._saw(screen):  # noqa: ASYNC110  in another process
+                await asyncio.sleep(0.01)
+
+    async def _saw(self, screen: str) -> bool:
+        try:
+            return await self.evaluate(_UNTIL.replace("SCREEN", screen)) is True
+        except MobilityError:
+            return False
 
     async def digits(self) -> str:
         await self.until("code")
@@ -120,6 +131,7 @@ async def open_browser(address: str) -> AsyncIterator[Browser]:
             *flags,
             f"--user-data-dir={profile}",
             address,
+            env={**os.environ, "TMPDIR": profile},  # it leaves things behind there
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

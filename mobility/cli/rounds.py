@@ -97,20 +97,21 @@ name = "Presenter"
 path = "{page}"
 """
     )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "kiosk", str(folder / "kiosk.toml")),
-        env={**os.environ, "MOBILITY_KIOSK_PASSWORD": password},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=(folder / "kiosk.log").open("wb"),
-    )
+    with (folder / "kiosk.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "kiosk", str(folder / "kiosk.toml")),
+            env={**os.environ, "MOBILITY_KIOSK_PASSWORD": password},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
     try:
         assert process.stdout is not None
         async with asyncio.timeout(20):
             line = (await process.stdout.readline()).decode()
         words = [word for word in line.split() if word.startswith("http")]
         if not words:
-            log = (folder / "kiosk.log").read_text()
-            raise MobilityError(f"The kiosk did not start: {log.strip()}")
+            why = (folder / "kiosk.log").read_text().strip()
+            raise MobilityError(f"The kiosk did not start: {why}")
         yield words[0]
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import qrcode
@@ -55,4 +56,4 @@ def print_qr(text: str) -> None:
     """Dark on light, whatever the terminal's colours are."""
     code = qrcode.QRCode(border=2)
     code.add_data(text)
-    code.print_ascii(invert=True)
+    code.print_ascii(tty=sys.stdout.isatty(), invert=True)

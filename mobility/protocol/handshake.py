@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PublicKey,
 )
 
-from mobility.errors import RemoteProtocolError, VisitRefused
+from mobility.errors import LocalProtocolError, RemoteProtocolError, VisitRefused
 from mobility.protocol.envelope import Envelope, derive, digest, mac
 from mobility.protocol.invitation import Invitation, fingerprint
 from mobility.protocol.visit import (
@@ -117,6 +117,7 @@ class Visitor:
         self.invitation = invitation
         self.meeting = Meeting(Role.PHONE)
         self.tries = TRIES
+        self._compared = False
         self._private = private
         self._reveal = Reveal(_public(private), nonce)
         commitment = digest("commitment", self._reveal.key, nonce)
@@ -164,14 +165,24 @@ class Visitor:
         return self._reveal
 
     def compare(self, typed: str) -> bool:
-        """Whether these are the digits on the display; a wrong try is counted."""
+        """Whether these are the digits on the display; never after `TRIES` wrong."""
         assert self._agreement is not None
-        if typed.strip() == self._agreement.code:
+        if self.tries and typed.strip() == self._agreement.code:
+            self._compared = True
             return True
-        self.tries -= 1
+        self.tries = max(0, self.tries - 1)
         return False
 
     def approve(self, terms: Terms) -> Approve:
+        """
+        Let the display have sessions on these terms.
+
+        Raises:
+            LocalProtocolError: If nobody has compared the digits.
+
+        """
+        if not self._compared:
+            raise LocalProtocolError("The digits have to be compared first.")
         approve = Approve(_terms_envelope(self.secret).seal("approve", terms.encode()))
         self.meeting.send(approve)
         return approve
@@ -211,7 +222,13 @@ class Host:
         self.visitor = ""
         self.device = ""
         self._identity = identity
-        self._description = description
+        # What is signed has to arrive as it was: no character that XML would change.
+        self._description = Description(
+            claim(description.name),
+            claim(description.operator),
+            claim(description.place),
+            description.apps,
+        )
         self._private = private
         self._nonce = nonce
         self._visit: Visit | None = None
@@ -230,11 +247,13 @@ class Host:
 
         Raises:
             VisitRefused: If they have not seen the code.
+            RemoteProtocolError: If somebody has begun already.
 
         """
         if not self.proves(visit, jid, self.invitation) or len(visit.commitment) != 32:
             raise VisitRefused("This code is not one that the screen shows.")
-        self.meeting.receive(visit)
+        if not self.meeting.receive(visit):
+            raise RemoteProtocolError("This visit has begun already.")
         self._visit, self.visitor, self.device = visit, jid, claim(visit.device)
         public = self._identity.public_key().public_bytes_raw()
         unsigned = Welcome(

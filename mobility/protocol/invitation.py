@@ -21,8 +21,11 @@ __all__ = ["LONGEST", "Invitation", "Invitations", "fingerprint"]
 
 LONGEST = 256  # characters of a code
 _SECRET = 16  # bytes of TOKEN and of KEY
+# Coarser than RFC 7622, but enough to show somebody and to put into a stanza.
 _JID = re.compile(
-    r"[^@/\s\x00-\x1f\x7f]{1,256}@[^@/\s\x00-\x1f\x7f]{1,256}/[^\x00-\x1f\x7f]+"
+    r"""[^\s\x00-\x20\x7f"&'/:<>@\ufffd]{1,256}"""
+    r"@(?:(?!-)[\w.-]{1,255}(?<!-)|\[[\da-fA-F:.]{2,45}\])"
+    r"/[^\x00-\x1f\x7f\ufffd]+"
 )
 _SCAN_AGAIN = "Scan the code on the screen again."
 
@@ -82,7 +85,10 @@ class Invitation:
         """
         text = text.strip()
         if len(text) > LONGEST:
-            raise InvalidInvitation("This code is too long to be one of a screen.")
+            raise InvalidInvitation(
+                "This code is too long to be one of a screen. "
+                "Scan the one that the screen shows."
+            )
         scheme, _, rest = text.partition(":")
         if scheme.lower() != "xmpp":
             raise InvalidInvitation(

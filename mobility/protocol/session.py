@@ -38,6 +38,8 @@ class Stanza:
     """
     One packet of a running session: an XML element in the app's own namespace.
 
+    Like a state it shows no content of itself: it may end up in somebody's log.
+
     Args:
         name: Its qualified name, ``{namespace}local``; filters match on it.
         attributes: Without namespaces.
@@ -49,9 +51,11 @@ class Stanza:
     """
 
     name: str
-    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    text: str = ""
-    children: tuple[Stanza, ...] = ()
+    attributes: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    text: str = field(default="", repr=False)
+    children: tuple[Stanza, ...] = field(default=(), repr=False)
     replayed: bool = False
 
     @property

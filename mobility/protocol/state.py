@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeGuard
 
@@ -28,6 +29,7 @@ MOST_FILES = 256
 LONGEST_NAME = 200
 LARGEST_HEADER = 1024 * 1024
 DEEPEST = 32
+DEEPEST_PACKETS = 64  # each element of a packet is two lists deep
 
 
 def file_digests(state: State) -> dict[str, bytes]:
@@ -47,22 +49,21 @@ def encode_state(state: State, *, known: Collection[str] = ()) -> bytes:
         InvalidState: If an app made a state that cannot travel.
 
     """
-    files, bodies = [], []
+    files: list[dict[str, Any]] = []
+    bodies: dict[str, bytes] = {}
     for name, body in state.files.items():
         sha = hashlib.sha256(body).hexdigest()
         files.append({"name": name, "size": len(body), "sha256": sha})
         if sha not in known:
-            bodies.append(body)
             files[-1]["here"] = True
+        bodies[_name(name, bodies)] = b"" if sha in known else body
     try:
-        text = json.dumps(
-            {"title": state.title, "data": _plain(state.data), "files": files},
-            allow_nan=False,
-        )
+        fields = {"title": state.title, "data": _plain(state.data), "files": files}
+        header = json.dumps(fields, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidState("The app's data is not JSON.") from exc
-    header = text.encode()
-    return b"".join((len(header).to_bytes(4, "big"), header, *bodies))
+    _fields(header)  # refuse here what the other side would refuse
+    return b"".join((len(header).to_bytes(4, "big"), header, *bodies.values()))
 
 
 def _plain(value: Any) -> Any:
@@ -88,13 +89,9 @@ def decode_state(raw: bytes, *, known: Mapping[str, bytes] | None = None) -> Sta
     """
     size = int.from_bytes(raw[:4], "big")
     header = raw[4 : 4 + size]
-    if size > LARGEST_HEADER or len(header) != size:
+    if len(header) != size:
         raise InvalidState("The state is cut off or damaged.")
-    fields = _json(header)
-    if not isinstance(fields, dict) or not _is_files(fields.get("files")):
-        raise InvalidState("The state's list of files is not understood.")
-    if not isinstance(fields.get("title"), str):
-        raise InvalidState("The state has no title.")
+    fields = _fields(header)
     files: dict[str, bytes] = {}
     at = 4 + size
     for entry in fields["files"]:
@@ -108,14 +105,40 @@ def decode_state(raw: bytes, *, known: Mapping[str, bytes] | None = None) -> Sta
     return State(fields.get("data"), files, fields["title"])
 
 
-def _json(raw: bytes) -> object:
+def _fields(header: bytes) -> dict[str, Any]:
+    """What stands before the files' contents."""
+    if len(header) > LARGEST_HEADER:
+        raise InvalidState(
+            "The state's data is too large; large parts belong in files."
+        )
+    fields = _json(header, DEEPEST)
+    if not isinstance(fields, dict) or not _is_files(fields.get("files")):
+        raise InvalidState("The state's list of files is not understood.")
+    title = fields.get("title")
+    if not isinstance(title, str) or any("\ud800" <= c <= "\udfff" for c in title):
+        raise InvalidState("The state has no title that can be shown.")
+    return fields
+
+
+def _json(raw: bytes, deepest: int) -> object:
     try:
-        value: object = json.loads(raw)
+        value: object = json.loads(raw, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as exc:
         raise InvalidState("The state is not readable.") from exc
-    if _depth(value) > DEEPEST:
+    if _depth(value) > deepest:
         raise InvalidState("The state is nested too deeply.")
     return value
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # it could not be written again
+        raise ValueError("a number is too large")
+    return number
 
 
 def _depth(value: object) -> int:
@@ -172,13 +195,25 @@ def _checked(body: bytes | None, entry: Mapping[str, Any]) -> bytes:
 
 
 def encode_packets(stanzas: Iterable[Stanza]) -> bytes:
-    """Lay packets out, in their order."""
-    return json.dumps([_packet(stanza) for stanza in stanzas]).encode()
+    """
+    Lay packets out, in their order.
+
+    Raises:
+        InvalidState: If an app made one that cannot travel.
+
+    """
+    try:
+        raw = json.dumps([_packet(stanza) for stanza in stanzas]).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidState("The app sent a packet that cannot travel.") from exc
+    decode_packets(raw)  # refuse here what the other side would refuse
+    return raw
 
 
 def _packet(stanza: Stanza) -> list[Any]:
     children = [_packet(child) for child in stanza.children]
-    return [stanza.name, dict(stanza.attributes), stanza.text, children]
+    attributes = {name: str(value) for name, value in stanza.attributes.items()}
+    return [stanza.name, attributes, stanza.text, children]
 
 
 def decode_packets(raw: bytes) -> tuple[Stanza, ...]:
@@ -189,7 +224,7 @@ def decode_packets(raw: bytes) -> tuple[Stanza, ...]:
         InvalidState: If it is not that.
 
     """
-    packets = _json(raw)
+    packets = _json(raw, DEEPEST_PACKETS)
     if not isinstance(packets, list):
         raise InvalidState("The packets that came with the state are not readable.")
     return tuple(_stanza(packet) for packet in packets)

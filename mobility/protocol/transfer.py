@@ -112,7 +112,7 @@ class Offer:
     frames: int = 1
     digest: bytes = b""
     formats: tuple[str, ...] = ("inline",)
-    sealed: bytes = b""
+    sealed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Accept:
     """I will take it, in this format."""
 
     format: str = "inline"
-    sealed: bytes = b""
+    sealed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Data:
 class Ready:
     """All of it is here, verified and restored aside. I wait for you."""
 
-    sealed: bytes = b""
+    sealed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class Commit:
 class Confirm:
     """It runs here."""
 
-    sealed: bytes = b""
+    sealed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Reclaim:
     """The session runs with me again, in a higher epoch; yours is over."""
 
     epoch: int = 0
-    sealed: bytes = b""
+    sealed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

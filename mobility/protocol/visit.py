@@ -19,6 +19,7 @@ from mobility.errors import InvalidState
 from mobility.protocol.machine import Machine
 
 __all__ = [
+    "LONGEST",
     "TRANSITIONS",
     "Approve",
     "Decline",
@@ -36,6 +37,9 @@ __all__ = [
     "Welcome",
     "Wiped",
 ]
+
+
+LONGEST = 366 * 24 * 3600.0  # seconds that a user may approve
 
 
 class Role(enum.Enum):
@@ -209,13 +213,16 @@ class Terms:
         """
         try:
             fields = json.loads(raw)
-            apps, lifetime = fields["apps"], float(fields["lifetime"])
-            terms = cls(lifetime, None if apps is None else tuple(map(str, apps)))
-        except (ValueError, TypeError, KeyError) as exc:
+        except (ValueError, RecursionError) as exc:
             raise InvalidState("The approval cannot be read.") from exc
-        if fields["level"] != "guest" or not 0 < lifetime < float("inf"):
-            raise InvalidState("The approval asks for what this display does not do.")
-        return terms
+        match fields:
+            case {
+                "level": "guest",
+                "lifetime": int() | float() as lifetime,
+                "apps": None | list() as apps,
+            } if 0 < lifetime <= LONGEST and all(type(a) is str for a in apps or ()):
+                return cls(float(lifetime), None if apps is None else tuple(apps))
+        raise InvalidState("The approval asks for what this display does not do.")
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from mobility.errors import ServerError
 __all__ = ["MODULES", "Ports", "ServerConfig", "lua"]
 
 MODULES = [
+    "mobility_resume",
     *("roster", "saslauth", "tls", "disco", "posix", "ping", "time", "version"),
     *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
     *("carbons", "mam", "smacks", "csi", "csi_simple", "offline"),

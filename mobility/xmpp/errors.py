@@ -1,8 +1,9 @@
 """
 The one pair of translators between our errors and stanza errors (RFC 6120 §8.3).
 
-The text of an error travels with it, since it is a sentence for a person. A bug of ours
-travels as ``internal-server-error`` without any text.
+The text of an error travels with it, since it is a sentence for a person. What the
+table does not name travels as ``internal-server-error`` without any text. A bug of ours
+is logged and answered by slixmpp, as ``undefined-condition``; that says nothing either.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.xmpp import ns
+from mobility.xmpp.text import legal
 
 __all__ = ["UnknownTransfer", "from_stanza", "to_stanza"]
 
@@ -34,6 +36,9 @@ _CONDITIONS: Final[dict[type[MobilityError], tuple[Any, Any, str]]] = {
     RemoteProtocolError: ("unexpected-request", "modify", "out-of-turn"),
 }
 _BACK: Final = {element: error for error, (_, _, element) in _CONDITIONS.items()}
+_NOT_UNDERSTOOD: Final = frozenset(
+    {"feature-not-implemented", "internal-server-error", "undefined-condition"}
+)
 _LONGEST = 300  # characters of a stranger's sentence
 
 
@@ -43,7 +48,7 @@ def to_stanza(exc: MobilityError) -> XMPPError:
         if isinstance(exc, error):
             return XMPPError(
                 condition,
-                text=str(exc),
+                text=legal(str(exc)),
                 etype=etype,
                 extension=element,
                 extension_ns=ns.ERRORS,
@@ -61,6 +66,6 @@ def from_stanza(exc: IqError | IqTimeout) -> MobilityError:
         space, _, name = child.tag[1:].partition("}")
         if space == ns.ERRORS and name in _BACK:
             return _BACK[name](text or "The other device refused.")
-    if error["condition"] in {"feature-not-implemented", "internal-server-error"}:
+    if error["condition"] in _NOT_UNDERSTOOD:
         return RemoteProtocolError("The other device does not understand this request.")
     return PeerUnreachable("The other device cannot be reached.")

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 from slixmpp import Iq
 from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.jid import InvalidJID
 from slixmpp.plugins import BasePlugin
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import CoroutineCallback
@@ -105,7 +106,7 @@ class Exchange(BasePlugin, Generic[E]):
             What the result carries, if anything.
 
         Raises:
-            PeerUnreachable: If none comes within `seconds`.
+            PeerUnreachable: If none comes within `seconds`, or `peer` is no address.
             MobilityError: Whatever the peer answered instead.
 
         """
@@ -116,6 +117,8 @@ class Exchange(BasePlugin, Generic[E]):
                 result = await iq.send(timeout=seconds + 1)
         except TimeoutError:
             raise PeerUnreachable("The other device does not answer.") from None
+        except InvalidJID:  # slixmpp looks at an address when it needs it
+            raise PeerUnreachable("That is not the address of a device.") from None
         except (IqError, IqTimeout) as exc:
             raise from_stanza(exc) from None
         element = None if result is None else result.xml.find(self.stanza.ELEMENT)
@@ -130,8 +133,9 @@ class Exchange(BasePlugin, Generic[E]):
             return
         assert isinstance(iq, Iq)
         try:
-            element = iq.xml.find(self.stanza.ELEMENT)
-            assert element is not None
+            if len(iq.xml) != 1:  # RFC 6120 §8.2.3
+                raise RemoteProtocolError("A request carries one element.")
+            (element,) = iq.xml
             answer = await self.receive(str(iq["from"]), self._understood(element))
         except MobilityError as exc:
             log.debug("%s: refused: %s", self.name, type(exc).__name__)

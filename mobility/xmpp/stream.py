@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from slixmpp import ClientXMPP
 from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp.connection import Connection
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
@@ -22,8 +22,9 @@ from mobility.xmpp.visit import MobilityVisit
 __all__ = ["Stream"]
 
 log = logging.getLogger(__name__)
-_PING = 30.0  # seconds between signs of life
-_PONG = 10.0  # seconds to wait for one
+PING = 30.0  # seconds between signs of life
+PONG = 10.0  # seconds to wait for one, or for a connection
+FIRST = 15.0  # seconds to wait for the first connection
 _SLOWEST = 5.0  # seconds between two attempts to connect again
 
 
@@ -59,9 +60,11 @@ class Stream:
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._gone = asyncio.Event()
+        self.resumed = False  # whether nothing can have been lost since the last cut
+        self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
-        xmpp = ClientXMPP(self._account, password, ssl_context=_tls(ca_file))
+        xmpp = Connection(self._account, password, ssl_context=_tls(ca_file))
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
         for plugin in ("xep_0198", "xep_0199"):
@@ -74,6 +77,7 @@ class Stream:
         self.visits = MobilityVisit.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
+        xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
 
@@ -82,6 +86,8 @@ class Stream:
             "session_start": self._on_start,
             "session_resumed": self._on_resumed,
             "disconnected": self._on_disconnected,
+            "connection_failed": self._on_failed,
+            "reconnect_delay": self._on_all_failed,
             "failed_all_auth": lambda _: self._fail(
                 f"{self._server} does not accept the password of {self._account.bare}."
             ),
@@ -108,7 +114,7 @@ class Stream:
     async def __aenter__(self) -> Self:
         self._keeper = asyncio.create_task(self._keep())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(FIRST):
                 await self._first()
         except TimeoutError:
             await self.close()
@@ -169,7 +175,7 @@ class Stream:
         while True:
             self._gone = asyncio.Event()
             self.xmpp.connect(*self._address)
-            if await _within(_PONG, self._up.wait(), self._gone.wait()) and self.online:
+            if await _within(PONG, self._up.wait(), self._gone.wait()) and self.online:
                 pause = 0.1
                 await self._watch()
             self.xmpp.cancel_connection_attempt()
@@ -180,9 +186,9 @@ class Stream:
 
     async def _watch(self) -> None:
         """Until the connection is gone, or the server does not answer any more."""
-        while not await _within(_PING, self._gone.wait()):
+        while not await _within(PING, self._gone.wait()):
             ping = self.xmpp.plugin["xep_0199"].send_ping(JID(self._account.domain))
-            if not await _within(_PONG, ping):
+            if not await _within(PONG, ping):
                 log.info("the server does not answer; connecting again")
                 return
 
@@ -190,12 +196,13 @@ class Stream:
         # Bare-JID messages are for people, not for us: a negative priority (RFC 6121
         # §8.5) keeps them and the offline store away from this resource.
         self.xmpp.send_presence(ppriority=-1)
-        self._online()
+        self._online(resumed=False)
 
     def _on_resumed(self, _: Any) -> None:
-        self._online()
+        self._online(resumed=True)
 
-    def _online(self) -> None:
+    def _online(self, *, resumed: bool) -> None:
+        self.resumed = resumed
         self._up.set()
         self._on_change(True)
 
@@ -205,9 +212,24 @@ class Stream:
             self._up.clear()
             self._on_change(False)
 
+    def _on_failed(self, reason: Any) -> None:
+        # slixmpp gives a text where there is no such name, otherwise the exception.
+        self._nameless = isinstance(reason, str)
+
+    def _on_all_failed(self, _: Any) -> None:
+        """No address answers: the pause before the next attempt is ours to choose."""
+        self._gone.set()
+        self._fail(
+            f"There is no server called {self._server}. Check the address."
+            if self._nameless
+            else f"No XMPP server answers at {self._server}. "
+            "Check the address and your network."
+        )
+
     def _fail(self, sentence: str) -> None:
-        self._failure = ConnectionFailed(sentence)
-        self._down.set()
+        if not self._down.is_set():
+            self._failure = ConnectionFailed(sentence)
+            self._down.set()
 
 
 def _account(jid: str) -> JID:

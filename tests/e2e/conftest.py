@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import BrowserContext, Frame, Page, async_playwright
+from playwright.async_api import BrowserContext, Error, Frame, Page, async_playwright
 
 from mobility import Client
 from mobility.cli.browser import find_chromium
@@ -32,12 +32,18 @@ async def until(page: Page | Frame, script: str) -> None:
     """
     Wait until a script is true on the page.
 
-    The page's CSP forbids Playwright's own way of waiting, so the browser is asked at
-    each of its frames.
+    The page's CSP forbids Playwright's own way of waiting, so it is asked again.
     """
     async with asyncio.timeout(DEADLINE):
-        while not await page.evaluate(script):
-            await page.evaluate("new Promise((done) => setTimeout(done, 20))")
+        while not await _true(page, script):  # noqa: ASYNC110  no event crosses over
+            await asyncio.sleep(0.02)
+
+
+async def _true(page: Page | Frame, script: str) -> bool:
+    try:
+        return bool(await page.evaluate(script))
+    except Error:  # the page loads itself again when the daemon was replaced
+        return False
 
 
 @dataclass
@@ -73,9 +79,9 @@ class Venue:
         async with asyncio.timeout(DEADLINE):
             while True:
                 for frame in self.page.frames[1:]:
-                    if await frame.evaluate(script):
+                    if await _true(frame, script):
                         return frame
-                await self.page.evaluate("new Promise((done) => setTimeout(done, 20))")
+                await asyncio.sleep(0.02)
 
     def phone(self, name: str = "phone") -> Client:
         folder = self.place.folder / name

@@ -1,10 +1,15 @@
-"""A small app for the tests: a page number, strokes, and a document."""
+"""A small app for the tests: a list of strokes and a document."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from mobility import App, InvalidState, Stanza, State
 
-__all__ = ["Board"]
+__all__ = ["Board", "Hooked"]
+
+DEADLINE = 10.0
 
 
 class Board(App):
@@ -18,6 +23,7 @@ class Board(App):
         self.strokes = list(strokes)
         self.running = True
         self.closed = False
+        self._news = asyncio.Event()
 
     async def snapshot(self) -> State:
         files = {"document": self.document} if self.document else {}
@@ -32,17 +38,60 @@ class Board(App):
 
     async def start(self) -> None:
         self.running = True
+        self._news.set()
 
     async def stop(self) -> None:
         self.running = False
+        self._news.set()
 
     async def close(self) -> None:
         self.closed = True
+        self.running = False
         self.document, self.strokes = b"", []
+        self._news.set()
 
     async def replay(self, stanza: Stanza) -> None:
         self.strokes.append(stanza.text)
+        self._news.set()
 
     async def draw(self, stroke: str) -> None:
         self.strokes.append(stroke)
         await self.send(Stanza(f"{{{self.uri}}}stroke", text=stroke))
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait for something that this board will show."""
+        async with asyncio.timeout(DEADLINE):
+            while not true():
+                self._news.clear()
+                await self._news.wait()
+
+    async def has(self, *strokes: str) -> None:
+        """Wait until these, and no others, are on the board."""
+        try:
+            await self.until(lambda: self.strokes == list(strokes))
+        except TimeoutError:
+            raise AssertionError(f"{self.strokes} are on the board") from None
+
+
+class Hooked(Board):
+    """A board that calls `hook` at each step of a transfer, with the step's name."""
+
+    async def hook(self, step: str) -> None:
+        pass
+
+    async def snapshot(self) -> State:
+        state = await super().snapshot()
+        await self.hook("snapshot")
+        return state
+
+    async def restore(self, state: State) -> None:
+        await super().restore(state)
+        await self.hook("restore")
+
+    async def start(self) -> None:
+        await super().start()
+        await self.hook("start")
+
+    async def stop(self) -> None:
+        await self.hook("stop")
+        await super().stop()

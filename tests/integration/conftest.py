@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from mobility import Client, hosting, transfer
+from mobility import client as phones
 from tests.fakes.running import RunningServer
+from tests.integration.people import Lobby, address
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +29,42 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServ
     """Yield a real private server that this test may stop, kill and restart."""
     with RunningServer(tmp_path_factory.mktemp("server")) as running:
         yield running
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let devices lose patience quickly."""
+    monkeypatch.setattr(transfer, "ASK", 0.2)
+    monkeypatch.setattr(transfer, "STEP", 1.5)
+    monkeypatch.setattr(transfer, "PATIENCE", 2.0)
+    monkeypatch.setattr(hosting, "CHECKPOINT", 0.2)
+    monkeypatch.setattr(hosting, "SOON", 0.01)
+    monkeypatch.setattr(hosting, "TICK", 0.05)
+    monkeypatch.setattr(hosting, "GOODBYE", 1.0)
+    monkeypatch.setattr(phones, "GOODBYE", 1.0)
+
+
+@pytest.fixture
+async def lobby(server: RunningServer, hurry: None) -> AsyncIterator[Lobby]:
+    """Yield a display that has the Board."""
+    async with Lobby(server) as lobby:
+        yield lobby
+
+
+@pytest.fixture
+async def phone(
+    server: RunningServer, hurry: None, tmp_path: Path
+) -> AsyncIterator[Client]:
+    """Yield a visitor's phone."""
+    jid, password = server.add()
+    data = tmp_path / "phone"
+    async with Client(jid, password, data=data, **address(server)) as phone:
+        yield phone
+
+
+@pytest.fixture
+async def other_phone(server: RunningServer, hurry: None) -> AsyncIterator[Client]:
+    """Yield the phone of somebody else."""
+    jid, password = server.add()
+    async with Client(jid, password, device="Other", **address(server)) as phone:
+        yield phone

@@ -14,6 +14,7 @@ import pytest
 import slixmpp
 
 from mobility.server import Accounts, Ports
+from mobility.xmpp.connection import Connection
 from tests.fakes.running import RunningServer
 
 FREE = Ports(0, 0, 0)
@@ -36,7 +37,7 @@ async def login(
     server: Reachable, jid: str, password: str
 ) -> AsyncIterator[slixmpp.ClientXMPP]:
     """Log in with SCRAM over STARTTLS, the certificate verified."""
-    client = slixmpp.ClientXMPP(
+    client = Connection(
         jid, password, ssl_context=ssl.create_default_context(cafile=server.ca_file)
     )
     client.enable_direct_tls = False

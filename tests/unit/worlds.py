@@ -1,18 +1,16 @@
 """
-Every world that a machine can get into, by breadth-first search.
+The worlds of a session: carried from a phone to another device, and back.
 
-A world is both sides' phases, both wires and what is left of the bad luck. From each
-world, one step is: somebody says something, hears the oldest message, hears it and it
-will come again, loses it, grows impatient, or crashes and recovers from the journal.
-Wires hold two messages; what does not fit is lost, which is a step of its own anyway.
+The phone initiates the transfer forward; in a round trip it then asks for the transfer
+back, in which the other device is the initiator. Both transfers run the same machine.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from mobility.protocol.transfer import (
     RECOVERY,
@@ -31,112 +29,137 @@ from mobility.protocol.transfer import (
     Role,
     Status,
     Transfer,
+    Unknown,
 )
+from tests.unit import search
+from tests.unit.search import ONE, OTHER, Step, Word, Words
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
-WIRE = 2
-SAID: Mapping[Role, tuple[type, ...]] = {
+PHONE, DISPLAY = ONE, OTHER
+FORWARD, BACK = "forward", "back"
+SAID: Final[Mapping[Role, tuple[type, ...]]] = {
     I: (Offer, Data, Commit, Abort, Refuse),
     R: (Request, Accept, Refuse, Ready, Confirm, Abort),
 }
-Queue: TypeAlias = tuple[type, ...]
+AWAY: Final = frozenset({Phase.COMMITTED, Phase.CONFIRMED})
+BEGUN: Final = frozenset(Phase) - {Phase.NEW}
+WAITS: Final = AWAY | {Phase.READY}  # for a word that only the other one can say
+LET_GO: Final = frozenset(Phase) - RUNS[I]
 Recovery: TypeAlias = Mapping[tuple[Role, bool], Mapping[Phase, Phase]]
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """`to[role]` is the wire towards that role, oldest first."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One device; there is one object for each, so that comparing them is quick."""
 
-    phase_i: Phase = Phase.NEW
-    phase_r: Phase = Phase.NEW
-    to_i: Queue = ()
-    to_r: Queue = ()
-    crashes: int = 2
+    forward: Phase
+    back: Phase
 
-    def phase(self, role: Role) -> Phase:
-        return self.phase_i if role is I else self.phase_r
+    def but(self, leg: str, phase: Phase) -> Side:
+        if leg == FORWARD:
+            return device(phase, self.back)
+        return device(self.forward, phase)
 
-    def wire(self, role: Role) -> Queue:
-        return self.to_i if role is I else self.to_r
-
-    def after(
-        self, role: Role, phase: Phase, *said: type, heard: Queue | None = None
-    ) -> World:
-        """`role` is now in `phase`, has said `said`, and `heard` is left to hear."""
-        mine = self.wire(role) if heard is None else heard
-        theirs = (*self.wire(R if role is I else I), *said)[:WIRE]
-        if role is I:
-            return replace(self, phase_i=phase, to_i=mine, to_r=theirs)
-        return replace(self, phase_r=phase, to_r=mine, to_i=theirs)
+    def phase(self, leg: str) -> Phase:
+        return self.forward if leg == FORWARD else self.back
 
 
-@dataclass(frozen=True, slots=True)
+@functools.cache
+def device(forward: Phase, back: Phase) -> Side:
+    return Side(forward, back)
+
+
+World: TypeAlias = search.World[Side]
+
+
+def role(who: int, leg: str) -> Role:
+    return I if (who == PHONE) == (leg == FORWARD) else R
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """What may happen in the worlds that are searched."""
 
-    keeps_content: bool = True  # is the responder a personal device?
-    impatient: bool = False  # may the user reclaim from a silent responder?
+    keeps_content: bool = True  # is the other one a personal device?
+    impatient: bool = False  # may the user reclaim from a silent device?
+    returns: bool = False  # is there a way back?
+    keeps_return: bool = True  # does the phone journal what it takes back?
+    crashes: int = 2
     machine: type[Transfer] = Transfer
     recovery: Recovery = field(default_factory=lambda: RECOVERY)
 
+    def begin(self) -> World:
+        new = device(Phase.NEW, Phase.NEW)
+        return search.World(new, new, crashes=self.crashes)
 
-def speaks(world: World, rules: Rules, role: Role) -> Iterator[World]:
-    for event in SAID[role]:
-        side = rules.machine(role, state=world.phase(role))
-        if side.may_send(event):
-            side.send(event())
-            yield world.after(role, side.state, event)
-    phase = world.phase(role)
-    if role is I and (
-        phase is Phase.LOST
-        or (rules.impatient and phase in {Phase.COMMITTED, Phase.CONFIRMED})
-    ):
-        yield world.after(I, Phase.RECLAIMED, Reclaim)
+    def side(self, who: int, leg: str, me: Side) -> Transfer:
+        return self.machine(role(who, leg), state=me.phase(leg))
+
+    def may(self, who: int, leg: str, me: Side, event: type) -> bool:
+        """Whether there is a reason to say this; the machine forbids more."""
+        if leg == FORWARD or event is Abort:
+            return True
+        if who == PHONE:  # nobody asks for what has not left
+            return me.forward in AWAY or event is not Request
+        return me.back is not Phase.NEW and me.forward in AWAY
+
+    def says(self, who: int, me: Side) -> Iterator[Step[Side]]:
+        for leg in (FORWARD, BACK) if self.returns else (FORWARD,):
+            for event in SAID[role(who, leg)]:
+                machine = self.side(who, leg, me)
+                if machine.may_send(event) and self.may(who, leg, me, event):
+                    machine.send(event())
+                    yield me.but(leg, machine.state), ((leg, event),)
+            if me.phase(leg) in (WAITS if self.returns else BEGUN):
+                yield me, ((leg, Status),)
+        if who == PHONE and may_reclaim(me, impatient=self.impatient):
+            yield reclaims(me)
+
+    def hears(self, who: int, me: Side, word: Word) -> Step[Side]:
+        leg, event = word
+        if who == DISPLAY and event is Request and not display_runs(me):
+            return me, (((BACK, Unknown),) if me.back is Phase.NEW else ())
+        machine = self.side(who, leg, me)
+        said: Words = ()
+        if not machine.receive(event()):
+            answer = machine.answer(event())
+            said = ((leg, answer),) if answer else ()
+        return me.but(leg, machine.state), said
+
+    def recovers(self, who: int, me: Side) -> Side:
+        keeps = {
+            (PHONE, FORWARD): True,
+            (PHONE, BACK): self.keeps_return,
+            (DISPLAY, FORWARD): self.keeps_content,
+            (DISPLAY, BACK): self.keeps_content,
+        }
+        for leg in (FORWARD, BACK):
+            table = self.recovery[role(who, leg), keeps[who, leg]]
+            if me.phase(leg) is not Phase.NEW:
+                me = me.but(leg, table.get(me.phase(leg), me.phase(leg)))
+        return me
 
 
-def hears(world: World, rules: Rules, role: Role) -> World:
-    """The oldest message is heard, and answered as the machine says."""
-    event, *rest = world.wire(role)
-    side = rules.machine(role, state=world.phase(role))
-    said: Queue = ()
-    if not side.receive(event()):
-        answer = side.answer(event())
-        said = (answer,) if answer else ()
-    return world.after(role, side.state, *said, heard=tuple(rest))
+def may_reclaim(me: Side, *, impatient: bool) -> bool:
+    """Whether the user may: not while it runs here."""
+    phases = {Phase.LOST} | (AWAY if impatient else frozenset())
+    return me.forward in phases and me.back not in AWAY
 
 
-def steps(world: World, rules: Rules) -> Iterator[World]:
-    for role in Role:
-        yield from speaks(world, rules, role)
-        if wire := world.wire(role):
-            new = hears(world, rules, role)
-            yield new
-            yield new.after(role, new.phase(role), heard=wire)  # it will come again
-            yield world.after(role, world.phase(role), heard=wire[1:])  # it is lost
-        if world.phase(role) is not Phase.NEW:
-            yield world.after(role, world.phase(role), Status)
-        if world.crashes:
-            keeps = rules.keeps_content or role is I
-            phase = rules.recovery[role, keeps].get(world.phase(role))
-            yield replace(
-                world.after(role, phase or world.phase(role)), crashes=world.crashes - 1
-            )
+def reclaims(me: Side) -> Step[Side]:
+    return me.but(FORWARD, Phase.RECLAIMED), ((FORWARD, Reclaim),)
 
 
-def reachable(
-    rules: Rules, check: Callable[[World], None] = lambda _: None
-) -> set[World]:
-    """All worlds; `check` sees each as it is found, so that a bug is found early."""
-    start = World()
-    seen, todo = {start}, deque([start])
-    while todo:
-        world = todo.popleft()
-        check(world)
-        for new in steps(world, rules):
-            if new not in seen:
-                seen.add(new)
-                todo.append(new)
-    return seen
+def phone_runs(me: Side) -> bool:
+    return me.forward in RUNS[I] or me.back in RUNS[R]
+
+
+def display_runs(me: Side) -> bool:
+    return me.forward in RUNS[R] and me.back not in LET_GO
+
+
+def runners(world: World) -> int:
+    return phone_runs(world.one) + display_runs(world.other)
 
 
 def settles(world: World, rules: Rules) -> World:
@@ -146,37 +169,51 @@ def settles(world: World, rules: Rules) -> World:
     They hear what is on the wires, ask for what they miss, do their next step, give up
     what may be given up, and the user reclaims what is lost.
     """
-    for _ in range(30):
+    return quietly(drained(world, rules), rules)
+
+
+@functools.cache
+def quietly(world: World, rules: Rules) -> World:
+    """What becomes of a world with empty wires: there are few of those."""
+    for _ in range(40):
         before = world
-        for role in Role:
-            while world.wire(role):
-                world = hears(world, rules, role)
-        if world.phase_i in {Phase.COMMITTED, Phase.CONFIRMED}:
-            world = world.after(I, world.phase_i, Status)
-        if world.phase_r in {Phase.READY, Phase.COMMITTED, Phase.CONFIRMED}:
-            world = world.after(R, world.phase_r, Status)
-        while world.to_i or world.to_r:
-            for role in Role:
-                if world.wire(role):
-                    world = hears(world, rules, role)
-        world = next_step(world, rules)
+        for who, leg, phases in (
+            (PHONE, FORWARD, AWAY),
+            (DISPLAY, FORWARD, AWAY | {Phase.READY}),
+            (PHONE, BACK, AWAY | {Phase.READY}),
+            (DISPLAY, BACK, AWAY),
+        ):
+            me = search.side(world, who)
+            if me.phase(leg) in phases:
+                world = search.after(world, who, (me, ((leg, Status),)), ())
+                world = drained(world, rules)
+        world = drained(next_step(world, rules), rules)
         if world == before:
             return world
     raise AssertionError(f"does not settle: {world}")
 
 
-def next_step(world: World, rules: Rules) -> World:
-    if world.phase_i is Phase.LOST:
-        return world.after(I, Phase.RECLAIMED, Reclaim)
-    if world.phase_r is Phase.COMMITTED:
-        return world.after(R, Phase.CONFIRMED, Confirm)
-    for role in Role:
-        side = rules.machine(role, state=world.phase(role))
-        if side.may_send(Abort):  # nobody is forced to go through with it
-            side.send(Abort())
-            return world.after(role, side.state, Abort)
+def drained(world: World, rules: Rules) -> World:
+    while world.to_one or world.to_other:
+        for who in (PHONE, DISPLAY):
+            if search.wire(world, who):
+                world = search.hears(world, rules, who)
     return world
 
 
-def runners(world: World) -> int:
-    return (world.phase_i in RUNS[I]) + (world.phase_r in RUNS[R])
+def next_step(world: World, rules: Rules) -> World:
+    """What comes next by itself, the user's last resort at the end."""
+    for who in (PHONE, DISPLAY):
+        me = search.side(world, who)
+        for leg in (FORWARD, BACK):
+            machine = rules.side(who, leg, me)
+            for event in (Confirm, Abort):  # nobody is forced to go through with it
+                if machine.may_send(event):
+                    machine.send(event())
+                    step = me.but(leg, machine.state), ((leg, event),)
+                    return search.after(world, who, step, ())
+    # A display that let go of what the phone then lost waits to be told what is next.
+    stranded = world.other.back is Phase.LOST
+    if not phone_runs(world.one) and may_reclaim(world.one, impatient=stranded):
+        return search.after(world, PHONE, reclaims(world.one), ())
+    return world

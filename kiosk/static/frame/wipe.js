@@ -2,6 +2,11 @@
 // the browser that does not know the header.
 
 const done = [];
+for (const cookie of document.cookie.split("; ")) {
+  const expired = `${cookie.split("=")[0]}=; Max-Age=0`;
+  document.cookie = expired;
+  document.cookie = `${expired}; SameSite=None; Secure; Partitioned`;
+}
 try {
   localStorage.clear();
   sessionStorage.clear();

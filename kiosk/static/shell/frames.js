@@ -2,6 +2,8 @@
 // away is followed by a last visit to its origin, which clears what it stored there.
 
 const WIPE = 3_000; // ms
+const RATE = 240; // messages a second of one app: twice what the daemon passes on
+const LARGEST = 4_000_000; // bytes of a message: a state of 1.5 MB in base64, and then some
 const SANDBOX = "allow-scripts allow-same-origin";
 // Names of origins that are in use: no content, and all that a crash leaves behind.
 const LEDGER = "frames";
@@ -20,7 +22,8 @@ export class Frames {
   load(name, src) {
     remember(name, src);
     const element = iframe(src);
-    this.#frames.set(name, { element, origin: new URL(src).origin, queue: [] });
+    const frame = { element, origin: new URL(src).origin, queue: [], ready: false };
+    this.#frames.set(name, { ...frame, since: 0, said: 0 });
     this.#root.append(element);
   }
 
@@ -49,7 +52,7 @@ export class Frames {
         const transfer = entries.map(([, body]) => body);
         frame.element.contentWindow?.postMessage({ mobility: "restore", state }, frame.origin, transfer);
       },
-      () => () => this.#up({ type: "refused", frame: name, text: "The screen could not read the files." }),
+      () => () => this.#say({ type: "refused", frame: name, text: "The screen could not read the files." }),
     );
     frame.queue.push(fetched);
     if (ready) this.#flush(frame);
@@ -79,7 +82,7 @@ export class Frames {
     this.#frames.delete(name);
     frame.element.remove();
     await cleared(name, frame.origin);
-    this.#up({ type: "wiped", frame: name });
+    this.#say({ type: "wiped", frame: name });
   }
 
   // Take everything away at once. The origins are cleared when the daemon is back.
@@ -97,7 +100,8 @@ export class Frames {
   #hear(event) {
     for (const [name, frame] of this.#frames) {
       if (event.source === frame.element.contentWindow && event.origin === frame.origin) {
-        this.#said(name, frame, event.data);
+        // what JSON cannot say, or is too large or too much, is the app's own loss
+        if (within(frame)) this.#said(name, frame, event.data).catch(console.warn);
       }
     }
   }
@@ -105,25 +109,38 @@ export class Frames {
   async #said(name, frame, message) {
     switch (message?.mobility) {
       case "ready":
-        return this.#flush(frame);
+        return frame.ready || this.#flush(Object.assign(frame, { ready: true }));
       case "restored":
       case "changed":
-        return this.#up({ type: message.mobility, frame: name });
+        return this.#say({ type: message.mobility, frame: name });
       case "refused":
-        return this.#up({ type: "refused", frame: name, text: String(message.text ?? "") });
+        return this.#say({ type: "refused", frame: name, text: String(message.text ?? "") });
       case "packet":
-        return this.#up({ type: "packet", frame: name, packet: message.packet });
+        return this.#say({ type: "packet", frame: name, packet: message.packet });
       case "snapshot":
-        return this.#up(await snapshot(name, message));
+        return this.#say(await snapshot(name, message));
       case "touch":
-        return this.#up({ type: "touch" });
+        return this.#say({ type: "touch" });
     }
+  }
+
+  #say(message) {
+    const text = JSON.stringify(message);
+    if (new Blob([text]).size > LARGEST) throw new RangeError("This is too large for the screen.");
+    this.#up(text);
   }
 
   async #flush(frame) {
     while (frame.queue?.length) (await frame.queue.shift())();
     frame.queue = null;
   }
+}
+
+function within(frame) {
+  const now = performance.now();
+  if (now - frame.since > 1_000) Object.assign(frame, { since: now, said: 0 });
+  frame.said += 1;
+  return frame.said <= RATE;
 }
 
 function iframe(src) {
@@ -139,6 +156,8 @@ function iframe(src) {
 async function snapshot(name, { id, state }) {
   const message = { type: "snapshot", frame: name, id, data: state?.data ?? null };
   if (state?.files) {
+    const size = new Blob(Object.values(state.files)).size;
+    if (size > LARGEST) throw new RangeError("This state is too large for the screen.");
     const entries = Object.entries(state.files).map(async ([file, body]) => [file, await base64(body)]);
     message.files = Object.fromEntries(await Promise.all(entries));
   }

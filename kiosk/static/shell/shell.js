@@ -8,15 +8,18 @@ const TOKEN = document.querySelector("meta[name=token]").content;
 const SILENCE = 16_000; // ms without a pulse: the daemon hangs or is gone
 const RETRY = 1_000;
 const TOUCHES = 1_000; // ms between two that are reported
+const BATCH = 1_000_000; // characters that go up at once, unless one message has more
 
 let page = ""; // which page we are to the daemon; empty while it is away
 let venue = {};
 let replaced = false;
+let renewing = false; // the daemon ends on purpose, and comes back as a new process
 
 // -- up
 
-let waiting = [];
+let waiting = []; // messages as JSON
 let posting = false;
+let singly = 0; // how many of the next go alone: one of them is not understood
 
 function up(message) {
   if (!page) return;
@@ -24,17 +27,29 @@ function up(message) {
   if (!posting) post();
 }
 
+function batch() {
+  let [count, size] = [0, 0];
+  do size += waiting[count++].length;
+  while (!singly && count < Math.min(waiting.length, 32) && size + waiting[count].length < BATCH);
+  singly = Math.max(0, singly - 1);
+  return waiting.splice(0, count);
+}
+
 async function post() {
   posting = true;
   while (waiting.length && page) {
-    const messages = waiting.splice(0, 32);
+    const messages = batch();
     try {
       const answer = await fetch("/up", {
         method: "POST",
         headers: { "X-Token": TOKEN },
-        body: JSON.stringify({ page, messages }),
+        body: `{"page":"${page}","messages":[${messages}]}`,
       });
       if (answer.status === 409 || answer.status === 403) lost();
+      if (answer.status === 400 && messages.length > 1) {
+        waiting.unshift(...messages);
+        singly = messages.length;
+      }
     } catch {
       lost();
     }
@@ -62,6 +77,9 @@ const verbs = {
   stop: ({ frame }) => frames.stop(frame),
   wipe: ({ frame }) => frames.wipe(frame),
   pulse() {},
+  renew() {
+    renewing = true;
+  },
   replaced() {
     replaced = true;
     lost();
@@ -96,14 +114,14 @@ function lost() {
   waiting = [];
   frames.clear();
   if (replaced) return;
-  draw({ screen: "away" }, venue);
-  setTimeout(again, RETRY);
+  draw({ screen: renewing ? "wiping" : "away" }, venue);
+  setTimeout(again, renewing ? 0 : RETRY);
 }
 
 // A restarted daemon has another token, so the page itself is loaded again.
 async function again() {
   try {
-    await fetch("/", { method: "HEAD" });
+    await fetch("/", { method: "HEAD", signal: AbortSignal.timeout(5_000) });
     location.reload();
   } catch {
     setTimeout(again, RETRY);
@@ -115,9 +133,10 @@ async function again() {
 let touched = -Infinity;
 
 export function touch() {
+  if (replaced) return location.reload();
   if (performance.now() - touched < TOUCHES) return;
   touched = performance.now();
-  up({ type: "touch" });
+  up(JSON.stringify({ type: "touch" }));
 }
 
 for (const kind of ["pointerdown", "keydown", "wheel"]) {

@@ -15,6 +15,7 @@ from mobility.errors import RemoteProtocolError
 from mobility.protocol.session import Checkpoint, Packet, Stanza
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
+from mobility.xmpp.text import legal
 
 __all__ = ["ELEMENT", "SESSION", "from_xml", "packet", "to_message", "to_xml"]
 
@@ -22,15 +23,26 @@ SESSION: Final = f"{{{ns.SESSION}}}session"
 ELEMENT: Final = f"{{{ns.SESSION}}}checkpoint"
 DEEPEST = 16
 _FIELDS: Final = ("sid", "epoch", "number", "frame", "frames")
-_NAME = re.compile(r"\{[^{}\s]{1,500}\}[A-Za-z_][\w.-]{0,100}")
-_LOCAL = re.compile(r"[A-Za-z_][\w.-]{0,100}")
-# What XML 1.0 cannot carry (§2.2): an app's text must not break the stream.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Names are written into the stream as they are, so they hold nothing that ends one: a
+# namespace is a URI (RFC 3986 §2), and names that begin with "xml" are XML's own.
+_LOCAL = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9_.-]{0,100}")
+_NAME = re.compile(
+    r"\{[A-Za-z0-9:/?#@!$()*+,;=._~%\[\]-]{1,500}\}" + _LOCAL.pattern, re.ASCII
+)
 
 
 def to_message(message: Element, sent: Packet) -> None:
-    """Put a packet into a message."""
-    message.append(_element(sent.stanza, 1))
+    """
+    Put a packet into a message.
+
+    Raises:
+        ValueError: If an app made one that is no packet.
+
+    """
+    element = _element(sent.stanza, 1)
+    if not _is_payload(element):
+        raise ValueError(f"{sent.stanza.name!r} is in a namespace of XMPP's own")
+    message.append(element)
     SubElement(
         message,
         SESSION,
@@ -39,15 +51,17 @@ def to_message(message: Element, sent: Packet) -> None:
 
 
 def _element(stanza: Stanza, depth: int) -> Element:
-    if not _NAME.fullmatch(stanza.name) or depth > DEEPEST:
+    if not _NAME.fullmatch(stanza.name):
         raise ValueError(f"{stanza.name!r} is not the name of a packet")
+    if depth > DEEPEST:
+        raise ValueError(f"a packet may be {DEEPEST} elements deep")
     element = Element(stanza.name)
     for name, value in stanza.attributes.items():
         if not _LOCAL.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of an attribute")
-        element.set(name, _FORBIDDEN.sub("", str(value)))
-    element.text = _FORBIDDEN.sub("", stanza.text) or None
-    element.extend(_element(child, depth + 1) for child in stanza.children)
+        element.set(name, legal(str(value)))
+    element.text = legal(stanza.text) or None
+    element.extend([_element(child, depth + 1) for child in stanza.children])
     return element
 
 
@@ -105,5 +119,7 @@ def from_xml(element: Element) -> Checkpoint:
 
     """
     epoch, count, frame, frames = (number(element.get(name)) for name in _FIELDS[1:])
+    if frame >= frames:
+        raise RemoteProtocolError("That frame is none of the checkpoint's.")
     sealed = raw(element.text)
     return Checkpoint(element.get("sid", ""), epoch, count, frame, frames, sealed)

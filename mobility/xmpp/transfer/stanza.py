@@ -10,6 +10,7 @@ from mobility.errors import RemoteProtocolError
 from mobility.protocol import transfer as proto
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
+from mobility.xmpp.text import legal
 
 __all__ = ["ELEMENT", "Said", "from_xml", "to_xml"]
 
@@ -59,9 +60,9 @@ def to_xml(said: Said) -> Element:
             element.set("number", str(n))
         case proto.Refuse(condition, text):
             element.set("condition", condition)
-            SubElement(element, _TEXT).text = text
+            SubElement(element, _TEXT).text = legal(text)
         case proto.Abort(text):
-            SubElement(element, _TEXT).text = text
+            SubElement(element, _TEXT).text = legal(text)
         case proto.Reclaim(epoch):
             element.set("epoch", str(epoch))
         case _:

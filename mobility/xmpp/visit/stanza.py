@@ -19,6 +19,7 @@ from mobility.protocol.visit import (
 )
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
+from mobility.xmpp.text import legal
 
 __all__ = ["ELEMENT", "Event", "from_xml", "to_xml"]
 
@@ -45,7 +46,7 @@ def to_xml(event: Event) -> Element:
         case Approve(sealed):
             element.text = b64(sealed)
         case Leave(reason, receipt):
-            element.set("reason", reason)
+            element.set("reason", legal(reason))
             element.text = b64(receipt)
         case Wiped(receipt):
             element.text = b64(receipt)

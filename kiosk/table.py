@@ -1,0 +1,96 @@
+"""One table of the settings file, and how to speak of its mistakes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mobility import SettingsError
+
+__all__ = ["KINDS", "Table"]
+
+# How a wrong type is called in a sentence; also the list of types a key may have.
+KINDS: Mapping[type, str] = {
+    str: "text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list of tables, each headed [[apps]]",
+}
+
+LONGEST = 100  # characters of a name
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """
+    A table of the file.
+
+    Args:
+        where: How a sentence calls it.
+        keys: What it says.
+
+    """
+
+    where: str
+    keys: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, where: str, keys: Mapping[str, Any], known: Sequence[str]) -> Table:
+        """Refuse what is not known, so that a slip is not silently a default."""
+        for key in keys:
+            if key == "password":
+                raise SettingsError(
+                    f"{where}: a password does not belong in this file. Put it into a "
+                    "file of its own that only the kiosk can read, and name that file "
+                    "as password_file."
+                )
+            if key not in known:
+                raise SettingsError(
+                    f"{where}: there is no setting {key!r}. Known are "
+                    f"{', '.join(known)}."
+                )
+        return cls(where, keys)
+
+    def table(self, key: str, known: Sequence[str]) -> Table:
+        return Table.of(f"{self.where}, [{key}]", self.get(key, dict, {}), known)
+
+    def get(self, key: str, kind: type[T], default: T) -> T:
+        value = self.keys.get(key, default)
+        # bool is a subclass of int, and `port = true` is a mistake
+        if type(value) is not kind:
+            raise SettingsError(f"{self.where}: {key} must be {KINDS[kind]}.")
+        return value
+
+    def text(self, key: str) -> str:
+        """Text in one line, or none; a screen or a path cannot have anything else."""
+        value = self.get(key, str, "").strip()
+        if any(ord(character) < 32 or ord(character) == 127 for character in value):
+            raise SettingsError(f"{self.where}: {key} must be one line of plain text.")
+        return value
+
+    def claim(self, key: str) -> str:
+        """What visitors read; their phones show no more than so much of it."""
+        value = self.text(key)
+        if len(value) > LONGEST:
+            raise SettingsError(
+                f"{self.where}: {key} may have {LONGEST} characters, not {len(value)}."
+            )
+        return value
+
+    def need(self, key: str) -> str:
+        value = self.text(key)
+        if not value:
+            raise SettingsError(f"{self.where}: {key} is missing.")
+        return value
+
+    def number(self, key: str, default: int, low: int, high: int) -> int:
+        value = self.get(key, int, default)
+        if not low <= value <= high:
+            raise SettingsError(
+                f"{self.where}: {key} must be from {low} to {high}, not {value}."
+            )
+        return value

@@ -1,0 +1,143 @@
+"""Writes the tables and diagrams of the machines into docs/protocol/generated/."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mobility.protocol import transfer, visit
+
+FOLDER = Path(__file__).parents[1] / "docs/protocol/generated"
+Table: TypeAlias = Mapping[Any, Mapping[tuple[Any, type], Any]]
+NOTE = "<!-- written by scripts/diagrams.py from {source}: change the table there -->"
+
+
+def word(kind: type) -> str:
+    return kind.__name__.lower()
+
+
+def edges(table: Table) -> Iterator[tuple[Any, Any, list[str]]]:
+    """From a state to another, and all that leads there."""
+    for state, row in table.items():
+        for new in dict.fromkeys(row.values()):
+            said = [
+                f"{role.value} {word(kind)}"
+                for (role, kind), to in row.items()
+                if to is new
+            ]
+            yield state, new, said
+
+
+def diagram(table: Table) -> Iterator[str]:
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {next(iter(table)).value}"
+    for state, new, said in edges(table):
+        yield f"    {state.value} --> {new.value} : {', '.join(said)}"
+    for state, row in table.items():
+        if not row:
+            yield f"    {state.value} --> [*]"
+    yield "```"
+
+
+def rows(header: list[str], body: Iterator[list[str]]) -> Iterator[str]:
+    for cells in (header, ["---"] * len(header), *body):
+        yield f"| {' | '.join(cells)} |"
+
+
+def steps(table: Table) -> Iterator[list[str]]:
+    for state, row in table.items():
+        for (role, kind), new in row.items():
+            yield [state.value, role.value, f"`{word(kind)}`", new.value]
+        if not row:
+            yield [state.value, "", "", "over"]
+
+
+def crashes() -> Iterator[list[str]]:
+    for phase in transfer.Phase:
+        after = [
+            transfer.recovered(role, phase, keeps_content=keeps).value
+            for role in transfer.Role
+            for keeps in (True, False)
+        ]
+        yield [phase.value, "yes" if phase in transfer.JOURNALLED else "", *after]
+
+
+def running() -> Iterator[list[str]]:
+    for phase in transfer.Phase:
+        runs = [phase in transfer.RUNS[role] for role in transfer.Role]
+        words = [
+            transfer.Transfer(role, state=phase).standing for role in transfer.Role
+        ]
+        yield [
+            phase.value,
+            *("runs it" if r else "" for r in runs),
+            *(f"`{word(w)}`" if w else "" for w in words),
+        ]
+
+
+def page(title: str, source: str, *parts: Iterator[str] | str) -> str:
+    lines = [f"# {title}", "", NOTE.format(source=source)]
+    for part in parts:
+        lines += ["", *([part] if isinstance(part, str) else part)]
+    return "\n".join(lines) + "\n"
+
+
+def values(kind: type[enum.Enum]) -> str:
+    return " and ".join(str(member.value) for member in kind)
+
+
+STEPS = ["in", "who", "says", "then both are"]
+
+
+def pages() -> dict[Path, str]:
+    """The content of each file."""
+    return {
+        FOLDER / "visit.md": page(
+            "A visit: table and diagram",
+            "mobility/protocol/visit.py",
+            f"Roles: {values(visit.Role)}. A step that is not here is refused.",
+            diagram(visit.TRANSITIONS),
+            rows(STEPS, steps(visit.TRANSITIONS)),
+        ),
+        FOLDER / "transfer.md": page(
+            "A transfer: table and diagram",
+            "mobility/protocol/transfer.py",
+            f"Roles: {values(transfer.Role)}. A step that is not here is refused; one "
+            "that was allowed earlier is late, and changes nothing.",
+            diagram(transfer.TRANSITIONS),
+            rows(STEPS, steps(transfer.TRANSITIONS)),
+            "## Who runs the session, and what a side stands by",
+            rows(
+                ["in", "initiator", "responder", "initiator says", "responder says"],
+                running(),
+            ),
+            "## What a crash does",
+            "A personal device keeps content in its journal; a public display never "
+            "does.",
+            rows(
+                [
+                    "journalled phase",
+                    "written?",
+                    "personal initiator",
+                    "public initiator",
+                    "personal responder",
+                    "public responder",
+                ],
+                crashes(),
+            ),
+        ),
+    }
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
+        print(path.relative_to(FOLDER.parents[2]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""A network between a device and its server: it can be cut, stalled and slowed down."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from mobility.tasks import Tasks
+
+__all__ = ["Proxy"]
+
+
+class Proxy:
+    """
+    Passes TCP connections on to a loopback port.
+
+    Attributes:
+        port: Where to connect to instead.
+        delay: Seconds that each piece takes, either way.
+
+    """
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self.port = 0
+        self.delay = 0.0
+        self.connected = asyncio.Event()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._open = asyncio.Event()
+        self._open.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks = Tasks()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        typ: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        self.cut()
+        await self._tasks.__aexit__(typ, exc, tb)
+        await self._server.wait_closed()
+
+    def cut(self) -> None:
+        """End every connection as a pulled cable would; new ones are let through."""
+        self.connected.clear()
+        for writer in tuple(self._writers):
+            writer.transport.abort()
+        self._writers.clear()
+
+    def shut(self) -> None:
+        """Cut, and let nobody in until `open`."""
+        self._open.clear()
+        self.cut()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def stall(self) -> None:
+        """Let nothing through, while everything seems connected."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        self._flowing.set()
+
+    async def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if not self._open.is_set():
+            writer.transport.abort()
+            return
+        other_reader, other = await asyncio.open_connection("127.0.0.1", self._to)
+        self._writers |= {writer, other}
+        self.connected.set()
+        self._tasks.start(self._pass(reader, other))
+        self._tasks.start(self._pass(other_reader, writer))
+
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            while piece := await reader.read(65536):
+                await asyncio.sleep(self.delay)
+                await self._flowing.wait()
+                writer.write(piece)
+                await writer.drain()
+        except (ConnectionError, OSError):
+            pass  # the other half was cut
+        finally:
+            writer.close()
+            self._writers.discard(writer)

@@ -1,0 +1,122 @@
+"""What a person reads when there is no connection, and that it comes quickly."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mobility import Client, ConnectionFailed, PublicDisplay
+from tests.fakes.running import RunningServer
+from tests.integration.people import address
+
+QUICKLY = 5.0
+
+
+async def _fails(client: Client | PublicDisplay, sentence: str) -> None:
+    """It cannot connect, says why, and leaves no task and no socket."""
+    before = asyncio.all_tasks()
+    with pytest.raises(ConnectionFailed, match=sentence):
+        async with asyncio.timeout(QUICKLY), client:
+            raise AssertionError("it is connected")
+    left = asyncio.all_tasks() - before
+    if left:
+        await asyncio.wait(left, timeout=1)  # a transport says goodbye once more
+    assert not asyncio.all_tasks() - before
+    gc.collect()  # what was forgotten would warn now
+
+
+async def test_a_wrong_password(server: RunningServer) -> None:
+    jid, _ = server.add()
+    client = Client(jid, "not the password", **address(server))
+    await _fails(client, f"does not accept the password of {jid}")
+
+
+async def test_a_display_with_a_wrong_password(server: RunningServer) -> None:
+    jid, _ = server.add()
+    display = PublicDisplay(jid, "wrong", name="Lobby", **address(server))
+    await _fails(display, f"does not accept the password of {jid}")
+
+
+async def test_an_account_that_does_not_exist(server: RunningServer) -> None:
+    client = Client(f"nobody@{server.domain}", "password", **address(server))
+    await _fails(client, "does not accept the password of nobody@")
+
+
+async def test_a_server_that_does_not_exist() -> None:
+    client = Client("me@nowhere.invalid", "password", host="nowhere.invalid")
+    await _fails(client, "There is no server called nowhere.invalid:5222. Check the")
+
+
+async def test_a_domain_that_does_not_exist() -> None:
+    client = Client("me@nowhere.invalid", "password")
+    await _fails(client, "There is no server called nowhere.invalid. Check the")
+
+
+async def test_an_authority_that_is_not_trusted(server: RunningServer) -> None:
+    jid, password = server.add()
+    options = address(server) | {"ca_file": None}
+    client = Client(jid, password, **options)
+    await _fails(
+        client, "is not trusted here. If the server is yours, name its CA file"
+    )
+
+
+async def test_an_authority_that_is_missing(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    missing = tmp_path / "ca.pem"
+    with pytest.raises(ConnectionFailed, match=f"The CA file {missing} cannot be used"):
+        Client("me@localhost", "password", ca_file=missing)
+    missing.write_text("not a certificate")
+    with pytest.raises(ConnectionFailed, match=f"The CA file {missing} cannot be used"):
+        Client("me@localhost", "password", ca_file=missing)
+
+
+@pytest.mark.parametrize(
+    "jid", ["", "me", "@localhost", "me@", "me @localhost/", "a@b@c"]
+)
+async def test_an_address_that_is_none(jid: str) -> None:
+    with pytest.raises(ConnectionFailed, match="is not an XMPP address like me@"):
+        Client(jid, "password")
+
+
+async def test_a_server_that_is_switched_off(server: RunningServer) -> None:
+    options = address(server) | {"port": 1}
+    client = Client("me@localhost", "password", **options)
+    await _fails(client, "No XMPP server answers at 127.0.0.1:1. Check the address")
+
+
+@pytest.fixture
+async def mute() -> AsyncIterator[int]:
+    """Yield the port of something that takes connections and says nothing."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+        for writer in writers:
+            writer.close()
+
+
+async def test_a_server_that_says_nothing(
+    mute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobility.xmpp.stream.FIRST", 0.3)
+    client = Client("me@localhost", "password", host="127.0.0.1", port=mute)
+    await _fails(client, f"No XMPP server answers at 127.0.0.1:{mute}. Check the")
+
+
+async def test_a_connection_that_is_given_up_leaves_nothing(mute: int) -> None:
+    before = asyncio.all_tasks()
+    client = Client("me@localhost", "password", host="127.0.0.1", port=mute)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), client:
+            raise AssertionError("it is connected")
+    assert not asyncio.all_tasks() - before

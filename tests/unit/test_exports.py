@@ -1,0 +1,55 @@
+"""The names that apps import: a change here is a change for everybody."""
+
+from __future__ import annotations
+
+import mobility
+
+
+def test_the_public_names_are_these_and_no_others() -> None:
+    assert mobility.__all__ == [
+        "App",
+        "AppFactory",
+        "Client",
+        "Comparing",
+        "ConnectionFailed",
+        "Hosting",
+        "Introduction",
+        "InvalidInvitation",
+        "InvalidState",
+        "Invitation",
+        "Inviting",
+        "Leaving",
+        "LocalProtocolError",
+        "MobilityError",
+        "MovedSession",
+        "Offline",
+        "Part",
+        "PeerUnreachable",
+        "ProtocolError",
+        "PublicDisplay",
+        "RemoteProtocolError",
+        "Scene",
+        "SchemaMismatch",
+        "Screen",
+        "ServerError",
+        "Session",
+        "SessionAway",
+        "SettingsError",
+        "Stanza",
+        "State",
+        "TransferAborted",
+        "TransferError",
+        "TransferExpired",
+        "TransferRefused",
+        "Visit",
+        "VisitDeclined",
+        "VisitEnded",
+        "VisitError",
+        "VisitRefused",
+        "Wiping",
+    ]
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(hasattr(mobility, name) for name in mobility.__all__)
+    assert len(set(mobility.__all__)) == len(mobility.__all__)

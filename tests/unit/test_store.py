@@ -1,0 +1,167 @@
+"""What a device still knows after a crash, and who may read it."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mobility.errors import SettingsError
+from mobility.protocol.transfer import RECOVERY, Phase, Role
+from mobility.store import Kept, Store
+
+I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
+TALK = Kept(
+    "session-1",
+    "urn:app",
+    2,
+    7,
+    b"a state",
+    "sid-1",
+    "lobby@kiosk.example/r1",
+    "Lobby screen",
+    b"a secret",
+    b"a word",
+)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("keeps_content", [True, False], ids=["personal", "public"])
+@pytest.mark.parametrize("phase", Phase)
+def test_a_crash_leaves_each_phase_as_the_table_says(
+    tmp_path: Path, role: Role, phase: Phase, keeps_content: bool
+) -> None:
+    after = RECOVERY[role, keeps_content].get(phase, phase)
+    with Store(tmp_path) as store:
+        store.journal("sid-1", role, phase, 7)
+    for _ in range(2):  # a second crash changes nothing more
+        with Store(tmp_path) as store:
+            found = store.recover(keeps_content=keeps_content)
+            assert found == {"sid-1": (role, after, 7)}
+
+
+def test_the_last_phase_counts(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.journal("sid-1", I, Phase.OFFERED, 7)
+        store.journal("sid-1", I, Phase.COMMITTED, 7)
+        store.journal("sid-2", R, Phase.READY, 1)
+    with Store(tmp_path) as store:
+        assert store.recover(keeps_content=True) == {
+            "sid-1": (I, Phase.COMMITTED, 7),
+            "sid-2": (R, Phase.READY, 1),
+        }
+
+
+def test_what_was_written_survives_a_process_that_is_killed(tmp_path: Path) -> None:
+    killed = Store(tmp_path)  # never closed
+    killed.journal("sid-1", I, Phase.COMMITTED, 7)
+    killed.keep(TALK)
+    with Store(tmp_path) as store:
+        assert store.recover(keeps_content=True)["sid-1"][1] is Phase.COMMITTED
+        assert store.kept() == [TALK]
+    killed.close()
+
+
+def test_only_the_latest_thousand_transfers_are_remembered() -> None:
+    with Store(None) as store:
+        for n in range(1100):
+            store.journal(f"sid-{n}", R, Phase.ABORTED, 1)
+        found = store.recover(keeps_content=False)
+    assert len(found) == 1000
+    assert "sid-1099" in found
+    assert "sid-99" not in found
+
+
+def test_an_identity_is_made_once_and_survives(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert store.identity(b"first") == b"first"
+        assert store.identity(b"second") == b"first"
+    with Store(tmp_path) as store:
+        assert store.identity(b"third") == b"first"
+
+
+def test_a_session_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
+    later = Kept("session-2", "urn:app", 1, 1, b"", "sid-2")
+    with Store(tmp_path) as store:
+        store.keep(TALK)
+        store.keep(later)
+        store.keep(TALK)
+        assert store.kept() == [later, TALK]  # touched last, listed last
+        store.forget("session-2")
+    with Store(tmp_path) as store:
+        assert store.kept() == [TALK]
+        assert TALK.away
+        assert not replace(TALK, sid="").away
+
+
+def test_a_forgotten_session_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    canary = b"CANARY" * 1000
+    with Store(tmp_path) as store:
+        store.keep(Kept("id", "urn:app", 1, 1, canary, "sid", secret=canary))
+    assert [path for path in tmp_path.iterdir() if b"CANARY" in path.read_bytes()]
+    with Store(tmp_path) as store:
+        store.forget("id")
+    assert not [path for path in tmp_path.iterdir() if b"CANARY" in path.read_bytes()]
+
+
+def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
+    tmp_path: Path,
+) -> None:
+    """A display calls `identity` and `journal` only; this is all they can write."""
+    with Store(tmp_path) as store:
+        store.identity(b"i" * 32)
+        store.journal("sid-1", R, Phase.CONFIRMED, 7)
+        columns = tables(tmp_path / "journal.db")
+        assert store.kept() == []
+    assert columns["transfers"] == {"sid", "role", "phase", "epoch"}
+    assert columns["identity"] == {"key"}
+    assert set(columns) == {"transfers", "identity", "sessions"}
+
+
+def tables(path: Path) -> dict[str, set[str]]:
+    with closing(sqlite3.connect(path)) as db:
+        names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {
+            name: {row[1] for row in db.execute(f"PRAGMA table_info({name})")}
+            for (name,) in names.fetchall()
+        }
+
+
+def test_only_the_owner_can_read_the_journal(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    with Store(folder) as store:
+        store.keep(TALK)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        files = list(folder.iterdir())
+        assert len(files) == 3  # the journal, and what SQLite puts beside it
+        for path in files:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with Store(tmp_path):
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("I am no folder")
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "journal.db").write_bytes(b"this is not a database" * 100)
+    for folder in (file, file / "below", damaged):
+        with pytest.raises(SettingsError, match=r"cannot be used \(.*\)\. Name") as exc:
+            Store(folder)
+        assert str(folder) in str(exc.value)
+        assert "Errno" not in str(exc.value)
+
+
+def test_a_store_without_a_folder_keeps_everything_in_memory() -> None:
+    with Store(None) as store:
+        store.keep(TALK)
+        assert store.kept() == [TALK]
