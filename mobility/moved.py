@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Self
 
-from mobility import transfer
 from mobility.app import App
 from mobility.dispatch import Transfers
 from mobility.errors import (
@@ -27,7 +26,7 @@ from mobility.protocol.state import decode_state, encode_state, file_digests
 from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.session import Session
 from mobility.store import Kept
-from mobility.transfer import Incoming, Link, Outgoing, Tail, word
+from mobility.transfer import Incoming, Link, Outgoing, Tail, timing, word
 
 __all__ = ["MovedSession"]
 
@@ -114,7 +113,7 @@ class MovedSession:
         self._outgoing = outgoing
         self._transfers.add(outgoing)
         try:
-            await outgoing.run(patience=transfer.PATIENCE)
+            await outgoing.run(patience=timing.PATIENCE)
         except BaseException as exc:
             if outgoing.machine.state is Phase.LOST:
                 await self._link.tasks.complete(self.reclaim())
@@ -252,7 +251,7 @@ class MovedSession:
             self._stays_there(self._coming[0])
         incoming, offer, state = self._coming or await self._fetch()
         try:
-            tail = await incoming.committed(patience=transfer.PATIENCE)
+            tail = await incoming.committed(patience=timing.PATIENCE)
         except (TransferAborted, InvalidState):
             self._stays_there(incoming)
             raise

@@ -57,7 +57,8 @@ class HostilePhone:
         await self.stream.close()
 
     async def _on_transfer(self, peer: str, said: Said) -> Said | None:
-        self.heard.put_nowait(said.event)
+        if not isinstance(said.event, proto.Status):
+            self.heard.put_nowait(said.event)
         return None
 
     async def _on_visit(self, peer: str, event: Event) -> Event | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, hosting, transfer
+from mobility import Client, hosting
 from mobility import client as phones
+from mobility.transfer import timing
 from tests.fakes.running import RunningServer
 from tests.integration.people import Lobby, address
 
@@ -34,9 +35,9 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServ
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices lose patience quickly."""
-    monkeypatch.setattr(transfer, "ASK", 0.2)
-    monkeypatch.setattr(transfer, "STEP", 1.5)
-    monkeypatch.setattr(transfer, "PATIENCE", 2.0)
+    monkeypatch.setattr(timing, "ASK", 0.2)
+    monkeypatch.setattr(timing, "STEP", 1.5)
+    monkeypatch.setattr(timing, "PATIENCE", 2.0)
     monkeypatch.setattr(hosting, "CHECKPOINT", 0.2)
     monkeypatch.setattr(hosting, "SOON", 0.01)
     monkeypatch.setattr(hosting, "TICK", 0.05)

@@ -51,8 +51,9 @@ async def test_packets_flow_both_ways_in_their_order(
 
 
 async def test_fifteen_kilobytes_take_six_round_trips(
-    lobby: Lobby, phone: Client
+    lobby: Lobby, phone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mobility.transfer.timing.ASK", 5.0)
     async with visiting(phone, lobby) as screen:
         moved = await phone.transfer(Board(DOCUMENT), to=screen)
         assert moved.round_trips == 6

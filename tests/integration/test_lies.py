@@ -219,7 +219,7 @@ async def test_a_phone_is_not_filled_by_a_display(
     phone: Client, liar: HostileDisplay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = await _hand_over(phone, liar)
-    monkeypatch.setattr("mobility.transfer.LARGEST", 50_000)
+    monkeypatch.setattr("mobility.transfer.incoming.LARGEST", 50_000)
     with pytest.raises(TransferAborted, match="cannot be used"):
         await moved.retrieve()
     await _is_here_again(moved)

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.usefixtures("retry")
 @pytest.fixture
 def retry(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Say again soon what a cut may have swallowed, and wait for it."""
-    monkeypatch.setattr("mobility.transfer.TRY", 1.0)
-    monkeypatch.setattr("mobility.transfer.STEP", 8.0)
+    monkeypatch.setattr("mobility.transfer.timing.TRY", 1.0)
+    monkeypatch.setattr("mobility.transfer.timing.STEP", 8.0)
 
 
 async def _comes_back(lobby: Lobby, phone: Client | None = None) -> None:

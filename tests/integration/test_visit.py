@@ -262,8 +262,7 @@ async def test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said(
         assert moved.as_saved
         assert board.strokes == ["first", "there", "here"]
         assert board.running
-        await soon(lobby.sessions[0].ended())
-        assert there.closed
+        await there.until(lambda: there.closed)
 
 
 async def test_an_invitation_survives_being_printed_and_scanned(lobby: Lobby) -> None:

@@ -1,0 +1,12 @@
+"""
+Conducting one transfer: the machine, the journal and the wire, brought together.
+
+`side` is what both have in common, `outgoing` hands a session over, `incoming` takes
+one; `mobility.protocol.transfer` is the table that they follow.
+"""
+
+from mobility.transfer.incoming import Incoming
+from mobility.transfer.outgoing import WINDOW, Outgoing
+from mobility.transfer.side import Link, Tail, word
+
+__all__ = ["WINDOW", "Incoming", "Link", "Outgoing", "Tail", "word"]

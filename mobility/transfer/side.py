@@ -1,0 +1,266 @@
+"""What both sides of a transfer do: say, journal, hear, and ask again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mobility.errors import (
+    MobilityError,
+    PeerUnreachable,
+    RemoteProtocolError,
+    TransferAborted,
+    TransferExpired,
+    TransferRefused,
+)
+from mobility.protocol import transfer as proto
+from mobility.protocol.envelope import Envelope
+from mobility.protocol.session import Stanza
+from mobility.protocol.state import (
+    decode_packets,
+    encode_packets,
+)
+from mobility.protocol.transfer import JOURNALLED, Role, Transfer
+from mobility.session import Session
+from mobility.store import Store
+from mobility.tasks import Tasks
+from mobility.transfer import timing
+from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.transfer import MobilityTransfer
+from mobility.xmpp.transfer.stanza import Said
+
+__all__ = ["Link", "Side", "Tail", "raise_end", "reason", "word"]
+
+log = logging.getLogger(__name__)
+_MOST_HEARD = 64  # events that wait to be looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What two devices share: wire, journal, secret; and who owns their tasks."""
+
+    wire: MobilityTransfer
+    store: Store
+    tasks: Tasks
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What a commit carries beside the word itself."""
+
+    packets: tuple[Stanza, ...] = ()
+    heard: int = 0
+
+    def encode(self) -> bytes:
+        return self.heard.to_bytes(4, "big") + encode_packets(self.packets)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Tail:
+        return cls(decode_packets(raw[4:]), int.from_bytes(raw[:4], "big"))
+
+
+class Side:
+    """What initiator and responder have in common."""
+
+    def __init__(self, link: Link, role: Role, sid: str, peer: str) -> None:
+        self.sid = sid
+        self.peer = peer
+        self.epoch = 0
+        self.machine = Transfer(role)
+        self.exchanges = 0  # IQs that we sent
+        self._link = link
+        self._envelope = Envelope(link.secret, sid, 0)
+        self.on_status: Callable[[], None] = lambda: None
+        self._said: dict[type, proto.Event] = {}
+        self._heard: asyncio.Queue[tuple[proto.Event, bytes]] = asyncio.Queue()
+
+    def begin(self, epoch: int) -> None:
+        self.epoch = epoch
+        self._envelope = Envelope(self._link.secret, self.sid, epoch)
+
+    def seal(self, kind: type[Any], plain: bytes = b"") -> bytes:
+        return self._envelope.seal(word(self.machine.role, kind), plain)
+
+    @property
+    def standing(self) -> proto.Event | None:
+        """The word that we stand by, if we have said it."""
+        standing = self.machine.standing
+        return None if standing is None else self._said.get(standing)
+
+    async def say(self, event: proto.Event) -> None:
+        """Step, journal, and only then send; a late answer is heard."""
+        self.step(event)
+        await self.tell(event)
+
+    def step(self, event: proto.Event) -> None:
+        """Step and journal: from now on we stand by it, whoever hears it."""
+        self.machine.send(event)
+        self._journal()
+        self._said[type(event)] = event
+
+    async def tell(self, event: proto.Event) -> None:
+        """Send without a step of our own; once more, if it may have been lost."""
+        try:
+            answer = await self._ask(event)
+        except PeerUnreachable:
+            answer = await self._ask(event)
+        if answer is not None:
+            self.hear(answer)
+
+    async def _ask(self, event: proto.Event) -> proto.Event | None:
+        self.exchanges += 1
+        said = Said(self.sid, event)
+        try:
+            answer = await self._link.wire.ask(self.peer, said, seconds=timing.TRY)
+        except UnknownTransfer:
+            return proto.Unknown()
+        return None if answer is None else answer.event
+
+    def hear(self, event: proto.Event) -> proto.Event | None:
+        """
+        Take what the peer said.
+
+        Returns:
+            What to answer to it, if it came too late or was a question.
+
+        Raises:
+            InvalidState: If the peer of this visit did not seal it. Nothing changed.
+            RemoteProtocolError: If it is out of turn. Nothing changed.
+            UnknownTransfer: If we know nothing of this transfer any more.
+
+        """
+        plain = self._opened(event)
+        if self._heard.qsize() >= _MOST_HEARD:
+            raise RemoteProtocolError("That is too much at once.")
+        before = self.machine.state
+        if self.machine.receive(event):
+            log.debug("transfer %s: %s -> %s", self.sid, before, self.machine.state)
+            self._journal()
+            self._heard.put_nowait((event, plain))
+            return None
+        if isinstance(event, proto.Status):
+            self.on_status()
+        answer = self.machine.answer(event)
+        if answer is proto.Unknown:
+            raise UnknownTransfer("This transfer is not known here any more.")
+        return None if answer is None else self._said.get(answer)
+
+    def _opened(self, event: proto.Event) -> bytes:
+        if isinstance(event, proto.Data):
+            return self._envelope.open("state", event.sealed, number=event.number)
+        sealed = getattr(event, "sealed", None)
+        if sealed is None:
+            return b""
+        return self._envelope.open(word(self.machine.peer, type(event)), sealed)
+
+    def _journal(self) -> None:
+        if self.machine.state not in JOURNALLED:
+            return
+        self._link.store.journal(
+            self.sid, self.machine.role, self.machine.state, self.epoch
+        )
+
+    async def expect(
+        self, *kinds: type[Any], seconds: float | None
+    ) -> tuple[Any, bytes]:
+        """
+        Wait for one of these words.
+
+        Raises:
+            TransferRefused, TransferAborted: If the peer says that instead.
+            TransferExpired: If nothing comes in time.
+
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    event, plain = await self._next(asking=seconds is not None)
+                    raise_end(event)
+                    if isinstance(event, kinds):
+                        return event, plain
+                    if not isinstance(event, proto.Data):  # which may be repeated
+                        raise RemoteProtocolError("It answered out of turn.")
+        except TimeoutError:
+            raise TransferExpired("The other device took too long to answer.") from None
+
+    async def _next(self, *, asking: bool) -> tuple[proto.Event, bytes]:
+        """What is heard next; now and then we ask for it."""
+        while asking:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timing.ASK):
+                    return await self._heard.get()
+            await self.mention(proto.Status())
+        return await self._heard.get()
+
+    def check(self) -> None:
+        """
+        Go on only if the peer has not ended it.
+
+        Raises:
+            TransferAborted: If it has.
+
+        """
+        while not self._heard.empty():
+            raise_end(self._heard.get_nowait()[0])
+
+    def abort(self, text: str) -> None:
+        """End it if that is still ours to do; whether the peer hears it or not."""
+        if self.machine.may_send(proto.Abort):
+            event = proto.Abort(text)
+            self.step(event)
+            self._link.tasks.start(self.mention(event))
+
+    def watch(self, session: Session) -> None:
+        """Refetch packets that got lost, in both directions."""
+        refetching: list[asyncio.Task[None]] = []
+
+        def missed() -> None:
+            if not refetching or refetching[-1].done():
+                refetching[:] = [self._link.tasks.start(self._refetch(session))]
+
+        session.missed = missed
+        self.on_status = session.resend
+
+    async def _refetch(self, session: Session) -> None:
+        """The peer resends what it has before it answers."""
+        before = session.heard
+        await self.mention(proto.Status())
+        if session.heard == before:
+            session.skip()
+            await self.mention(proto.Status())
+
+    async def mention(self, event: proto.Event) -> None:
+        """Tell the peer, if it can be reached."""
+        with contextlib.suppress(MobilityError):
+            await self.tell(event)
+
+
+def raise_end(event: proto.Event) -> None:
+    match event:
+        case proto.Refuse(condition, text):
+            sentence = text or "The other device does not take this session."
+            raise TransferRefused(sentence, condition=condition)
+        case proto.Abort(text):
+            raise TransferAborted(text or "The other device gave up.")
+        case proto.Unknown():
+            raise TransferAborted("The other device has lost this session.")
+        case proto.Reclaim():
+            raise TransferAborted("The session was taken back.")
+
+
+def reason(exc: BaseException) -> str:
+    """What to tell the person at the other device, when we give up."""
+    if isinstance(exc, MobilityError):
+        return str(exc)
+    if isinstance(exc, asyncio.CancelledError):
+        return "The transfer was cancelled; the session stays where it was."
+    return "The app failed on the other device; the session stays where it was."
+
+
+def word(role: Role, kind: type[Any]) -> str:
+    return f"{role.value} {kind.__name__.lower()}"

@@ -1,0 +1,12 @@
+"""How long one waits for what, in seconds; one place, so that tests can be quick."""
+
+from __future__ import annotations
+
+__all__ = ["ANSWER", "ASK", "LONG", "PATIENCE", "STEP", "TRY"]
+
+TRY = 10.0  # until a word that nobody answers is said again
+ANSWER = 60.0  # for a person to decide
+STEP = 30.0  # for a step that no person decides
+ASK = 5.0  # between two questions for the status
+PATIENCE = 30.0  # after a commit, until the user is told
+LONG = 1e9  # for ever, where something else ends it
