@@ -158,7 +158,7 @@ class PageApp(App):
             self._note(0, stanza)
             async with asyncio.timeout(SEND_DEADLINE):
                 await self.send(stanza)
-        except InvalidPacket as error:
+        except (InvalidPacket, ValueError) as error:
             self._complain(f"sent what is no packet: {error}")
         except (MobilityError, TimeoutError):
             # the phone learns of it by the next checkpoint

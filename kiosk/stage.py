@@ -25,7 +25,7 @@ from mobility import InvalidState, Inviting, Scene
 __all__ = ["Stage", "Tenant"]
 
 PRELOADED = 3  # each costs the browser a process
-WIPE_DEADLINE = 6.0
+WIPE_DEADLINE = 4.5  # more than the page's own
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +147,10 @@ class Stage:
 
         Returns when the page said that it is done. A page that has gone has no frame
         any more; one that does not answer is closed.
+
+        Raises:
+            TimeoutError: The page did not say so: nobody knows what is left.
+
         """
         wiped = self._drop(frame)
         if wiped is None:
@@ -158,6 +162,7 @@ class Stage:
             log.warning("the page did not say that a frame was wiped: closing it")
             if self._page is not None:
                 self._page.close()
+            raise
         finally:
             self._wiping.pop(frame, None)
             self._preload()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from kiosk.stage import Stage
 __all__ = ["Site", "listen"]
 
 STATIC = Path(str(files("kiosk") / "static"))
+DEMO = "MOBILITY_KIOSK_DEMO"  # set: programs beside may read the code as text
 STUCK = 20.0  # seconds in which a page that lives takes an event
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -76,15 +78,16 @@ class Site:
             if self._knows(request.query.get("token", "")):
                 return await self._events(request)
             raise web.HTTPForbidden
-        if path == "/code" and self._knows(request.query.get("token", "")):
-            return self._code()
+        if path == "/code" and DEMO in os.environ:
+            return self._code(request.query.get("token", ""))
         if path.startswith("/files/"):
             return self._file(path.removeprefix("/files/"))
         headers = self._guard.shell_headers()
         return _static(STATIC / "shell", path.removeprefix("/static/"), headers)
 
     def _knows(self, token: str) -> bool:
-        return hmac.compare_digest(token.encode(), self._token.encode())
+        shown = token.encode(errors="surrogateescape")  # as aiohttp decodes headers
+        return hmac.compare_digest(shown, self._token.encode())
 
     def _index(self) -> web.Response:
         page = (STATIC / "shell" / "index.html").read_text(encoding="utf-8")
@@ -94,8 +97,10 @@ class Site:
             headers=self._guard.shell_headers(),
         )
 
-    def _code(self) -> web.Response:
+    def _code(self, token: str) -> web.Response:
         """What the code on the screen says, for a demo's phone without a camera."""
+        if not self._knows(token):
+            raise web.HTTPForbidden
         if (uri := self._stage.invitation) is None:
             raise web.HTTPNotFound
         return web.Response(text=uri, headers=self._guard.shell_headers())

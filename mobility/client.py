@@ -53,6 +53,7 @@ __all__ = ["Client", "Introduction", "Screen"]
 
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
+CLEANING = 12.0  # seconds for a display to wipe: more than all its own deadlines
 GOODBYE = 3.0  # seconds that we wait for a display that we are done with
 
 
@@ -150,7 +151,7 @@ class Screen:
         self._visitor.meeting.send(event)
         visits = self._client.stream.visits
         with contextlib.suppress(MobilityError):
-            answer = await visits.ask(self.jid, event, seconds=2 * GOODBYE)
+            answer = await visits.ask(self.jid, event, seconds=CLEANING)
             if isinstance(answer, Wiped):
                 self._check(answer.receipt)
                 await self._client.reclaim_from(self.jid)
@@ -284,6 +285,7 @@ class Client:
             screen = self._screens[invitation.jid] = Screen(self, visitor, welcome)
             await self.stream.visits.ask(screen.jid, reveal)
             await self._ask_user(visitor, screen, terms, approve)
+            self._tasks.start(_end_in_time(screen, lifetime))
             yield screen
         finally:
             await self._tasks.complete(self._part(visitor, screen))
@@ -478,6 +480,14 @@ class Client:
             if moved.away and moved.peer == peer and moved.session.sid == sid:
                 return moved
         return None
+
+
+async def _end_in_time(screen: Screen, lifetime: timedelta) -> None:
+    """The user approved no more, whatever the display thinks."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(lifetime.total_seconds()):
+            await screen.ended()
+    await screen.leave()
 
 
 def _introduction(visitor: Visitor, screen: Screen, terms: Terms) -> Introduction:

@@ -101,7 +101,8 @@ class Transfers:
         if side is not None and bare(side.peer) == bare(peer):
             side.exchanges += 1
             answer = side.hear(said.event)
-            side.peer = peer
+            if getattr(said.event, "sealed", b""):
+                side.peer = peer  # it has another resource now, and has proved itself
             return None if answer is None else Said(said.sid, answer)
         if side is not None:
             raise UnknownTransfer(_UNKNOWN)

@@ -19,6 +19,7 @@ Every exception this package raises on purpose.
         * :exc:`SessionAway`
     * :exc:`InvalidState`
         * :exc:`SchemaMismatch`
+    * :exc:`JournalError`
     * :exc:`SettingsError`
     * :exc:`ServerError`
 
@@ -32,6 +33,7 @@ __all__ = [
     "ConnectionFailed",
     "InvalidInvitation",
     "InvalidState",
+    "JournalError",
     "LocalProtocolError",
     "MobilityError",
     "PeerUnreachable",
@@ -138,6 +140,10 @@ class InvalidState(MobilityError):
 
 class SchemaMismatch(InvalidState):
     """The state is laid out for another version of the app, and no path leads here."""
+
+
+class JournalError(MobilityError):
+    """This device cannot write down what it must not forget."""
 
 
 class SettingsError(MobilityError):

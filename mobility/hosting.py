@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT = 30.0  # seconds of change that may be lost at most
 SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
 GOODBYE = 3.0  # seconds for each last thing that is done when a visit ends
-CLOSE = 8.0  # seconds for an app to forget what it showed
+CLOSE = 5.0  # seconds for an app to forget what it showed
 TICK = 0.5  # seconds between two looks at the clock
 _ROOM = 1_000_000  # bytes that sealing and the layout may add to the largest state
 
@@ -64,6 +64,7 @@ class _Hosted:
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     soon: asyncio.Event = field(default_factory=asyncio.Event)
     checkpoints: int = 0
+    running: asyncio.Event = field(default_factory=asyncio.Event)
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
     giving: Outgoing | None = None
     giver: asyncio.Task[None] | None = None
@@ -152,6 +153,7 @@ class Visit:
         incoming = Incoming(self._link, said.sid, peer, largest=largest)
         incoming.exchanges += 1
         incoming.hear(said.event)
+        self._follow(peer)
         self._house.transfers.add(incoming)
         self._start(self._take(incoming))
 
@@ -159,16 +161,17 @@ class Visit:
         self._check(peer)
         assert isinstance(said.event, proto.Request)
         hosted = self._hosted.get(said.event.session)
-        if hosted is None:
+        if hosted is None or not hosted.incoming.machine.runs:
             raise UnknownTransfer("That session does not run here.")
-        before = hosted.giver
-        if hosted.giving is not None and hosted.giving.machine.runs:
-            assert before is not None
-            before.cancel()  # who asks again does not wait for the last answer
         known = hosted.files
         outgoing = Outgoing(self._link, said.sid, peer, hosted.session, known=known)
         outgoing.exchanges += 1
         outgoing.hear(said.event)
+        self._follow(peer)
+        before = hosted.giver
+        if hosted.giving is not None and hosted.giving.machine.runs:
+            assert before is not None
+            before.cancel()  # who asks again does not wait for the last answer
         self._house.transfers.add(outgoing)
         hosted.giving = outgoing
         hosted.giver = self._start(self._give(outgoing, hosted, before), hosted.jobs)
@@ -177,10 +180,12 @@ class Visit:
         if not self.is_visitor(peer) or self._ending is not None:
             raise VisitRefused(f"{self._house.name} is in use; try again in a minute.")
         self.touch()
-        if peer != self._visitor:  # the phone was restarted
-            self._visitor = peer
-            for hosted in self._hosted.values():
-                hosted.session.peer = peer
+
+    def _follow(self, peer: str) -> None:
+        """The phone was restarted, and has proved that it is the same."""
+        self._visitor = peer
+        for hosted in self._hosted.values():
+            hosted.session.peer = peer
 
     def receive_packet(self, peer: str, packet: Packet) -> None:
         for hosted in self._hosted.values():
@@ -254,6 +259,7 @@ class Visit:
         await incoming.receive(offer, self._restore(hosted, offer))
         tail = await incoming.committed()
         await session.take(tail.packets, heard=tail.heard)
+        hosted.running.set()
         self._queue.put_nowait(session)
         for job in (
             incoming.confirm(),
@@ -304,6 +310,8 @@ class Visit:
         if before is not None:
             await asyncio.wait({before})
         try:
+            async with asyncio.timeout(GOODBYE):
+                await hosted.running.wait()
             if hosted.session.id not in self._hosted:
                 raise TransferAborted("That session does not run here any more.")
             await outgoing.run()
@@ -428,7 +436,8 @@ class Visit:
         for job in jobs:
             job.cancel()
         if jobs:
-            await asyncio.wait(jobs, timeout=GOODBYE)
+            _, late = await asyncio.wait(jobs, timeout=GOODBYE)
+            self._unclean |= bool(late)
         for hosted in tuple(self._hosted.values()):
             if say_goodbye and hosted.session.runs:
                 await self._say_goodbye(hosted)

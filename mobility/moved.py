@@ -126,8 +126,7 @@ class MovedSession:
 
     def _keep(self, sid: str, peer: str, state: State, sealed: bytes) -> None:
         """Before the commit: from now on this is what we go on from after a crash."""
-        self._files = file_digests(state)
-        self._kept = Kept(
+        kept = Kept(
             self.session.id,
             self.app.uri,
             self.app.schema,
@@ -135,8 +134,9 @@ class MovedSession:
             encode_state(state),
             *(sid, peer, self.place, self._link.secret, sealed),
         )
-        self._link.store.keep(self._kept)
-        self.session.meet(peer, sid, self._kept.epoch)
+        self._link.store.keep(kept)  # if this fails, nothing has changed
+        self._kept, self._files = kept, file_digests(state)
+        self.session.meet(peer, sid, kept.epoch)
         assert self._outgoing is not None
         self._outgoing.watch(self.session)
 
@@ -264,7 +264,8 @@ class MovedSession:
         incoming = Incoming(self._link, sid, self.peer, known=self._files)
         self._transfers.add(incoming)
         try:
-            offer = await incoming.request(self.session.id)
+            await self._settle_commit()
+            offer = await incoming.request(self.session.id, self._next_epoch)
             self._check(offer)
             state = await incoming.receive(offer, self._restore(offer))
         except BaseException as exc:
@@ -279,9 +280,20 @@ class MovedSession:
         self._coming = incoming, offer, state
         return self._coming
 
+    @property
+    def _next_epoch(self) -> int:
+        assert self._kept is not None
+        return self._kept.epoch + 1
+
+    async def _settle_commit(self) -> None:
+        """Before we ask for it back: they may not have heard yet that it is theirs."""
+        assert self._outgoing is not None
+        if self._outgoing.machine.state is Phase.COMMITTED and self._outgoing.standing:
+            await self._outgoing.tell(self._outgoing.standing)
+
     def _check(self, offer: Offer) -> None:
         assert self._kept is not None
-        expected = (self.session.id, self.app.uri, self._kept.epoch + 1)
+        expected = (self.session.id, self.app.uri, self._next_epoch)
         if (offer.session, offer.app, offer.epoch) != expected:
             raise InvalidState("It is not the session that was asked for.")
 

@@ -79,16 +79,16 @@ class Session:
     # --- packets ---------------------------------------------------------------
 
     async def _send(self, stanza: Stanza) -> None:
+        if self._record is None and not self.peer and not self.runs:
+            raise LocalProtocolError("This session has ended here.")
+        if self.peer:
+            packet = Packet(self.sid, self.epoch, self._number + 1, stanza)
+            self._wire(self.peer, packet)  # refuses what is no XML: then none was said
+            self._number += 1
+            self._unheard.append(packet)
         self._said += 1
         if self._record is not None:
             self._record.append(stanza)
-        elif not self.peer and not self.runs:
-            raise LocalProtocolError("This session has ended here.")
-        if self.peer:
-            self._number += 1
-            packet = Packet(self.sid, self.epoch, self._number, stanza)
-            self._unheard.append(packet)
-            self._wire(self.peer, packet)
         self.touched()
 
     def receive_packet(self, packet: Packet) -> None:

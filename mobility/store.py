@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from mobility.errors import SettingsError
+from mobility.errors import JournalError, SettingsError
 from mobility.protocol.transfer import Phase, Role, recovered
 
 __all__ = ["Kept", "Store"]
@@ -103,22 +104,31 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
+    def _run(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(sql, values)
+        except sqlite3.Error as exc:
+            raise JournalError(
+                f"This device cannot write its journal ({exc}), so nothing moves. "
+                "Make room on its disk, then try again."
+            ) from exc
+
     def identity(self, fresh: bytes) -> bytes:
         """The private key of this device; `fresh` becomes it if there is none yet."""
-        row = self._db.execute("SELECT key FROM identity").fetchone()
+        row = self._run("SELECT key FROM identity").fetchone()
         if row is None:
-            self._db.execute("INSERT INTO identity VALUES (?)", (fresh,))
+            self._run("INSERT INTO identity VALUES (?)", (fresh,))
             return fresh
         key: bytes = row[0]
         return key
 
     def journal(self, sid: str, role: Role, phase: Phase, epoch: int) -> None:
         """Write down how far a transfer is. Call this before the wire hears of it."""
-        self._db.execute(
+        self._run(
             "INSERT OR REPLACE INTO transfers VALUES (?, ?, ?, ?)",
             (sid, role.value, phase.value, epoch),
         )
-        self._db.execute(
+        self._run(
             "DELETE FROM transfers"
             " WHERE rowid <= (SELECT max(rowid) FROM transfers) - ?",
             (_MOST_TRANSFERS,),
@@ -126,9 +136,7 @@ class Store:
 
     def recover(self, *, keeps_content: bool) -> dict[str, tuple[Role, Phase, int]]:
         """After a start: every transfer with the phase that it is in now."""
-        rows = self._db.execute(
-            "SELECT sid, role, phase, epoch FROM transfers"
-        ).fetchall()
+        rows = self._run("SELECT sid, role, phase, epoch FROM transfers").fetchall()
         found = {}
         for sid, role_name, phase_name, epoch in rows:
             role = Role(role_name)
@@ -140,19 +148,19 @@ class Store:
     def keep(self, kept: Kept) -> None:
         """Write a session down, or its new checkpoint."""
         row = (kept.id, kept.app, kept.schema, kept.epoch, kept.state, kept.sid)
-        self._db.execute(
+        self._run(
             "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, kept.peer, kept.place, kept.secret, kept.word, kept.life),
         )
 
     def kept(self) -> list[Kept]:
         """All sessions, those that were touched last at the end."""
-        rows = self._db.execute("SELECT * FROM sessions ORDER BY rowid").fetchall()
+        rows = self._run("SELECT * FROM sessions ORDER BY rowid").fetchall()
         return [Kept(*row) for row in rows]
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""
-        self._db.execute("DELETE FROM sessions WHERE id = ?", (id,))
+        self._run("DELETE FROM sessions WHERE id = ?", (id,))
 
 
 def _open(folder: Path | None) -> sqlite3.Connection:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from aiohttp import ClientError
 from rich.console import Console
+from slixmpp.exceptions import XMPPError
 
 from mobility.cli.presenter import load_presenter, presenter_module
 from mobility.cli.rounds import Place, kiosk, measure, open_place
@@ -48,9 +50,10 @@ def _headless(folder: Path, *, as_json: bool) -> bool:
     result: dict[str, Any] = {"ok": False}
     try:
         figures = asyncio.run(measure(folder, 1))
+        # Without a browser "page" says none: the display was the SDK's, without a page.
         result = {"ok": True, "page": figures.pop("page")}
         result |= {k: round(statistics.median(v), 2) for k, v in figures.items()}
-    except (MobilityError, TimeoutError) as exc:
+    except (MobilityError, TimeoutError, XMPPError, ClientError) as exc:
         result["error"] = str(exc) or "Something took too long."
     if as_json:
         print(json.dumps(result))

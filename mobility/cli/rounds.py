@@ -100,7 +100,11 @@ path = "{page}"
     with (folder / "kiosk.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "kiosk", str(folder / "kiosk.toml")),
-            env={**os.environ, "MOBILITY_KIOSK_PASSWORD": password},
+            env={
+                **os.environ,
+                "MOBILITY_KIOSK_PASSWORD": password,
+                "MOBILITY_KIOSK_DEMO": "1",  # the demo's phone has no camera
+            },
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
         )

@@ -79,9 +79,10 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Please offer me this session."""
+    """Please offer me this session; sealed, so that only its phone can ask."""
 
     session: str = ""
+    sealed: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,10 @@ class Incoming(Side):
         self._known = known or {}
         self._largest = LARGEST if largest is None else largest
 
-    async def request(self, session: str) -> proto.Offer:
-        """Ask for a session, and wait for the offer."""
-        await self.say(proto.Request(session))
+    async def request(self, session: str, epoch: int) -> proto.Offer:
+        """Ask for a session, which would begin that epoch; wait for the offer."""
+        self.begin(epoch)
+        await self.say(proto.Request(session, self.seal(proto.Request)))
         event, _ = await self.expect(proto.Offer, seconds=timing.STEP)
         assert isinstance(event, proto.Offer)
         return event

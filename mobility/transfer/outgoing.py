@@ -77,11 +77,15 @@ class Outgoing(Side):
             MobilityError: Also before anything moved.
 
         """
+        if not self._session.runs:
+            raise TransferAborted("That session does not run here.")
         try:
             commit = await self._until_commit()
         except BaseException as exc:
-            self.abort(reason(exc))
-            await asyncio.shield(self._session.resume())
+            try:
+                self.abort(reason(exc))
+            finally:
+                await asyncio.shield(self._session.resume())
             raise
         with contextlib.suppress(MobilityError):  # whatever it is: we have let go
             await self.tell(commit)

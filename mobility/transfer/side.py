@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mobility.errors import (
+    JournalError,
     MobilityError,
     PeerUnreachable,
     RemoteProtocolError,
@@ -24,7 +25,7 @@ from mobility.protocol.state import (
     decode_packets,
     encode_packets,
 )
-from mobility.protocol.transfer import JOURNALLED, Role, Transfer
+from mobility.protocol.transfer import JOURNALLED, Phase, Role, Transfer
 from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
@@ -98,10 +99,16 @@ class Side:
         await self.tell(event)
 
     def step(self, event: proto.Event) -> None:
-        """Step and journal: from now on we stand by it, whoever hears it."""
+        """Journal, then step: from now on we stand by it, whoever hears it."""
+        after = self._copy()
+        after.send(event)
+        self._journal(after.state)
         self.machine.send(event)
-        self._journal()
         self._said[type(event)] = event
+
+    def _copy(self) -> Transfer:
+        """To see what a step leads to: a journal that fails leaves all as it was."""
+        return type(self.machine)(self.machine.role, state=self.machine.state)
 
     async def tell(self, event: proto.Event) -> None:
         """Send without a step of our own; once more, if it may have been lost."""
@@ -137,10 +144,12 @@ class Side:
         plain = self._opened(event)
         if self._heard.qsize() >= _MOST_HEARD:
             raise RemoteProtocolError("That is too much at once.")
-        before = self.machine.state
-        if self.machine.receive(event):
-            log.debug("transfer %s: %s -> %s", self.sid, before, self.machine.state)
-            self._journal()
+        after = self._copy()
+        if after.receive(event):
+            log.debug("%s: %s -> %s", self.sid, self.machine.state, after.state)
+            if after.state is not self.machine.state:
+                self._journal(after.state)
+            self.machine.receive(event)
             self._heard.put_nowait((event, plain))
             return None
         if isinstance(event, proto.Status):
@@ -158,12 +167,9 @@ class Side:
             return b""
         return self._envelope.open(word(self.machine.peer, type(event)), sealed)
 
-    def _journal(self) -> None:
-        if self.machine.state not in JOURNALLED:
-            return
-        self._link.store.journal(
-            self.sid, self.machine.role, self.machine.state, self.epoch
-        )
+    def _journal(self, phase: Phase) -> None:
+        if phase in JOURNALLED:
+            self._link.store.journal(self.sid, self.machine.role, phase, self.epoch)
 
     async def expect(
         self, *kinds: type[Any], seconds: float | None
@@ -212,7 +218,11 @@ class Side:
         """End it if that is still ours to do; whether the peer hears it or not."""
         if self.machine.may_send(proto.Abort):
             event = proto.Abort(text)
-            self.step(event)
+            try:
+                self.step(event)
+            except JournalError:  # after a crash it counts as aborted anyway: RECOVERY
+                self.machine.send(event)
+                self._said[proto.Abort] = event
             self._link.tasks.start(self.mention(event))
 
     def watch(self, session: Session) -> None:

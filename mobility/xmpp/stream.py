@@ -28,6 +28,13 @@ FIRST = 15.0  # seconds to wait for the first connection
 _SLOWEST = 5.0  # seconds between two attempts to connect again
 
 
+MECHANISMS = {
+    f"SCRAM-{name}{plus}"
+    for name in ("SHA-1", "SHA-256", "SHA-512")
+    for plus in ("", "-PLUS")
+}
+
+
 class Stream:
     """
     A connection to the account's server.
@@ -71,7 +78,8 @@ class Stream:
             xmpp.register_plugin(plugin)
         for ours in (MobilityVisit, MobilityTransfer, MobilitySession):
             xmpp.register_plugin(ours.name)
-        xmpp.plugin["feature_mechanisms"].unencrypted_plain = False
+        # The password never leaves this device, in TLS neither: no PLAIN.
+        xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
         xmpp.plugin["xep_0198"].window = 1
         self.xmpp = xmpp
         self.visits = MobilityVisit.of(xmpp)

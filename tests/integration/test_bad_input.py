@@ -37,9 +37,11 @@ from mobility import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol import visit as meeting
+from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, Packet
-from mobility.protocol.transfer import Offer
+from mobility.protocol.transfer import Offer, Role
 from mobility.tasks import Tasks
+from mobility.transfer import word
 from tests.fakes.hostile_phone import HostilePhone
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
@@ -365,7 +367,9 @@ async def test_what_was_said_before_in_a_visit_is_not_done_again(
         await phone.commit(envelope)
         await phone.hears(proto.Confirm)
         assert isinstance(await phone.say(phone.sid, phone.committed), proto.Confirm)
-        await phone.say("the-way-back", proto.Request(OFFER.session))
+        back = Envelope(secret, "the-way-back", OFFER.epoch + 1)
+        proof = back.seal(word(Role.RESPONDER, proto.Request))
+        await phone.say("the-way-back", proto.Request(OFFER.session, proof))
         await phone.hears(proto.Offer)
         await phone.say(phone.sid, phone.offered)
         assert len(lobby.sessions) == len(lobby.boards) == 1

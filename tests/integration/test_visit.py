@@ -160,7 +160,7 @@ async def test_no_visit_is_longer_than_was_approved(
         board = Board(strokes=("first",))
         moved = await phone.transfer(board, to=screen)
         await soon(moved.ended())
-        assert screen.over
+        await soon(screen.ended())
         assert screen.clean is True
         assert board.running
         assert board.strokes == ["first"]

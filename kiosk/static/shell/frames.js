@@ -81,8 +81,8 @@ export class Frames {
     if (!frame) return;
     this.#frames.delete(name);
     frame.element.remove();
-    await cleared(name, frame.origin);
-    this.#say({ type: "wiped", frame: name });
+    // what a browser did not clear is not called clean: then the daemon hears nothing
+    if (await cleared(name, frame.origin)) this.#say({ type: "wiped", frame: name });
   }
 
   // Take everything away at once. The origins are cleared when the daemon is back.
@@ -183,7 +183,7 @@ function cleared(name, origin) {
       removeEventListener("message", heard);
       element.remove();
       if (obeyed) forget(name);
-      resolve();
+      resolve(obeyed);
     };
     const heard = (event) => {
       if (event.source === element.contentWindow && event.data?.mobility === "wiped") done(true);

@@ -50,7 +50,7 @@ def to_xml(said: Said) -> Element:
     event = said.event
     element = Element(ELEMENT, action=type(event).__name__.lower(), sid=said.sid)
     match event:
-        case proto.Request(session):
+        case proto.Request(session=session):
             element.set("session", session)
         case proto.Offer():
             _offer(element, event)
@@ -98,7 +98,7 @@ def _event(kind: type[proto.Event], element: Element) -> proto.Event:
     sealed = raw(element.findtext(_SEALED))
     text = (element.findtext(_TEXT) or "")[:300]
     if kind is proto.Request:
-        return proto.Request(_id(element.get("session")))
+        return proto.Request(_id(element.get("session")), sealed)
     if kind is proto.Offer:
         return _from_offer(element, sealed)
     if kind is proto.Accept:

@@ -166,13 +166,14 @@ async def test_closing_waits_until_the_page_has_wiped(hall: Stage) -> None:
         assert messages[-1]["type"] == "load", "the next frame waits already"
 
 
-async def test_a_page_that_does_not_wipe_is_closed(
+async def test_a_page_that_does_not_wipe_is_closed_and_nobody_calls_that_clean(
     hall: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "WIPE_DEADLINE", 0.01)
     with hall.open() as page:
         board = await running(hall, page, State())
-        await board.close()
+        with pytest.raises(TimeoutError):
+            await board.close()
         async with asyncio.timeout(DEADLINE):
             assert [event async for event in page.events()][-1] == (
                 b'data: {"type":"pulse"}\n\n'
