@@ -33,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to disk
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("slixmpp").setLevel(logging.WARNING)  # it names JIDs
+    logging.getLogger("slixmpp").setLevel(logging.CRITICAL)  # it names JIDs
     try:
         settings = load(arguments.settings)
         if arguments.check:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from mobility.errors import LocalProtocolError, SchemaMismatch
+from mobility.errors import SchemaMismatch
 from mobility.protocol.session import Stanza, State
 
 if TYPE_CHECKING:
@@ -94,15 +94,15 @@ class App:
 
     async def send(self, stanza: Stanza) -> None:
         """
-        Tell the other devices of this session.
+        Tell the other devices of this session; while there are none, nobody.
 
         Raises:
-            LocalProtocolError: If the app is not part of a session that is shared.
+            LocalProtocolError: If the session has gone elsewhere for good.
+            ValueError: If the packet cannot be said in XML.
 
         """
-        if self._send is None:
-            raise LocalProtocolError("This app is not part of a session with others.")
-        await self._send(stanza)
+        if self._send is not None:
+            await self._send(stanza)
 
     def changed(self) -> None:
         """Ask for a checkpoint soon: something happened that must not be lost."""

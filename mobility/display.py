@@ -51,7 +51,7 @@ class PublicDisplay:
     A device without a user.
 
     Args:
-        jid: Its own account; a resource is kept, otherwise one is chosen.
+        jid: Its own account; without a resource, that follows from the identity.
         password: Of that account.
         name: What visitors read; a claim, as `operator` and `place` are.
         apps: What it can run: App subclasses, or anything with ``uri``, ``schema``
@@ -104,9 +104,8 @@ class PublicDisplay:
         self._visit: Visit | None = None
         self._rival = False
         self._changed = asyncio.Event()
-        account = jid if "/" in jid else f"{jid}/{secrets.token_urlsafe(6)}"
         self.stream = Stream(
-            account,
+            jid,
             password,
             host=host,
             port=port,
@@ -118,11 +117,17 @@ class PublicDisplay:
     def name(self) -> str:
         return self._description.name
 
+    @property
+    def _public(self) -> bytes:
+        return self._identity.public_key().public_bytes_raw()
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(Store(self._folder))
             raw = self._store.identity(secrets.token_bytes(32))
             self._identity = Ed25519PrivateKey.from_private_bytes(raw)
+            # The same address after every restart: phones ask there how it ended.
+            self.stream.prefer_resource(fingerprint(self._public).hex()[:12])
             self._transfers = Transfers(self._store, keeps_content=False)
             self.stream.visits.receive = self._on_visit
             self.stream.transfers.receive = self._transfers.receive
@@ -219,8 +224,7 @@ class PublicDisplay:
         return lifetime * 0.75  # a code that is scanned in its last second is good
 
     def _invitation(self, token: bytes) -> Invitation:
-        public = self._identity.public_key().public_bytes_raw()
-        return Invitation(self.stream.jid, token, fingerprint(public))
+        return Invitation(self.stream.jid, token, fingerprint(self._public))
 
     def _give_up(self, host: Host) -> None:
         """The visitor did not approve in time: the next one may scan a new code."""

@@ -100,6 +100,9 @@ class Presenter(App):
             case "turn":
                 page = _whole(stanza.attributes.get("page"), self.page)
                 self.page = self._within(page)
+            case "pages":
+                self.pages = max(0, _whole(stanza.attributes.get("count"), self.pages))
+                self.page = self._within(self.page)
             case "point":
                 self.pointer = _spot(stanza.attributes)
             case "write":

@@ -77,7 +77,10 @@ async def _demo(folder: Path, doc: Path | None, page: int) -> None:
         _phone(serve, place, presenter, screen) as phone,
     ):
         console.print(f"\n  Screen  [bold]{screen}[/]\n  Phone   [bold]{phone}[/]\n")
-        console.print("Open both, side by side. Ctrl-C ends the demo.")
+        console.print(
+            "Open both, side by side. On the phone, tap Show it on a screen, then "
+            "Scan the screen beside me.\nCtrl-C ends the demo."
+        )
         await done.wait()
     console.print("Everything of the demo is gone.")
 

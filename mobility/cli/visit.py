@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -73,6 +74,7 @@ async def _visit(
         moved = await _hand_over(phone, presenter, screen)
         console.print(f"[green]On {escape(screen.name)} now.[/] {HELP}")
         await _control(presenter, moved, screen, lines)
+        console.print("Taking it back ...")
         await _take_back(moved, lines)
         console.print(f"Here again, at page {presenter.page}.")
     if screen.clean:
@@ -98,12 +100,16 @@ async def _approve(introduction: Introduction, lines: Lines) -> str | None:
     else:
         console.print(
             f"[red]Those are not the digits on the screen.[/] "
-            f"{introduction.tries_left} more."
+            f"Tries left: {introduction.tries_left}."
         )
-    console.print(
-        "Type the two digits that the screen shows (Enter to decline): ", end=""
-    )
-    return (await lines.next()).strip() or None
+    while True:
+        console.print(
+            "Type the two digits that the screen shows (Enter to decline): ", end=""
+        )
+        typed = (await lines.next()).strip()
+        if not typed or (len(typed) == 2 and typed.isdecimal()):
+            return typed or None
+        console.print("The screen shows two digits, and nothing else counts.")
 
 
 async def _hand_over(phone: Client, presenter: Any, screen: Screen) -> MovedSession:
@@ -161,6 +167,8 @@ async def _take_back(moved: MovedSession, lines: Lines) -> None:
             await moved.retrieve()
         except SessionAway as exc:
             console.print(f"[yellow]{escape(str(exc))}[/]")
+            if lines.ended:
+                raise  # nobody is there to ask; `mobility reclaim` takes it back later
             console.print(
                 "Take it back as last saved (y), or try again (Enter)? ", end=""
             )
@@ -218,7 +226,11 @@ class Lines:
     def __init__(self) -> None:
         self._lines: asyncio.Queue[str] = asyncio.Queue()
         self._rest = b""
-        self._ended = False
+        self.ended = False
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Whoever goes away takes the document along, as with Enter.
+            loop.add_signal_handler(number, self._take, b"")
         try:
             asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._read)
         except PermissionError:  # a file is always ready, and cannot be waited for
@@ -227,7 +239,7 @@ class Lines:
 
     async def next(self) -> str:
         """The next line; an empty one at the end of the input."""
-        if self._ended and self._lines.empty():
+        if self.ended and self._lines.empty():
             return ""
         return await self._lines.get()
 
@@ -241,5 +253,5 @@ class Lines:
         if not read:
             with contextlib.suppress(PermissionError):
                 asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self._ended = True
+            self.ended = True
             self._lines.put_nowait("")

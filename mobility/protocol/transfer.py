@@ -21,10 +21,13 @@ Rules for whoever edits the table:
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from mobility.errors import InvalidState
+from mobility.protocol.envelope import digest
 from mobility.protocol.machine import Machine
 
 __all__ = [
@@ -49,6 +52,8 @@ __all__ = [
     "Status",
     "Transfer",
     "Unknown",
+    "check_heading",
+    "heading",
     "recovered",
 ]
 
@@ -100,7 +105,7 @@ class Offer:
         frames: How many there are.
         digest: SHA-256 over all sealed frames.
         formats: In the initiator's order of preference.
-        sealed: Title, sealed.
+        sealed: The heading: title, and a digest of all this.
 
     """
 
@@ -310,6 +315,33 @@ _STANDING: Final[Mapping[tuple[Role, Phase], type]] = {
     (I, P.RECLAIMED): Reclaim,
 }
 _LAST_WORDS: Final = frozenset({Confirm, Refuse, Abort, Reclaim, Unknown})
+
+
+def heading(offer: Offer, title: str) -> bytes:
+    """What an offer seals: whoever changes its other fields on the way is found out."""
+    return json.dumps({"title": title, "about": _about(offer)}).encode()
+
+
+def check_heading(offer: Offer, raw: bytes) -> None:
+    """
+    See that the offer is the one that was sealed.
+
+    Raises:
+        InvalidState: If it is not.
+
+    """
+    try:
+        about = json.loads(raw)["about"]
+    except (ValueError, KeyError, TypeError):
+        about = None
+    if about != _about(offer):
+        raise InvalidState("The offer was changed on its way; try again.")
+
+
+def _about(offer: Offer) -> str:
+    numbers = (offer.schema, offer.epoch, offer.size, offer.frames)
+    texts = (offer.session, offer.app, offer.capture, *map(str, numbers))
+    return digest("offer", *texts, offer.digest, *offer.formats).hex()
 
 
 def recovered(role: Role, phase: Phase, *, keeps_content: bool) -> Phase:

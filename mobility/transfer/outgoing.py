@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Self
 
 from mobility.errors import (
@@ -109,7 +109,7 @@ class Outgoing(Side):
         return commit
 
     def _offer(self, frames: list[bytes], title: str) -> proto.Offer:
-        return proto.Offer(
+        offer = proto.Offer(
             session=self._session.id,
             app=self._session.app.uri,
             schema=self._session.app.schema,
@@ -117,8 +117,9 @@ class Outgoing(Side):
             size=sum(map(len, frames)),
             frames=len(frames),
             digest=hashlib.sha256(b"".join(frames)).digest(),
-            sealed=self.seal(proto.Offer, json.dumps({"title": title}).encode()),
         )
+        heading = proto.heading(offer, title)
+        return replace(offer, sealed=self.seal(proto.Offer, heading))
 
     async def _send(self, frames: list[bytes]) -> None:
         size, done = sum(map(len, frames)), 0

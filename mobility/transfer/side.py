@@ -165,7 +165,10 @@ class Side:
         sealed = getattr(event, "sealed", None)
         if sealed is None:
             return b""
-        return self._envelope.open(word(self.machine.peer, type(event)), sealed)
+        plain = self._envelope.open(word(self.machine.peer, type(event)), sealed)
+        if isinstance(event, proto.Offer):
+            proto.check_heading(event, plain)
+        return plain
 
     def _journal(self, phase: Phase) -> None:
         if phase in JOURNALLED:

@@ -110,6 +110,11 @@ class Stream:
         """Our full JID, as the server bound it."""
         return str(self.xmpp.boundjid)
 
+    def prefer_resource(self, resource: str) -> None:
+        """What to ask the server for, if the account was given without one."""
+        if not self._account.resource:
+            self.xmpp.requested_jid = JID(f"{self._account.bare}/{resource}")
+
     @property
     def online(self) -> bool:
         return self._up.is_set()
@@ -246,7 +251,8 @@ def _account(jid: str) -> JID:
     except InvalidJID:
         account = JID("")
     if not account.local or not account.domain:
-        raise ConnectionFailed(f"{jid!r} is not an XMPP address like me@example.org.")
+        bare = jid.partition("/")[0]
+        raise ConnectionFailed(f"{bare!r} is not an XMPP address like me@example.org.")
     return account
 
 

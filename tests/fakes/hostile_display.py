@@ -22,7 +22,7 @@ from mobility.transfer import Tail, word
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit.stanza import Event
-from tests.fakes.lies import TITLE, Lie, lay_out
+from tests.fakes.lies import Lie, lay_out
 
 __all__ = ["HostileDisplay"]
 
@@ -150,7 +150,9 @@ class HostileDisplay:
         }
         offer = proto.Offer(**fields | self.changes)
         full, frames = lay_out(envelope, offer, self.state, self.lie)
-        sealed = envelope.seal(word(Role.INITIATOR, proto.Offer), TITLE)
+        sealed = envelope.seal(
+            word(Role.INITIATOR, proto.Offer), proto.heading(full, "")
+        )
         await self._say(
             sid,
             proto.Offer(

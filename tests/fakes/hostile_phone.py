@@ -18,7 +18,7 @@ from mobility.transfer import Tail, word
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit.stanza import Event
-from tests.fakes.lies import TITLE, Lie, lay_out
+from tests.fakes.lies import Lie, lay_out
 
 __all__ = ["HostilePhone"]
 
@@ -125,7 +125,7 @@ class HostilePhone:
         envelope = Envelope(secret, sid, offer.epoch)
         kind = word(Role.INITIATOR, proto.Offer)
         full, frames = lay_out(envelope, offer, state, lie)
-        sealed = envelope.seal(kind, TITLE)
+        sealed = envelope.seal(kind, proto.heading(full, ""))
         self.offered = proto.Offer(
             **{f: getattr(full, f) for f in full.__slots__} | {"sealed": sealed}
         )

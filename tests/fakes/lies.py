@@ -14,8 +14,6 @@ from mobility.protocol.transfer import Offer
 
 __all__ = ["Lie", "lay_out"]
 
-TITLE = json.dumps({"title": ""}).encode()
-
 
 class Lie(enum.Enum):
     """What is wrong, and everything else is right."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,23 @@ async def test_another_device_of_the_account_cannot_take_a_session_away(
             assert lobby.sessions[0].peer == phone.stream.jid
             await soon(moved.retrieve())
             assert board.running
+
+
+@pytest.mark.parametrize("change", [{"session": "another"}, {"schema": 1}, {"size": 1}])
+async def test_a_server_that_changes_an_offer_is_found_out(
+    lobby: Lobby, phone: Client, change: dict[str, Any]
+) -> None:
+    board = Board(b"x", ("first",))
+    ask = phone.stream.transfers.ask
+
+    async def changed(peer: str, said: Said, **options: Any) -> Said | None:
+        if isinstance(said.event, proto.Offer):
+            said = replace(said, event=replace(said.event, **change))
+        return await ask(peer, said, **options)
+
+    async with visiting(phone, lobby) as screen:
+        phone.stream.transfers.ask = changed  # type: ignore[method-assign, assignment]
+        with pytest.raises(MobilityError, match="changed on its way"):
+            await soon(phone.transfer(board, to=screen))
+        assert board.running
+        assert lobby.boards == []

@@ -146,7 +146,6 @@ def test_our_own_code_says_what_the_examples_say() -> None:
 def test_the_words_of_a_transfer() -> None:
     sid = TRANSFER["offer"].get("sid", "")
     for said, word, plain in (
-        ("offer", "initiator offer", b'{"title": "Quarterly figures"}'),
         ("accept", "responder accept", b""),
         ("ready", "responder ready", b""),
         ("confirm", "responder confirm", b""),
@@ -161,6 +160,17 @@ def test_the_words_of_a_transfer() -> None:
 
 def sealed(action: str) -> bytes:
     return b64(TRANSFER[action].findtext(f"{{{ns.TRANSFER}}}sealed"))
+
+
+def test_the_offer_is_bound_to_what_it_says() -> None:
+    offer = TRANSFER["offer"]
+    names = ("session", "app", "capture", "schema", "epoch", "size", "frames")
+    fields = [offer.get(name, "") for name in names]
+    about = H("offer", *fields, field(offer, "digest"), "inline").hex()
+    plain = unsealed(
+        SECRET, offer.get("sid", ""), 7, "initiator offer", sealed("offer")
+    )
+    assert json.loads(plain) == {"title": "Quarterly figures", "about": about}
 
 
 def test_the_state_and_its_digest() -> None:

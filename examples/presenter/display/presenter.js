@@ -26,6 +26,7 @@ const { send, changed } = app({
     if (name === "point") point("x" in attributes ? attributes : null);
     if (name === "write") write(text);
   },
+  start: () => send("pages", { count: String(deck.pages) }),
   snapshot: () => ({ data: { page: deck.page, pages: deck.pages, pointer, text: note.textContent } }),
 });
 
