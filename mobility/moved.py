@@ -41,6 +41,7 @@ class MovedSession:
         app: Here it is the remote control: `App.send` goes to where the session runs,
             and `App.receive` gets what comes from there.
         place: Name of the device that has it.
+        as_saved: Whether it came back from its last checkpoint, not as it was there.
         round_trips: IQs that the last transfer took, from offer to confirm.
 
     """
@@ -56,6 +57,7 @@ class MovedSession:
     ) -> None:
         self.session = session
         self.place = place
+        self.as_saved = False
         self.round_trips = 0
         self._link = link
         self._transfers = transfers
@@ -360,6 +362,7 @@ class MovedSession:
         assert self._kept is not None
         assert self._outgoing is not None
         epoch = self._kept.epoch + 1
+        self.as_saved = True
         self._outgoing.reclaim(epoch)
         try:
             # What the checkpoint has of our own packets is forgotten; the rest is

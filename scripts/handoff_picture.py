@@ -16,14 +16,14 @@ from mobility.cli.presenter import load_presenter
 from mobility.cli.rounds import kiosk, open_place
 
 TARGET = Path(__file__).parents[1] / "docs" / "images" / "handoff.png"
-SIZE = (3200, 1600)  # drawn at twice the size, so that its edges are smooth
+SIZE = (3200, 1540)  # drawn at twice the size, so that its edges are smooth
 GROUND = (226, 222, 212)
 PHONE, SCREEN = (390, 760), (1280, 720)
 
 
 async def photographs(folder: Path) -> tuple[bytes, bytes]:
     """The phone's page and the screen's, in the middle of a visit."""
-    presenter = load_presenter(None, page=4)
+    presenter = load_presenter(None, page=1)
     async with (
         open_place(folder) as place,
         kiosk(place) as screen,
@@ -62,7 +62,7 @@ async def _visit(hand: Page, wall: Page) -> None:
     box = await hand.locator("#room").bounding_box()
     assert box is not None
     await hand.mouse.move(
-        box["x"] + box["width"] * 0.81, box["y"] + box["height"] * 0.3
+        box["x"] + box["width"] * 0.845, box["y"] + box["height"] * 0.4
     )
     await hand.mouse.down()
     await hand.locator("#dot").wait_for()
@@ -71,10 +71,10 @@ async def _visit(hand: Page, wall: Page) -> None:
 
 
 def compose(hand: bytes, wall: bytes) -> Image.Image:
-    """A wall with a screen, and before it a hand's phone."""
+    """A screen on a wall, and beside it a hand's phone."""
     picture = Image.new("RGB", SIZE, GROUND)
-    _hang(picture, wall, at=(140, 120), width=2240, frame=28, radius=28)
-    _hang(picture, hand, at=(2360, 220), width=660, frame=24, radius=80)
+    _hang(picture, wall, at=(130, 150), width=2150, frame=28, radius=24)
+    _hang(picture, hand, at=(2428, 170), width=620, frame=24, radius=76)
     return picture
 
 
@@ -98,7 +98,7 @@ def _hang(
     )
     picture.paste((60, 54, 40), mask=shadow.filter(ImageFilter.GaussianBlur(44)))
     draw = ImageDraw.Draw(picture)
-    draw.rounded_rectangle(outer, radius + frame, fill=(21, 23, 28))
+    draw.rounded_rectangle(outer, radius + frame, fill=(38, 42, 49))
     mask = Image.new("L", image.size, 0)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, width, height), radius, fill=255)
     picture.paste(image, at, mask)

@@ -21,7 +21,8 @@ LEFT = 24
 
 NIGHT, INK, SOFT = (13, 16, 19), (21, 23, 28), (91, 95, 105)
 PAPER, WHITE, LINE = (245, 242, 236), (255, 255, 255), (217, 212, 201)
-GREEN, MINT, DEEP, RED = (11, 93, 84), (111, 211, 193), (6, 56, 50), (255, 69, 58)
+GREEN, MINT, DEEP = (11, 93, 84), (111, 211, 193), (6, 56, 50)
+RED, AMBER = (255, 69, 58), (255, 159, 64)
 
 
 class Sheet(FPDF):
@@ -34,7 +35,7 @@ class Sheet(FPDF):
         self.set_producer("mobility")
         self.set_title("Carry it with you")
         self.set_auto_page_break(auto=False)
-        self.ink, self.soft, self.mark = INK, SOFT, GREEN
+        self.ink, self.soft, self.mark, self.track = INK, SOFT, GREEN, LINE
 
     def begin(self, *, ground: tuple[int, int, int]) -> None:
         self.add_page()
@@ -43,25 +44,30 @@ class Sheet(FPDF):
         self.ink = WHITE if dark else INK
         self.soft = (196, 214, 210) if dark else SOFT
         self.mark = MINT if dark else GREEN
+        self.track = (64, 84, 82) if dark else LINE
         self.box(0, 0, WIDTH, HEIGHT, ground)
 
     def box(
         self, x: float, y: float, w: float, h: float, fill: Any, *, round: float = 0
     ) -> None:
-        """A filled box; a thick pen rounds its corners, which costs no curves."""
-        self.set_fill_color(*fill)
-        if round:
-            self.set_draw_color(*fill)
-            self.set_line_width(2 * round)
+        """A filled box; its round corners are those of a thick pen: no curves."""
+        if not round:
+            self.set_fill_color(*fill)
+            self.rect(x, y, w, h, style="F")
+            return
+        self.set_draw_color(*fill)
+        self.set_line_width(2 * round)
+        if h == 2 * round:
+            self.line(x + round, y + round, x + w - round, y + round)
+        else:
+            self.set_fill_color(*fill)
             inner = (x + round, y + round, w - 2 * round, h - 2 * round)
             self.rect(*inner, style="DF")
-        else:
-            self.rect(x, y, w, h, style="F")
 
     def dot(self, x: float, y: float, size: float, fill: Any) -> None:
         self.set_draw_color(*fill)
         self.set_line_width(size)
-        self.line(x, y, x + 0.01, y)  # not all readers draw a line without a length
+        self.line(x, y, x + 0.05, y)  # none at all is not drawn
 
     def words(
         self, x: float, y: float, text: str, size: float, colour: Any, *, style: str
@@ -85,8 +91,10 @@ class Sheet(FPDF):
         self.words(LEFT + 9, 27, text, 14, self.ink, style="B")
 
     def number(self, page: int, pages: int) -> None:
-        self.box(LEFT, 160, 48, 2, self.soft)
-        self.box(LEFT, 160, 48 * page / pages, 2, self.mark)
+        for share, colour in ((1.0, self.track), (page / pages, self.mark)):
+            self.set_draw_color(*colour)
+            self.set_line_width(2)
+            self.line(LEFT + 1, 161.5, LEFT + 1 + 60 * share, 161.5)
         self.words(WIDTH - 34, 163, f"{page} / {pages}", 13, self.soft, style="")
 
     # --- the cast --------------------------------------------------------------
@@ -106,25 +114,23 @@ class Sheet(FPDF):
 
     def arrow(self, x: float, y: float, to_x: float, to_y: float) -> None:
         """A throw from here to there: a bow of dots that grow, and a tip."""
-        bow = 26.0
-        for step in range(6):
-            t = step / 7
-            size = 1.6 + 2.2 * t
-            at_x = x + (to_x - x) * t
+        bow = 24.0
+        for step in range(8):
+            t = step / 9
             at_y = y + (to_y - y) * t - bow * 4 * t * (1 - t)
-            self.dot(at_x, at_y, size, self.mark)
-        angle = math.atan2(to_y - y + bow * 2.6, to_x - x)
-        self.set_fill_color(*self.mark)
+            self.dot(x + (to_x - x) * t, at_y, 1.4 + 2.4 * t, AMBER)
+        angle = math.atan2(to_y - y + bow * 4, to_x - x)
+        self.set_fill_color(*AMBER)
         tip = [
             (to_x + r * math.cos(angle + a), to_y + r * math.sin(angle + a))
-            for r, a in ((4.0, 0.0), (7.0, 2.5), (7.0, -2.5))
+            for r, a in ((2.0, 0.0), (9.0, 2.65), (9.0, -2.65))
         ]
         self.polygon(tip, style="F")
 
     def slide(self, x: float, y: float, w: float) -> None:
         """What is being presented: a chart on a page."""
         self.box(x, y, w, w * 0.5, PAPER, round=1)
-        self.box(x + w * 0.08, y + w * 0.07, w * 0.4, w * 0.05, INK, round=w * 0.02)
+        self.box(x + w * 0.08, y + w * 0.07, w * 0.4, w * 0.05, INK, round=w * 0.025)
         for bar, height in enumerate((0.1, 0.17, 0.13, 0.23, 0.28)):
             left = x + w * (0.1 + 0.17 * bar)
             top = y + w * (0.45 - height)
@@ -144,6 +150,16 @@ class Sheet(FPDF):
             corner = (cx < 4 and (cy < 4 or cy > 6)) or (cx > 6 and cy < 4)
             if not corner and (cx * 7 + cy * 5 + cx * cy) % 3 == 0:
                 self.box(x + cx * unit, y + cy * unit, unit, unit, INK)
+
+    def sight(self, x: float, y: float, size: float) -> None:
+        """The corners between which a phone looks for a code."""
+        self.set_draw_color(*GREEN)
+        self.set_line_width(2)
+        for left, top in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            cx, cy = x + left * size, y + top * size
+            dx, dy = (0.3 - 0.6 * left) * size, (0.3 - 0.6 * top) * size
+            self.polyline([(cx + dx, cy), (cx, cy), (cx, cy + dy)])
+        self.box(x + 4, y + 4, size - 8, size - 8, MINT, round=2)
 
     def digits(self, x: float, y: float, h: float) -> None:
         for number, digit in enumerate("47"):
@@ -172,7 +188,7 @@ def cover(sheet: Sheet) -> None:
     sheet.slide(208, 50, 80)
     sheet.phone(162, 88, 60, MINT)
     sheet.slide(166, 109, 22)
-    sheet.arrow(180, 82, 218, 62)
+    sheet.arrow(177, 82, 232, 66)
 
 
 def scan(sheet: Sheet) -> None:
@@ -182,7 +198,7 @@ def scan(sheet: Sheet) -> None:
     sheet.screen(160, 38, 136)
     sheet.code(199, 48, 58)
     sheet.phone(262, 84, 66)
-    sheet.check(271, 108, 15)
+    sheet.sight(266, 104, 25)
 
 
 def compare(sheet: Sheet) -> None:
@@ -226,7 +242,7 @@ def take_back(sheet: Sheet) -> None:
     sheet.screen(160, 38, 104, PAPER)
     sheet.phone(248, 74, 78)
     sheet.slide(252, 96, 31)
-    sheet.arrow(214, 74, 247, 98)
+    sheet.arrow(196, 82, 263, 91)
     sheet.box(255, 126, 25, 9, GREEN, round=4.5)
 
 

@@ -11,6 +11,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from mobility import Client, MobilityError
+from mobility.scan import read_photo
 
 from .presenter import Presenter
 from .remote import Remote
@@ -28,7 +30,7 @@ HERE = Path(__file__).parent
 SHARED = HERE / "display"  # pdf.js, and the code that draws a page with it
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self';"
-    " style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data: blob:;"
+    " style-src 'self'; img-src 'self' data: blob:;"
     " font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
@@ -39,6 +41,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
+PHOTO = 16 * 1024 * 1024  # bytes of the largest
 PULSE = 10.0  # seconds between signs of life
 
 
@@ -57,6 +60,7 @@ class Phone:
         app.router.add_get("/document.pdf", self._document)
         app.router.add_get("/events", self._events)
         app.router.add_post("/do", self._do)
+        app.router.add_post("/photo", self._photo)
         app.router.add_get("/{path:.+}", self._static)
         return app
 
@@ -126,11 +130,21 @@ class Phone:
         try:
             wish = json.loads(await request.read())
             await self.remote.do(wish["action"], wish.get("value"))
-        except MobilityError as exc:
-            return web.json_response({"problem": str(exc)})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise web.HTTPBadRequest from None
-        return web.json_response({})
+        return web.Response(status=204)
+
+    async def _photo(self, request: web.Request) -> web.Response:
+        """Visit the screen whose code is in the photo."""
+        assert self.remote is not None
+        body = await request.clone(client_max_size=PHOTO).read()
+        try:
+            await self.remote.begin(
+                lambda: asyncio.to_thread(read_photo, BytesIO(body))
+            )
+        except ValueError:
+            raise web.HTTPBadRequest from None
+        return web.Response(status=204)
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         wanted = request.match_info["path"]

@@ -26,7 +26,7 @@ class Presenter(App):
     Attributes:
         document: The PDF.
         page: From 1.
-        pages: How many there are, once a display has counted them; else 0.
+        pages: How many there are, once somebody has counted them; else 0.
         pointer: Where it points, as fractions of the page; None if it is off.
         text: What is written on the screen.
         on_change: Called when any of this has changed.
@@ -51,6 +51,12 @@ class Presenter(App):
         self.page = self._within(page)
         self.on_change()
         await self.send(Stanza(f"{{{URI}}}turn", {"page": str(self.page)}))
+
+    def count(self, pages: int) -> None:
+        """Whoever shows the document here says how many pages it has."""
+        self.pages = pages
+        self.page = self._within(self.page)
+        self.on_change()
 
     async def point(self, x: float, y: float) -> None:
         """Point at a spot, in fractions of the page from its upper left corner."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,13 +17,16 @@ from mobility import (
     MovedSession,
     Screen,
     SessionAway,
+    VisitDeclined,
 )
 
+from .choice import Choice, farewell, question, story
 from .presenter import Presenter
 
 __all__ = ["Remote"]
 
 PATIENCE = 120.0  # seconds for a person to compare and approve
+AWAY, STUCK = ("back",), ("again", "reclaim")  # how it may be taken back
 
 
 class Remote:
@@ -31,8 +35,8 @@ class Remote:
 
     `view` says all that a page has to show; it is here, and not on the page, so that a
     page can be loaded again at any time. The states: ``here``, ``meeting`` (the code
-    was scanned), ``approving``, ``moving``, ``away``, ``returning``, and ``stuck`` (the
-    screen does not answer).
+    was scanned), ``approving``, ``moving``, ``away``, ``returning``, ``stuck`` (it did
+    not come back), and ``leaving`` (it is here; the screen is being cleared).
 
     Args:
         client: The user's device.
@@ -59,9 +63,10 @@ class Remote:
         self._note = ""
         self._place = ""
         self._introduction: Introduction | None = None
+        self._screen: Screen | None = None
         self._progress = 0.0
-        self._digits: asyncio.Future[str | None] | None = None
-        self._wanted: asyncio.Queue[str] = asyncio.Queue()
+        self._choice = Choice()
+        self._declined = False
         self._visit: asyncio.Task[None] | None = None
         presenter.on_change = show
 
@@ -76,17 +81,11 @@ class Remote:
             "problem": self._problem,
             "note": self._note,
             "progress": self._progress,
+            "rival": bool(self._screen and self._screen.rivals),
             "can_scan": self._scan is not None,
         }
         if asked is not None and self._state == "approving":
-            view["asked"] = {
-                "domain": asked.domain,
-                "name": asked.name,
-                "operator": asked.operator,
-                "place": asked.place,
-                "hours": round(asked.lifetime.total_seconds() / 3600, 1),
-                "tries": asked.tries_left,
-            }
+            view["asked"] = question(asked)
         return view
 
     async def close(self) -> None:
@@ -97,52 +96,62 @@ class Remote:
 
     # --- what a person does ----------------------------------------------------
 
-    async def do(self, action: str, value: Any) -> None:
+    async def do(self, action: Any, value: Any = None) -> None:
         """
         One action of the page.
 
         Raises:
-            MobilityError: With the sentence for the person.
-            ValueError: If it is none.
+            ValueError: If it is none, or not now.
 
         """
         match action, value:
-            case "turn", int(page):
+            case ("turn", int(page)) if page is not True and page is not False:
                 await self._tell(self.presenter.turn(page))
-            case "point", [int() | float() as x, int() | float() as y]:
+            case "point", [x, y] if _is_number(x) and _is_number(y):
                 await self._tell(self.presenter.point(x, y))
             case "point", None:
                 await self._tell(self.presenter.stop_pointing())
             case "write", str(text):
                 await self._tell(self.presenter.write(text))
+            case "opened", int(pages) if pages is not True and pages > 0:
+                self.presenter.count(pages)
             case "visit", str(code):
-                self._begin(code)
+                await self.begin(_said(code))
             case "scan", None if self._scan is not None:
-                self._begin(await self._scan())
-            case "approve", str(digits) if self._digits and not self._digits.done():
-                self._digits.set_result(digits)
-            case "decline", None if self._digits and not self._digits.done():
-                self._digits.set_result(None)
-            case "back", None if self._state == "away":
-                self._wanted.put_nowait(action)
-            case "again" | "reclaim", None if self._state == "stuck":
-                self._wanted.put_nowait(action)
+                await self.begin(self._scan)
+            case ("approve", str()) | ("decline" | "back" | "again" | "reclaim", None):
+                self._choice.take(action, value)
             case _:
-                raise ValueError(f"{action} is not to be done now")
+                raise ValueError("This is not to be done now.")
+
+    async def begin(self, read: Callable[[], Awaitable[str]]) -> None:
+        """
+        Visit the screen whose code `read` gives; what is wrong with it is told.
+
+        Raises:
+            ValueError: If a visit is under way.
+
+        """
+        if self._state != "here":
+            raise ValueError("This is not to be done now.")
+        self._problem = self._note = ""
+        self._declined = False
+        self._become("meeting")
+        try:
+            invitation = Invitation.parse(await read())
+        except MobilityError as exc:
+            self._problem = str(exc)
+            self._become("here")
+        except BaseException:
+            self._become("here")
+            raise
+        else:
+            self._visit = asyncio.create_task(self._run(invitation))
 
     async def _tell(self, packet: Awaitable[None]) -> None:
-        # While the document is here alone there is nobody to tell.
+        # while the document is here alone there is nobody to tell
         with contextlib.suppress(LocalProtocolError):
             await packet
-
-    def _begin(self, code: str) -> None:
-        if self._state != "here":
-            raise ValueError("a visit is under way")
-        self._problem = self._note = ""
-        self._wanted = asyncio.Queue()  # a late tap is not meant for the next visit
-        invitation = Invitation.parse(code)
-        self._become("meeting")
-        self._visit = asyncio.create_task(self._run(invitation))
 
     # --- a visit ---------------------------------------------------------------
 
@@ -152,71 +161,80 @@ class Remote:
             async with self._client.visit(
                 invitation, approve=self._approve, apps=apps
             ) as screen:
-                await self._present(screen)
-            self._note = _farewell(screen)
+                try:
+                    await self._present(screen)
+                finally:
+                    self._become("leaving")
+            self._note = f"{self._note} {farewell(screen)}".strip()
+        except VisitDeclined as exc:
+            self._note = str(exc) if self._declined else ""
+            self._problem = "" if self._declined else str(exc)
         except MobilityError as exc:
             self._problem = str(exc)
         finally:
-            self._introduction = None
+            self._introduction = self._screen = None
             self._become("here")
 
     async def _approve(self, introduction: Introduction) -> str | None:
         self._introduction = introduction
-        self._digits = asyncio.get_running_loop().create_future()
+        choice = self._choice.offer("approve", "decline")
         self._become("approving")
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._digits
+                action, digits = await choice
         except TimeoutError:
             return None  # nobody is there; the screen waits no longer either
+        finally:
+            self._choice.withdraw()
+        self._declined = action == "decline"
+        return digits
 
     async def _present(self, screen: Screen) -> None:
-        self._place, self._progress = screen.name, 0.0
+        self._screen, self._place, self._progress = screen, screen.name, 0.0
         self._become("moving")
-        moved = await self._client.transfer(
-            self.presenter, to=screen, progress=self._report
-        )
-        self._become("away")
-        while moved.away and await self._next(moved) != "ended":
-            await self._take_back(moved)
+        try:
+            moved = await self._client.transfer(
+                self.presenter, to=screen, progress=self._report
+            )
+            self._become("away")
+        except SessionAway as exc:
+            moved = self._client.moved_to(screen.jid)[0]
+            self._problem = str(exc)
+            self._become("stuck")
+        wish = ""
+        while moved.away and wish != "ended":
+            stuck = self._state == "stuck"
+            wish = await self._choice.made(moved, *(STUCK if stuck else AWAY))
+            await self._take_back(moved, wish)
+        self._problem = ""
+        self._note = story(self._place, moved, wish)
 
     def _report(self, done: int, size: int) -> None:
         self._progress = done / size if size else 1.0
         self._show()
 
-    async def _next(self, moved: MovedSession) -> str:
-        """What the person wants, or that the screen ended it."""
-        wanted = asyncio.create_task(self._wanted.get())
-        ended = asyncio.create_task(moved.ended())
-        try:
-            await asyncio.wait({wanted, ended}, return_when=asyncio.FIRST_COMPLETED)
-            return wanted.result() if wanted.done() else "ended"
-        finally:
-            wanted.cancel()
-            ended.cancel()
-
-    async def _take_back(self, moved: MovedSession) -> None:
+    async def _take_back(self, moved: MovedSession, wish: str) -> None:
+        if wish == "ended":
+            return
+        self._problem = ""
         self._become("returning")
         try:
-            await moved.retrieve()
-        except SessionAway as exc:
-            self._problem = str(exc)
-            self._become("stuck")
-            if await self._next(moved) == "reclaim":
-                await moved.reclaim()
-            else:
-                self._wanted.put_nowait("back")
-            self._problem = ""
+            await (moved.reclaim() if wish == "reclaim" else moved.retrieve())
         except MobilityError as exc:
             self._problem = str(exc)
-            self._become("away")
+            self._become("stuck")
 
     def _become(self, state: str) -> None:
         self._state = state
         self._show()
 
 
-def _farewell(screen: Screen) -> str:
-    if screen.clean:
-        return f"{screen.name} reports that nothing of yours is left there."
-    return f"{screen.name} could not confirm that it is clean."
+def _said(code: str) -> Callable[[], Awaitable[str]]:
+    async def read() -> str:
+        return code
+
+    return read
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)

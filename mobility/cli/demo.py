@@ -68,7 +68,7 @@ async def _demo(folder: Path, doc: Path | None, page: int) -> None:
     serve = presenter_module(".phone").serve
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, done.set)
     console.print("Starting a private XMPP server, a kiosk and a phone ...")
     async with (

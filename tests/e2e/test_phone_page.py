@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -42,7 +43,7 @@ async def scan(venue: Venue, phone: Page) -> None:
 
 async def type_digits(phone: Page, digits: str) -> None:
     await phone.get_by_label("Type the two digits that the screen shows").fill(digits)
-    await phone.get_by_role("button", name="Let it in").click()
+    await phone.get_by_role("button", name="Approve").click()
 
 
 async def test_a_talk_goes_to_the_screen_is_steered_and_comes_back(
@@ -93,16 +94,101 @@ async def test_the_sheet_says_who_asks_and_declining_moves_nothing(
     monkeypatch.setattr(phone_module, "PULSE", 0.01)
     await scan(venue, phone)
     await expect(phone.locator("#domain")).to_have_text("localhost")
-    await expect(phone.locator("#name")).to_have_text("Demo screen (You)")
-    await expect(phone.locator("#place")).to_have_text("This machine")
+    for claim, text in (("name", "Demo screen"), ("operator", "You")):
+        await expect(phone.locator(f".claims #{claim}")).to_have_text(text)
+    await expect(phone.locator(".claims #place")).to_have_text("This machine")
     # a view that is told again as a sign of life does not clear what is being typed
     field = phone.get_by_label("Type the two digits that the screen shows")
     await field.fill("4")
     await phone.evaluate(TEN_VIEWS)
     await expect(field).to_have_value("4")
+    await phone.reload()  # the question is still there
+    await expect(phone.locator("#domain")).to_have_text("localhost")
     await phone.get_by_role("button", name="Decline").click()
-    await expect(phone.locator("#problem")).to_contain_text("nothing has moved")
+    await expect(phone.locator("#note")).to_contain_text("nothing has moved")
+    await expect(phone.locator("#problem")).to_be_hidden()
     await venue.shows("idle")
+
+
+async def test_a_photo_of_the_screen_is_as_good_as_its_code(
+    venue: Venue, phone: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone_module, "PHOTO", 2**20)
+    await venue.shows("idle")
+    photo = await venue.page.screenshot()
+    await phone.get_by_role("button", name="Show it on a screen").click()
+    await choose(phone, photo)
+    await expect(
+        phone.get_by_role("heading", name="Let this screen in?")
+    ).to_be_visible()
+    await phone.get_by_role("button", name="Decline").click()
+    await expect(phone.locator("#where")).to_have_text("On this phone")
+    for wrong, sentence in (
+        (await phone.screenshot(), "shows no QR code"),
+        (b"not a picture", "is not a picture"),
+        (bytes(2**20 + 1), "too large"),
+    ):
+        await phone.get_by_role("button", name="Show it on a screen").click()
+        await choose(phone, wrong)
+        await expect(phone.locator("#problem")).to_contain_text(sentence)
+
+
+async def choose(phone: Page, photo: bytes) -> None:
+    chosen: Any = {"name": "photo.png", "mimeType": "image/png", "buffer": photo}
+    await phone.locator("#photo input").set_input_files(chosen)
+
+
+async def test_a_line_is_written_on_the_screen_and_taken_away_again(
+    venue: Venue, phone: Page
+) -> None:
+    await scan(venue, phone)
+    await type_digits(phone, await venue.digits())
+    frame = await venue.slide(3)
+    await phone.get_by_label("Write on the screen").fill("Questions? Room 12")
+    await phone.get_by_role("button", name="Write").click()
+    await expect(frame.locator("#note")).to_have_text("Questions? Room 12")
+    await phone.reload()  # what is away is still steered from here
+    await expect(phone.locator("#where")).to_have_text("On Demo screen")
+    await phone.get_by_role("button", name="Clear").click()
+    await expect(frame.locator("#note")).to_be_hidden()
+
+
+async def test_a_flick_turns_the_page_and_holding_points(phone: Page) -> None:
+    touch = await phone.context.new_cdp_session(phone)
+    box = await phone.locator("#room").bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+
+    async def finger(kind: str, x: float | None) -> None:
+        points = [] if x is None else [{"x": box["x"] + box["width"] * x, "y": y}]
+        event = {"type": kind, "touchPoints": points}
+        await touch.send("Input.dispatchTouchEvent", event)
+
+    await finger("touchStart", 0.8)
+    await finger("touchMove", 0.4)
+    await finger("touchEnd", None)
+    await expect(phone.locator("#count")).to_have_text("4 / 6")
+    await expect(phone.locator("#dot")).to_be_hidden()
+    await finger("touchStart", 0.25)
+    await expect(phone.locator("#dot")).to_be_visible()
+    await finger("touchMove", 0.9)
+    await finger("touchEnd", None)
+    await expect(phone.locator("#dot")).to_be_hidden()
+    await expect(phone.locator("#count")).to_have_text("4 / 6")
+
+
+async def test_a_document_that_is_damaged_is_said_to_be_and_the_sentence_stays(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone_module, "PULSE", 0.01)
+    presenter = load_presenter(None, page=1)
+    presenter.document = b"%PDF-1.7 and then nothing of the kind"
+    async with serve(presenter, *venue.place.phone, **venue.place.address) as address:
+        page = await venue.context.new_page()
+        await page.goto(address)
+        await expect(page.locator("#problem")).to_contain_text("damaged")
+        await page.evaluate(TEN_VIEWS)
+        await expect(page.locator("#problem")).to_contain_text("damaged")
 
 
 TEN_VIEWS = """new Promise((resolve) => {
@@ -121,6 +207,8 @@ STRANGERS = [
     ("POST", "/do", {"Origin": "null", "X-Token": "TOKEN"}, 403),
     ("POST", "/do", {"Origin": "OWN", "X-Token": "gü"}, 403),
     ("POST", "/do", {"Origin": "OWN", "X-Token": "TOKEN"}, 400),
+    ("POST", "/photo", {"Origin": "https://evil.example", "X-Token": "TOKEN"}, 403),
+    ("POST", "/photo", {"Origin": "OWN"}, 403),
     ("GET", "/..%2fpresenter.py", {}, 404),
     ("GET", "/vendor/..%2f..%2f..%2fpresenter.py", {}, 404),
     ("GET", "/%2fetc%2fpasswd", {}, 404),
@@ -133,6 +221,8 @@ async def test_what_is_no_code_is_a_sentence_and_no_stranger_is_answered(
     await phone.get_by_role("button", name="Show it on a screen").click()
     await phone.get_by_label("Or paste what its code says").fill("https://example.org/")
     await phone.get_by_role("button", name="Go on").click()
+    await expect(phone.locator("#problem")).to_contain_text("not the code of a screen")
+    await phone.reload()
     await expect(phone.locator("#problem")).to_contain_text("not the code of a screen")
     own = phone.url.rstrip("/")
     script = "document.querySelector('meta[name=token]').content"

@@ -257,7 +257,9 @@ async def test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said(
         await there.draw("there")
         await _saved(phone, b"there")
         await board.draw("here")
+        assert not moved.as_saved
         await moved.reclaim()
+        assert moved.as_saved
         assert board.strokes == ["first", "there", "here"]
         assert board.running
         await there.until(lambda: there.closed)

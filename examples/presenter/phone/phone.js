@@ -2,10 +2,11 @@
 // what the person does goes back as one action after the other.
 
 import { Deck } from "/deck.js";
+import { gestures } from "./gestures.js";
 
 const TOKEN = document.querySelector("meta[name=token]").content;
-const POINTS = 33; // ms between two that are sent
 const find = (id) => document.getElementById(id);
+const touch = matchMedia("(pointer: coarse)");
 const room = find("room");
 const deck = new Deck(room);
 
@@ -13,44 +14,68 @@ const WHERE = {
   here: () => "On this phone",
   meeting: () => "Looking for the screen …",
   approving: () => "Waiting for you",
-  moving: (view) => `Going to ${view.place} …`,
-  away: (view) => `On ${view.place}`,
-  returning: (view) => `Coming back from ${view.place} …`,
-  stuck: (view) => `${view.place} does not answer`,
+  moving: ({ place }) => `Going to ${place} …`,
+  away: ({ place }) => `On ${place}`,
+  returning: ({ place }) => `Coming back from ${place} …`,
+  stuck: ({ place }) => `Still on ${place}`,
+  leaving: ({ place }) => `On this phone; ${place} is being cleared …`,
 };
+const BUSY = ["meeting", "moving", "returning", "leaving"];
 
 let view = null;
+let local = ""; // a sentence that only this page knows
 
 // -- up
 
-// One after the other: the end of pointing must not overtake the last point.
-let last = Promise.resolve();
+// One after the other, so that the end of pointing does not overtake the last spot; of
+// spots that wait, only the last one is of use.
+let waiting = [];
+let posting = false;
 
 function act(action, value = null) {
-  last = last.then(() => post(action, value)).catch(console.error);
+  const before = waiting.at(-1);
+  if (action === "point" && before?.action === "point") waiting.pop();
+  waiting.push({ action, value });
+  if (!posting) post();
 }
 
-async function post(action, value) {
-  const answer = await fetch("/do", {
-    method: "POST",
-    headers: { "X-Token": TOKEN, "Content-Type": "application/json" },
-    body: JSON.stringify({ action, value }),
-  });
-  const { problem } = answer.ok ? await answer.json() : {};
-  if (problem) tell(problem);
+async function post() {
+  posting = true;
+  while (waiting.length) {
+    await send("/do", JSON.stringify(waiting.shift())).catch(() => {});
+  }
+  posting = false;
+}
+
+const send = (path, body) => fetch(path, { method: "POST", headers: { "X-Token": TOKEN }, body });
+
+async function upload(photo) {
+  const answer = await send("/photo", photo).catch(() => null);
+  if (answer?.status === 413) say("This photo is too large. Take a smaller one.");
 }
 
 // -- down
 
 async function open() {
-  const answer = await fetch(`/document.pdf?token=${encodeURIComponent(TOKEN)}`);
-  await deck.open(await answer.arrayBuffer()).catch(() => tell("This document cannot be read."));
   const source = new EventSource(`/events?token=${encodeURIComponent(TOKEN)}`);
   source.onmessage = ({ data }) => draw(JSON.parse(data));
   source.onerror = () => {
     document.body.dataset.state = "loading";
-    find("where").textContent = "The presenter was ended.";
+    find("where").textContent = "The presenter was ended. Start it again.";
+    for (const sheet of document.querySelectorAll("dialog[open]")) sheet.close();
   };
+  const answer = await fetch("/document.pdf", { headers: { "X-Token": TOKEN } });
+  try {
+    await deck.open(await answer.arrayBuffer());
+  } catch {
+    return say("This document is damaged or locked, so it cannot be shown.");
+  }
+  await deck.show(1);
+  const { width, height } = room.getBoundingClientRect();
+  find("stage").style.aspectRatio = `${width} / ${height}`;
+  deck.redraw();
+  act("opened", deck.pages);
+  if (view) draw(view);
 }
 
 function draw(next) {
@@ -58,32 +83,46 @@ function draw(next) {
   view = next;
   document.body.dataset.state = view.state;
   find("where").textContent = WHERE[view.state](view);
-  drawPage(before);
+  drawPage();
+  drawText(before?.text);
   drawDeeds();
   drawQuestion(before?.asked);
 }
 
-function drawPage(before) {
+function drawPage() {
   const page = Math.min(Math.max(view.page, 1), deck.pages || 1);
   if (deck.pages && deck.page !== page) deck.show(page);
   find("count").textContent = `${page} / ${deck.pages || "–"}`;
   find("back").disabled = page <= 1;
   find("next").disabled = page >= deck.pages;
+  find("hint").textContent = touch.matches ? "Swipe to turn; hold and drag to point" : "Drag on the page to point";
   const dot = find("dot");
   dot.hidden = !view.pointer;
   if (view.pointer) {
     const [x, y] = view.pointer;
     Object.assign(dot.style, { left: `${x * 100}%`, top: `${y * 100}%` });
   }
-  if (!before || before.text !== view.text) find("text").value = view.text;
+}
+
+function drawText(before) {
+  const field = find("text");
+  if (before !== view.text && field !== document.activeElement) field.value = view.text;
+  offer();
+}
+
+// What stands there already can only be taken away.
+function offer() {
+  const stands = Boolean(view?.text) && find("text").value === view.text;
+  find("put").textContent = stands ? "Clear" : "Write";
 }
 
 function drawDeeds() {
   const { state } = view;
-  tell(view.problem);
+  say(state === "here" ? local : "");
+  find("rival").hidden = !view.rival || state !== "away";
   find("note").textContent = view.note;
   find("note").hidden = !view.note || state !== "here";
-  find("progress").hidden = state !== "moving" && state !== "returning" && state !== "meeting";
+  find("progress").hidden = !BUSY.includes(state);
   if (state === "moving") find("progress").value = view.progress;
   else find("progress").removeAttribute("value");
   find("show").hidden = state !== "here";
@@ -98,15 +137,13 @@ function drawQuestion(before) {
   const sheet = find("ask");
   if (!asked) return sheet.open && sheet.close();
   find("domain").textContent = asked.domain;
-  find("name").textContent = asked.operator ? `${asked.name} (${asked.operator})` : asked.name;
-  find("place").textContent = asked.place;
-  find("at").hidden = !asked.place;
-  find("hours").textContent = asked.hours;
-  const wrong = asked.tries < 3;
-  find("tries").hidden = !wrong;
-  find("tries").textContent = wrong
-    ? `These are not the digits on the screen. ${asked.tries} more ${asked.tries === 1 ? "try" : "tries"}.`
-    : "";
+  for (const claim of ["name", "operator", "place"]) {
+    find(claim).textContent = asked[claim];
+    find(claim).parentElement.hidden = !asked[claim];
+  }
+  find("hours").textContent = asked.hours === 1 ? "one hour" : `${asked.hours} hours`;
+  find("tries").hidden = asked.tries === 3;
+  find("tries").textContent = `These are not the digits on the screen. ${asked.tries} more ${asked.tries === 1 ? "try" : "tries"}.`;
   // a view comes again as a sign of life, and must not clear what is being typed
   if (sheet.open && before?.tries === asked.tries) return;
   if (!sheet.open) sheet.showModal();
@@ -114,7 +151,9 @@ function drawQuestion(before) {
   find("pair").focus();
 }
 
-function tell(problem) {
+function say(sentence) {
+  local = sentence;
+  const problem = sentence || view?.problem || "";
   find("problem").textContent = problem;
   find("problem").hidden = !problem;
 }
@@ -126,47 +165,52 @@ const turn = (by) => {
   if (page >= 1 && page <= deck.pages) act("turn", page);
 };
 
-find("back").addEventListener("click", () => turn(-1));
-find("next").addEventListener("click", () => turn(1));
-find("show").addEventListener("click", () => { tell(""); find("scan").showModal(); });
-find("take").addEventListener("click", () => act("back"));
-find("again").addEventListener("click", () => act("again"));
-find("reclaim").addEventListener("click", () => act("reclaim"));
-find("beside").addEventListener("click", () => { find("scan").close(); act("scan"); });
-find("decline").addEventListener("click", () => act("decline"));
+function leave(sheet, then) {
+  find(sheet).close();
+  say("");
+  then();
+}
+
+const deeds = {
+  back: () => turn(-1),
+  next: () => turn(1),
+  show: () => find("scan").showModal(),
+  take: () => act("back"),
+  again: () => act("again"),
+  reclaim: () => act("reclaim"),
+  decline: () => act("decline"),
+  beside: () => leave("scan", () => act("scan")),
+};
+for (const [id, deed] of Object.entries(deeds)) find(id).addEventListener("click", deed);
+
+const forms = {
+  paste: () => leave("scan", () => { act("visit", find("code").value); find("code").value = ""; }),
+  digits: () => act("approve", find("pair").value),
+  write: () => { act("write", find("put").textContent === "Clear" ? "" : find("text").value); find("text").blur(); },
+};
+for (const [id, deed] of Object.entries(forms)) {
+  find(id).addEventListener("submit", (event) => { event.preventDefault(); deed(); });
+}
+
+find("text").addEventListener("input", offer);
+find("photo").addEventListener("change", ({ target }) => {
+  const [photo] = target.files;
+  if (photo) leave("scan", () => upload(photo));
+  target.value = "";
+});
 find("scan").querySelector(".close").addEventListener("click", () => find("scan").close());
 // Escape must not hide a question that is still open
 find("ask").addEventListener("cancel", (event) => { event.preventDefault(); act("decline"); });
 
-submit("paste", () => { find("scan").close(); act("visit", find("code").value); find("code").value = ""; });
-submit("digits", () => act("approve", find("pair").value));
-submit("write", () => act("write", find("text").value));
-
-function submit(id, deed) {
-  find(id).addEventListener("submit", (event) => { event.preventDefault(); deed(); });
-}
+const KEYS = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 };
 
 addEventListener("keydown", (event) => {
   if (event.target.matches("input") || document.querySelector("dialog[open]")) return;
-  const by = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 }[event.key];
+  if (event.key === " " && event.target.matches("button")) return; // presses it
+  const by = KEYS[event.key];
   if (by) { event.preventDefault(); turn(by); }
 });
 
-let pointed = 0;
-
-room.addEventListener("pointerdown", (event) => { room.setPointerCapture(event.pointerId); point(event, true); });
-room.addEventListener("pointermove", (event) => room.hasPointerCapture(event.pointerId) && point(event, false));
-for (const kind of ["pointerup", "pointercancel"]) {
-  room.addEventListener(kind, () => act("point", null));
-}
-
-function point(event, first) {
-  if (!first && event.timeStamp - pointed < POINTS) return;
-  pointed = event.timeStamp;
-  const box = room.getBoundingClientRect();
-  const fraction = (at, start, size) => Math.min(Math.max((at - start) / size, 0), 1);
-  act("point", [fraction(event.clientX, box.left, box.width), fraction(event.clientY, box.top, box.height)]);
-}
-
+gestures(room, { point: (at) => act("point", at), turn });
 addEventListener("resize", () => deck.redraw());
 open();
