@@ -30,8 +30,9 @@ static: setup
 check: static
 	$(bin)/pytest -q tests/unit tests/stanza
 
+# Two at a time: most of what a test of real programs does is wait for them.
 test: static
-	$(bin)/pytest
+	$(bin)/pytest -n 2 --dist loadfile
 
 bench: setup
 	@for module in $$(grep -l '__main__' tests/bench/*.py); do \
