@@ -67,18 +67,14 @@ async def open_place(folder: Path) -> AsyncIterator[Place]:
         yield Place(server, folder, *accounts)
 
 
-@asynccontextmanager
-async def kiosk(place: Place) -> AsyncIterator[str]:
-    """Run the kiosk daemon as a process of its own; gives the address of its page."""
-    jid, password = place.display
-    folder = place.folder
+def _settings(place: Place) -> str:
+    """The kiosk's TOML file, for the presenter on a free port."""
     page = Path(presenter_module().__path__[0]) / "display"
-    (folder / "kiosk.toml").write_text(
-        f"""\
+    return f"""\
 data = "kiosk"
 
 [account]
-jid = "{jid}"
+jid = "{place.display[0]}"
 name = "Demo screen"
 operator = "You"
 place = "This machine"
@@ -96,7 +92,14 @@ uri = "{load_presenter(None, 1).uri}"
 name = "Presenter"
 path = "{page}"
 """
-    )
+
+
+@asynccontextmanager
+async def kiosk(place: Place) -> AsyncIterator[str]:
+    """Run the kiosk daemon as a process of its own; gives the address of its page."""
+    _, password = place.display
+    folder = place.folder
+    (folder / "kiosk.toml").write_text(_settings(place))
     with (folder / "kiosk.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "kiosk", str(folder / "kiosk.toml")),
