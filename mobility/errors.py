@@ -8,6 +8,7 @@ Every exception this package raises on purpose.
     * :exc:`InvalidInvitation`
     * :exc:`ConnectionFailed`
     * :exc:`PeerUnreachable`
+        * :exc:`CarrierLost`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -30,6 +31,7 @@ what to do. No secret is ever part of it.
 from __future__ import annotations
 
 __all__ = [
+    "CarrierLost",
     "ConnectionFailed",
     "InvalidInvitation",
     "InvalidState",
@@ -80,6 +82,10 @@ class ConnectionFailed(MobilityError):
 
 class PeerUnreachable(MobilityError):
     """The other device did not answer: it is off, away or cut off."""
+
+
+class CarrierLost(PeerUnreachable):
+    """A stream of bytes was cut, or could not be opened; another way may do."""
 
 
 class VisitError(MobilityError):
