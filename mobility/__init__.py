@@ -39,6 +39,7 @@ from mobility.scene import (
     Wiping,
 )
 from mobility.session import Session
+from mobility.transfer import Progress
 
 __all__ = [
     "App",
@@ -59,6 +60,7 @@ __all__ = [
     "Offline",
     "Part",
     "PeerUnreachable",
+    "Progress",
     "ProtocolError",
     "PublicDisplay",
     "RemoteProtocolError",

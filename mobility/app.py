@@ -38,6 +38,8 @@ class App:
         uri: Names the app everywhere; also the namespace of its packets.
         schema: Version of the layout of its state.
         parts: What can run on a device of its own.
+        formats: How its state shall be laid out, the best first (``inline``,
+            ``files``, ``bundle``); chosen by size, if there are none.
         session: What it belongs to once it has been handed over, or came here.
 
     """
@@ -45,6 +47,7 @@ class App:
     uri: str
     schema: int = 1
     parts: tuple[Part, ...] = ()
+    formats: tuple[str, ...] = ()
     session: Session | None = None
 
     _send: Callable[[Stanza], Awaitable[None]] | None = None

@@ -31,6 +31,7 @@ from mobility.moved import MovedSession
 from mobility.protocol.handshake import Visitor, check_receipt, claim
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
+from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
     Decline,
     Leave,
@@ -44,7 +45,7 @@ from mobility.protocol.visit import (
 from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
-from mobility.transfer import Link
+from mobility.transfer import Link, Report, unseen
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit.stanza import Event as VisitEvent
@@ -224,7 +225,7 @@ class Client:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(Store(self._folder))
-            self._transfers = Transfers(self._store, keeps_content=True)
+            self._transfers = Transfers(self._store, Memory.STATE)
             self.stream.visits.receive = self._on_visit
             self.stream.transfers.receive = self._transfers.receive
             self.stream.sessions.receive = self._on_checkpoint
@@ -368,7 +369,7 @@ class Client:
         app: App,
         *,
         to: Screen,
-        progress: Callable[[int, int], None] = lambda done, size: None,
+        progress: Report = unseen,
     ) -> MovedSession:
         """
         Hand a running app over to a display.
@@ -377,7 +378,7 @@ class Client:
             app: Runs here until the display has all of it; then it is the remote
                 control of the session there.
             to: A display that we visit.
-            progress: Called with the bytes that have arrived, and with all.
+            progress: Called now and then with how far it has come.
 
         Raises:
             TransferRefused, TransferAborted, TransferExpired: It still runs here.

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from mobility.errors import VisitRefused
 from mobility.protocol import transfer as proto
-from mobility.protocol.transfer import Phase, Role, Transfer, recovered
+from mobility.protocol.transfer import Memory, Phase, Role, Transfer, recovered
 from mobility.store import Store
 from mobility.transfer import Incoming, Outgoing
 from mobility.xmpp.errors import UnknownTransfer
@@ -34,19 +34,17 @@ class Transfers:
 
     Args:
         store: The journal; what it remembers is answered for.
-        keeps_content: Whether this device journals content (a public display does not).
+        memory: What this device has of a transfer when it starts again.
 
     """
 
-    def __init__(self, store: Store, *, keeps_content: bool) -> None:
-        self._keeps_content = keeps_content
+    def __init__(self, store: Store, memory: Memory) -> None:
+        self._memory = memory
         self._sides: dict[str, Outgoing | Incoming] = {}
         # Of those that are over: role, phase and the word that we stand by.
         self._past: dict[str, tuple[Role, Phase, proto.Event | None]] = {
             sid: (role, phase, None)
-            for sid, (role, phase, _) in store.recover(
-                keeps_content=keeps_content
-            ).items()
+            for sid, (role, phase, _) in store.recover(memory).items()
         }
         self.on_offer: Callable[[str, Said], Awaitable[None]] = _nobody
         self.on_request: Callable[[str, Said], Awaitable[None]] = _nobody
@@ -69,10 +67,10 @@ class Transfers:
         if self._sides.pop(side.sid, None) is None:
             return
         role, phase, word = side.machine.role, side.machine.state, side.standing
-        if not self._keeps_content:
-            phase = recovered(role, phase, keeps_content=False)
+        if self._memory is Memory.NOTHING:
+            phase = recovered(role, phase, self._memory)
         self._past[side.sid] = role, phase, word
-        while self._keeps_content and len(self._past) > _MOST_PAST:
+        while self._memory is not Memory.NOTHING and len(self._past) > _MOST_PAST:
             del self._past[next(iter(self._past))]
 
     def forget(self) -> None:

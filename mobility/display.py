@@ -24,6 +24,7 @@ from mobility.protocol import visit as proto
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, Invitations, fingerprint
 from mobility.protocol.session import Checkpoint, Packet
+from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import Description, Leave, Stay
 from mobility.scene import (
     Comparing,
@@ -128,7 +129,7 @@ class PublicDisplay:
             self._identity = Ed25519PrivateKey.from_private_bytes(raw)
             # The same address after every restart: phones ask there how it ended.
             self.stream.prefer_resource(fingerprint(self._public).hex()[:12])
-            self._transfers = Transfers(self._store, keeps_content=False)
+            self._transfers = Transfers(self._store, Memory.NOTHING)
             self.stream.visits.receive = self._on_visit
             self.stream.transfers.receive = self._transfers.receive
             self.stream.sessions.receive = _no_checkpoint

@@ -15,7 +15,9 @@ from mobility.dispatch import Transfers, bare
 from mobility.errors import MobilityError, TransferAborted, VisitRefused
 from mobility.failures import traced
 from mobility.protocol import transfer as proto
+from mobility.protocol.blob import Blob
 from mobility.protocol.envelope import Envelope
+from mobility.protocol.layout import FORMATS
 from mobility.protocol.session import Checkpoint, Packet, State
 from mobility.protocol.state import encode_state, file_digests
 from mobility.protocol.transfer import Phase
@@ -60,7 +62,7 @@ class _Hosted:
 
     session: Session
     incoming: Incoming
-    files: dict[str, bytes] = field(repr=False)
+    files: dict[str, bytes | Blob] = field(repr=False)
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     soon: asyncio.Event = field(default_factory=asyncio.Event)
     checkpoints: int = 0
@@ -217,7 +219,7 @@ class Visit:
                 f"{name} has version {factory.schema} of this app's state; yours is "
                 f"version {offer.schema}. Update the app on the older side."
             )
-        if offer.capture != "snapshot" or "inline" not in offer.formats:
+        if offer.capture != "snapshot" or not {*offer.formats} & {*FORMATS}:
             return "not-acceptable", f"{name} cannot take a session in this form."
         if self._hosted:
             return "busy", f"{name} shows a session already. Take that back first."

@@ -20,13 +20,14 @@ from mobility.errors import (
     TransferExpired,
 )
 from mobility.protocol import transfer as proto
+from mobility.protocol.blob import Blob
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import decode_state, encode_state, file_digests
 from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.session import Session
 from mobility.store import Kept
-from mobility.transfer import Incoming, Link, Outgoing, Tail, timing, word
+from mobility.transfer import Incoming, Link, Outgoing, Report, Tail, timing, word
 
 __all__ = ["MovedSession"]
 
@@ -65,7 +66,7 @@ class MovedSession:
         self._outgoing: Outgoing | None = None
         self._coming: tuple[Incoming, Offer, State] | None = None
         self._kept: Kept | None = None
-        self._files: dict[str, bytes] = {}
+        self._files: dict[str, bytes | Blob] = {}
         self._frames: dict[int, bytes] = {}
         self._newest = 0  # the checkpoint whose frames these are
         self._returning = asyncio.Lock()
@@ -99,7 +100,7 @@ class MovedSession:
 
     # --- away ------------------------------------------------------------------
 
-    async def hand_over(self, peer: str, progress: Callable[[int, int], None]) -> Self:
+    async def hand_over(self, peer: str, progress: Report) -> Self:
         """Run the transfer; see `Client.transfer`."""
         sid = secrets.token_urlsafe(12)
         outgoing = Outgoing(

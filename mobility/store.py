@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from mobility.errors import JournalError, SettingsError
-from mobility.protocol.transfer import Phase, Role, recovered
+from mobility.protocol.transfer import Memory, Phase, Role, recovered
 
 __all__ = ["Kept", "Store"]
 
@@ -134,13 +134,19 @@ class Store:
             (_MOST_TRANSFERS,),
         )
 
-    def recover(self, *, keeps_content: bool) -> dict[str, tuple[Role, Phase, int]]:
-        """After a start: every transfer with the phase that it is in now."""
+    def recover(self, memory: Memory) -> dict[str, tuple[Role, Phase, int]]:
+        """
+        After a start: every transfer with the phase that it is in now.
+
+        Args:
+            memory: What is still known of each.
+
+        """
         rows = self._run("SELECT sid, role, phase, epoch FROM transfers").fetchall()
         found = {}
         for sid, role_name, phase_name, epoch in rows:
             role = Role(role_name)
-            phase = recovered(role, Phase(phase_name), keeps_content=keeps_content)
+            phase = recovered(role, Phase(phase_name), memory)
             self.journal(sid, role, phase, epoch)
             found[sid] = (role, phase, int(epoch))
         return found

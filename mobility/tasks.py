@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from mobility.failures import traced
 
-__all__ = ["Tasks", "few_at_once"]
+__all__ = ["Tasks", "aside", "few_at_once"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_LONG = 4_000_000  # bytes that are hashed or sealed while others wait
 
 
 class Tasks:
@@ -77,6 +79,10 @@ async def few_at_once(jobs: Iterable[Coroutine[Any, Any, None]], most: int) -> N
     """
     Run jobs side by side, in their order, at most so many at once.
 
+    Args:
+        jobs: Each is taken when its turn comes, so there may be many.
+        most: See above.
+
     Raises:
         Exception: The first that a job raised; the others are cancelled.
 
@@ -84,16 +90,30 @@ async def few_at_once(jobs: Iterable[Coroutine[Any, Any, None]], most: int) -> N
     window = asyncio.Semaphore(most)
 
     async def run(job: Coroutine[Any, Any, None]) -> None:
-        async with window:
+        try:
             await job
+        finally:
+            window.release()
 
-    waiting = list(jobs)
     try:
         async with asyncio.TaskGroup() as group:
-            for job in waiting:
-                group.create_task(run(job))
+            coming = iter(jobs)
+            while await window.acquire():
+                job = next(coming, None)
+                if job is None:
+                    break
+                task = group.create_task(run(job))
+                task.add_done_callback(partial(_close, job))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
-    finally:
-        for job in waiting:
-            job.close()  # does nothing to one that has run
+
+
+def _close(job: Coroutine[Any, Any, None], _: asyncio.Task[None]) -> None:
+    job.close()  # does nothing to one that has run
+
+
+async def aside(size: int, work: Callable[..., T], *args: Any) -> T:
+    """Do what takes as long as `size` bytes take, beside the loop if that is long."""
+    if size < _LONG:
+        return work(*args)
+    return await asyncio.to_thread(work, *args)

@@ -58,11 +58,11 @@ def steps(table: Table) -> Iterator[list[str]]:
 def crashes() -> Iterator[list[str]]:
     for phase in transfer.Phase:
         after = [
-            transfer.recovered(role, phase, keeps_content=keeps).value
+            transfer.recovered(role, phase, memory).value
             for role in transfer.Role
-            for keeps in (True, False)
+            for memory in reversed(transfer.Memory)
         ]
-        yield [phase.value, "yes" if phase in transfer.JOURNALLED else "", *after]
+        yield [phase.value, *after]
 
 
 def running() -> Iterator[list[str]]:
@@ -115,16 +115,17 @@ def pages() -> dict[Path, str]:
                 running(),
             ),
             "## What a crash does",
-            "A personal device keeps content in its journal; a public display never "
-            "does.",
+            "A device that has all frames of the transfer on disk goes on where it "
+            "was. One that has the state only can say again what it committed. A "
+            "public display has nothing.",
             rows(
                 [
                     "journalled phase",
-                    "written?",
-                    "personal initiator",
-                    "public initiator",
-                    "personal responder",
-                    "public responder",
+                    *(
+                        f"{role.value}, {memory.value}"
+                        for role in transfer.Role
+                        for memory in reversed(transfer.Memory)
+                    ),
                 ],
                 crashes(),
             ),

@@ -15,6 +15,7 @@ from mobility import (
     LocalProtocolError,
     MobilityError,
     MovedSession,
+    Progress,
     Screen,
     SessionAway,
     VisitDeclined,
@@ -209,8 +210,8 @@ class Remote:
         self._problem = ""
         self._note = story(self._place, moved, wish)
 
-    def _report(self, done: int, size: int) -> None:
-        self._progress = done / size if size else 1.0
+    def _report(self, progress: Progress) -> None:
+        self._progress = progress.done / progress.size if progress.size else 1.0
         self._show()
 
     async def _take_back(self, moved: MovedSession, wish: str) -> None:

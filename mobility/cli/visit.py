@@ -12,11 +12,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import rich.progress
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from mobility.cli import scan
@@ -25,6 +32,7 @@ from mobility.cli.settings import Account, load_account
 from mobility.client import Client, Introduction, Screen
 from mobility.errors import MobilityError, SessionAway, SettingsError
 from mobility.moved import MovedSession
+from mobility.transfer import Progress
 
 __all__ = ["reclaim", "visit"]
 
@@ -113,12 +121,15 @@ async def _approve(introduction: Introduction, lines: Lines) -> str | None:
 
 
 async def _hand_over(phone: Client, presenter: Any, screen: Screen) -> MovedSession:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(f"To {escape(screen.name)}", total=None)
+    columns = (
+        TextColumn("{task.description}"),
+        *(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()),
+    )
+    with rich.progress.Progress(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task(f"To {escape(screen.name)}", total=None)
 
-        def report(done: int, size: int) -> None:
-            progress.update(bar, completed=done, total=size)
+        def report(now: Progress) -> None:
+            bars.update(bar, completed=now.done, total=now.size)
 
         return await phone.transfer(presenter, to=screen, progress=report)
 

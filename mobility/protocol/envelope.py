@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mobility.errors import InvalidState
 
-__all__ = ["FRAME", "Envelope", "derive", "digest", "mac"]
+__all__ = ["FRAME", "PLAIN", "Envelope", "derive", "digest", "mac"]
 
 FRAME = 48 * 1024  # bytes of a sealed frame, so that an IQ stays below 64 KiB + base64
-_TAG = 16
+PLAIN = FRAME - 16  # bytes in it
 
 
 def digest(label: str, *fields: bytes | str) -> bytes:
@@ -60,6 +60,7 @@ class Envelope:
         self._secret = secret
         self._sid = sid
         self._epoch = epoch
+        self._ciphers: dict[str, ChaCha20Poly1305] = {}
 
     def __repr__(self) -> str:
         return f"<Envelope {self._sid} {self._epoch}>"
@@ -85,14 +86,16 @@ class Envelope:
             ) from None
 
     def frames(self, word: str, plain: bytes) -> list[bytes]:
-        """Sealed frames of at most `FRAME` bytes; one, empty, for nothing."""
-        size = FRAME - _TAG
-        chunks = [plain[at : at + size] for at in range(0, len(plain), size)] or [b""]
+        """Sealed frames of `FRAME` bytes; the last one is shorter."""
+        starts = range(0, len(plain) + 1, PLAIN)
+        chunks = (plain[at : at + PLAIN] for at in starts)
         return [self.seal(word, c, number=n) for n, c in enumerate(chunks)]
 
     def _cipher(self, word: str) -> ChaCha20Poly1305:
-        info = digest("envelope", self._sid, str(self._epoch), word)
-        return ChaCha20Poly1305(derive(self._secret, info))
+        if word not in self._ciphers:
+            info = digest("envelope", self._sid, str(self._epoch), word)
+            self._ciphers[word] = ChaCha20Poly1305(derive(self._secret, info))
+        return self._ciphers[word]
 
     def _about(self, number: int) -> bytes:
         return digest("frame", self._sid, str(self._epoch), str(number))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from mobility.protocol.blob import Blob
+
 __all__ = ["Checkpoint", "Packet", "Stanza", "State"]
 
 
@@ -17,8 +19,9 @@ class State:
 
     Args:
         data: The small, changing part: whatever JSON can say.
-        files: The large parts by name. A file that the other side sent us, and that
-            did not change, is not sent back.
+        files: Documents and pictures by name, in memory. A file that the other side
+            sent us, and that did not change, is not sent back.
+        blobs: Likewise, but larger than memory should hold.
         title: What a person calls this session; travels sealed like the rest.
 
     """
@@ -26,11 +29,13 @@ class State:
     data: Any = None
     files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     title: str = ""
+    blobs: Mapping[str, Blob] = field(default_factory=lambda: MappingProxyType({}))
 
     def __repr__(self) -> str:
         """Names no content: a state may end up in somebody's log."""
-        sizes = ", ".join(str(len(body)) for body in self.files.values())
-        return f"<State: {len(self.files)} files ({sizes} bytes)>"
+        sizes = [len(body) for body in self.files.values()]
+        sizes += [blob.size for blob in self.blobs.values()]
+        return f"<State: {len(sizes)} files ({', '.join(map(str, sizes))} bytes)>"
 
 
 @dataclass(frozen=True, slots=True)

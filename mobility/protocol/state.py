@@ -11,18 +11,23 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from mobility.errors import InvalidState
+from mobility.protocol.blob import Blob, Bytes, Slice
 from mobility.protocol.session import Stanza, State
 
 __all__ = [
+    "Entry",
+    "Manifest",
     "decode_packets",
     "decode_state",
     "encode_packets",
     "encode_state",
     "file_digests",
+    "split",
 ]
 
 MOST_FILES = 256
@@ -32,14 +37,148 @@ DEEPEST = 32
 DEEPEST_PACKETS = 64  # each element of a packet is two lists deep
 
 
-def file_digests(state: State) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A file of a state.
+
+    Args:
+        name, size, sha256: In hex, the last.
+        here: Its content comes along; otherwise the receiver has it.
+        blob: The app reads it in pieces.
+
+    """
+
+    name: str
+    size: int
+    sha256: str
+    here: bool
+    blob: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """
+    A state without its files' contents.
+
+    Args:
+        raw: What is sent.
+        title, data, entries: What it says.
+
+    """
+
+    raw: bytes = field(repr=False)
+    title: str
+    data: Any = field(repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
+
+    @property
+    def coming(self) -> list[Entry]:
+        """Files whose contents come along, in their order."""
+        return [entry for entry in self.entries if entry.here]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the manifest and all contents that come along."""
+        return len(self.raw) + sum(entry.size for entry in self.coming)
+
+    @classmethod
+    def of(cls, state: State, known: Collection[str] = ()) -> Manifest:
+        """
+        Describe `state` to somebody who has `known` (SHA-256 in hex) already.
+
+        Reads every blob, so it may take a while.
+
+        Raises:
+            InvalidState: If an app made a state that cannot travel.
+
+        """
+        entries: dict[str, Entry] = {}
+        for name, body in _bodies(state):
+            sha = body.sha256
+            name = _name(name, entries)
+            kind = name in state.blobs
+            entries[name] = Entry(name, body.size, sha, sha not in known, kind)
+        try:
+            files = [_written(entry) for entry in entries.values()]
+            fields = {"title": state.title, "data": _plain(state.data), "files": files}
+            raw = json.dumps(fields, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise InvalidState("The app's data is not JSON.") from exc
+        return cls.parse(raw)  # refuse here what the other side would refuse
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Manifest:
+        """
+        Read what `of` wrote.
+
+        Raises:
+            InvalidState: If it is nothing that one could have written.
+
+        """
+        fields = _fields(raw)
+        entries: dict[str, Entry] = {}
+        for entry in fields["files"]:
+            name = _name(entry["name"], entries)
+            flags = (entry.get("here") is True, entry.get("blob") is True)
+            entries[name] = Entry(name, entry["size"], entry["sha256"], *flags)
+        return cls(raw, fields["title"], fields.get("data"), tuple(entries.values()))
+
+    def contents(self, state: State) -> list[Blob]:
+        """The contents that come along, in their order."""
+        bodies = dict(_bodies(state))
+        return [bodies[entry.name] for entry in self.coming]
+
+    def state(
+        self, contents: Iterable[Blob], known: Mapping[str, bytes | Blob]
+    ) -> State:
+        """
+        Put a state together from `contents` (in their order) and what is `known`.
+
+        Reads every blob, so it may take a while.
+
+        Raises:
+            InvalidState: If a file is missing, or not what it should be.
+
+        """
+        arriving = iter(contents)
+        files: dict[str, bytes] = {}
+        blobs: dict[str, Blob] = {}
+        for entry in self.entries:
+            body = next(arriving, None) if entry.here else known.get(entry.sha256)
+            checked = _checked(_blob(body), entry)
+            if entry.blob:
+                blobs[entry.name] = checked
+            else:
+                files[entry.name] = checked.whole()
+        return State(self.data, files, self.title, blobs)
+
+
+def _bodies(state: State) -> Iterator[tuple[str, Blob]]:
+    for name, body in state.files.items():
+        yield name, Bytes(body)
+    yield from state.blobs.items()
+
+
+def _written(entry: Entry) -> dict[str, Any]:
+    written = {"name": entry.name, "size": entry.size, "sha256": entry.sha256}
+    flags = {"here": entry.here, "blob": entry.blob}
+    return written | {name: True for name, flag in flags.items() if flag}
+
+
+def _blob(body: bytes | Blob | None) -> Blob | None:
+    return Bytes(body) if isinstance(body, bytes) else body
+
+
+def file_digests(state: State) -> dict[str, bytes | Blob]:
     """The files' contents by SHA-256, in hex."""
-    return {hashlib.sha256(body).hexdigest(): body for body in state.files.values()}
+    files = {hashlib.sha256(body).hexdigest(): body for body in state.files.values()}
+    return files | {blob.sha256: blob for blob in state.blobs.values()}
 
 
 def encode_state(state: State, *, known: Collection[str] = ()) -> bytes:
     """
-    Lay `state` out.
+    Lay `state` out in memory.
 
     Args:
         state: What to send.
@@ -49,21 +188,9 @@ def encode_state(state: State, *, known: Collection[str] = ()) -> bytes:
         InvalidState: If an app made a state that cannot travel.
 
     """
-    files: list[dict[str, Any]] = []
-    bodies: dict[str, bytes] = {}
-    for name, body in state.files.items():
-        sha = hashlib.sha256(body).hexdigest()
-        files.append({"name": name, "size": len(body), "sha256": sha})
-        if sha not in known:
-            files[-1]["here"] = True
-        bodies[_name(name, bodies)] = b"" if sha in known else body
-    try:
-        fields = {"title": state.title, "data": _plain(state.data), "files": files}
-        header = json.dumps(fields, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise InvalidState("The app's data is not JSON.") from exc
-    _fields(header)  # refuse here what the other side would refuse
-    return b"".join((len(header).to_bytes(4, "big"), header, *bodies.values()))
+    manifest = Manifest.of(state, known)
+    contents = (body.whole() for body in manifest.contents(state))
+    return b"".join((len(manifest.raw).to_bytes(4, "big"), manifest.raw, *contents))
 
 
 def _plain(value: Any) -> Any:
@@ -75,7 +202,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def decode_state(raw: bytes, *, known: Mapping[str, bytes] | None = None) -> State:
+def decode_state(
+    raw: bytes | Blob, *, known: Mapping[str, bytes | Blob] | None = None
+) -> State:
     """
     Read what `encode_state` wrote.
 
@@ -87,22 +216,31 @@ def decode_state(raw: bytes, *, known: Mapping[str, bytes] | None = None) -> Sta
         InvalidState: If it lies about sizes or hashes, or names what we lack.
 
     """
-    size = int.from_bytes(raw[:4], "big")
-    header = raw[4 : 4 + size]
-    if len(header) != size:
-        raise InvalidState("The state is cut off or damaged.")
-    fields = _fields(header)
-    files: dict[str, bytes] = {}
-    at = 4 + size
-    for entry in fields["files"]:
-        body = (known or {}).get(entry["sha256"])
-        if entry.get("here"):
-            body = raw[at : at + entry["size"]]
-            at += entry["size"]
-        files[_name(entry["name"], files)] = _checked(body, entry)
-    if at != len(raw):
+    whole = Bytes(raw) if isinstance(raw, bytes) else raw
+    manifest, contents = split(whole)
+    state = manifest.state(contents, known or {})
+    if whole.size > 4 + manifest.size:
         raise InvalidState("The state is larger than it says.")
-    return State(fields.get("data"), files, fields["title"])
+    return state
+
+
+def split(whole: Blob) -> tuple[Manifest, list[Blob]]:
+    """
+    The manifest, and the contents behind it, as far as there are any.
+
+    Raises:
+        InvalidState: If there is no manifest.
+
+    """
+    size = int.from_bytes(whole.read(0, 4), "big")
+    if size > whole.size - 4:
+        raise InvalidState("The state is cut off or damaged.")
+    manifest = Manifest.parse(whole.read(4, min(size, LARGEST_HEADER + 1)))
+    at, contents = 4 + size, list[Blob]()
+    for entry in manifest.coming:
+        contents.append(Slice(whole, at, min(entry.size, max(0, whole.size - at))))
+        at += entry.size
+    return manifest, contents
 
 
 def _fields(header: bytes) -> dict[str, Any]:
@@ -184,12 +322,12 @@ def _name(name: str, taken: Collection[str]) -> str:
     return name
 
 
-def _checked(body: bytes | None, entry: Mapping[str, Any]) -> bytes:
+def _checked(body: Blob | None, entry: Entry) -> Blob:
     if body is None:
         raise InvalidState("The state leaves out a file that is not here.")
-    if len(body) != entry["size"]:
+    if body.size != entry.size:
         raise InvalidState("The state has a file that is shorter than it says.")
-    if hashlib.sha256(body).hexdigest() != entry["sha256"]:
+    if body.sha256 != entry.sha256:
         raise InvalidState("The state has a file that is not what it says.")
     return body
 

@@ -21,14 +21,28 @@ Rules for whoever edits the table:
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
-from mobility.errors import InvalidState
-from mobility.protocol.envelope import digest
 from mobility.protocol.machine import Machine
+from mobility.protocol.words import (
+    Abort,
+    Accept,
+    Commit,
+    Confirm,
+    Cut,
+    Data,
+    Event,
+    Fetch,
+    Offer,
+    Ready,
+    Reclaim,
+    Refuse,
+    Request,
+    Status,
+    Stored,
+    Unknown,
+)
 
 __all__ = [
     "INITIAL",
@@ -40,8 +54,11 @@ __all__ = [
     "Accept",
     "Commit",
     "Confirm",
+    "Cut",
     "Data",
     "Event",
+    "Fetch",
+    "Memory",
     "Offer",
     "Phase",
     "Ready",
@@ -50,10 +67,9 @@ __all__ = [
     "Request",
     "Role",
     "Status",
+    "Stored",
     "Transfer",
     "Unknown",
-    "check_heading",
-    "heading",
     "recovered",
 ]
 
@@ -82,129 +98,6 @@ class Phase(enum.Enum):
     RECLAIMED = "reclaimed"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Please offer me this session; sealed, so that only its phone can ask."""
-
-    session: str = ""
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """
-    I have this session for you; nothing has moved yet.
-
-    Args:
-        session: Which one; an identifier that outlives the transfer.
-        app: URI of the app.
-        schema: Version of the layout of its state.
-        epoch: The epoch that the commit will begin.
-        capture: How the state was captured; ``snapshot``.
-        size: Bytes of all sealed frames together.
-        frames: How many there are.
-        digest: SHA-256 over all sealed frames.
-        formats: In the initiator's order of preference.
-        sealed: The heading: title, and a digest of all this.
-
-    """
-
-    session: str = ""
-    app: str = ""
-    schema: int = 1
-    epoch: int = 1
-    capture: str = "snapshot"
-    size: int = 0
-    frames: int = 1
-    digest: bytes = b""
-    formats: tuple[str, ...] = ("inline",)
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Accept:
-    """I will take it, in this format."""
-
-    format: str = "inline"
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """I will not: condition for programs, text for people."""
-
-    condition: str = "declined"
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """One sealed frame, numbered from 0."""
-
-    number: int = 0
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """All of it is here, verified and restored aside. I wait for you."""
-
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """I have stopped. It is yours, with the packets that came since (sealed)."""
-
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Confirm:
-    """It runs here."""
-
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Abort:
-    """Forget it: the session stays where it was."""
-
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reclaim:
-    """The session runs with me again, in a higher epoch; yours is over."""
-
-    epoch: int = 0
-    sealed: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """I know nothing of this transfer (any more)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What is your last word?"""
-
-
-Event: TypeAlias = (
-    Request
-    | Offer
-    | Accept
-    | Refuse
-    | Data
-    | Ready
-    | Commit
-    | Confirm
-    | Abort
-    | Reclaim
-    | Unknown
-    | Status
-)
 P = Phase
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 
@@ -224,6 +117,8 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[tuple[Role, type], Phase]]] = {
     },
     P.OFFERED: {
         (R, Accept): P.ACCEPTED,
+        (R, Fetch): P.MOVING,  # where the acceptance before it was lost; it says all
+        (R, Ready): P.READY,  # likewise, and the frames were uploaded
         (R, Refuse): P.REFUSED,
         (R, Unknown): P.ABORTED,
         (R, Abort): P.ABORTED,
@@ -232,6 +127,10 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[tuple[Role, type], Phase]]] = {
     },
     P.ACCEPTED: {
         (I, Data): P.MOVING,
+        (R, Fetch): P.MOVING,
+        (I, Stored): P.MOVING,  # heard by a responder that had crashed
+        (I, Cut): P.MOVING,
+        (R, Ready): P.READY,
         (I, Abort): P.ABORTED,
         (I, Unknown): P.ABORTED,
         (R, Abort): P.ABORTED,
@@ -239,6 +138,9 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[tuple[Role, type], Phase]]] = {
     },
     P.MOVING: {
         (I, Data): P.MOVING,
+        (R, Fetch): P.MOVING,
+        (I, Stored): P.MOVING,
+        (I, Cut): P.MOVING,
         (R, Ready): P.READY,
         (I, Abort): P.ABORTED,
         (I, Unknown): P.ABORTED,
@@ -277,22 +179,40 @@ RUNS: Final[Mapping[Role, frozenset[Phase]]] = {
     R: frozenset({P.COMMITTED, P.CONFIRMED}),
 }
 
-# What is worth a write to the journal: that a transfer began, and each phase that comes
-# out differently after a crash.
-JOURNALLED: Final = frozenset(P) - {P.NEW, P.ACCEPTED, P.MOVING}
+
+class Memory(enum.Enum):
+    """How much of a transfer a device has when it starts again."""
+
+    NOTHING = "nothing"  # but its phase: a public display
+    STATE = "state"  # what it commits, or has taken over
+    FRAMES = "frames"  # all that it sends or receives
+
 
 # What a journal gives back after a crash; phases that are not named stay as they are.
-# A personal device has journalled the content with the phase. A public display never
-# keeps content, so what it had is lost, and it says so.
-_BEGUN = (P.REQUESTED, P.OFFERED, P.ACCEPTED, P.MOVING)
-RECOVERY: Final[Mapping[tuple[Role, bool], Mapping[Phase, Phase]]] = {
-    (I, True): dict.fromkeys((*_BEGUN, P.READY), P.ABORTED),
-    (I, False): dict.fromkeys((*_BEGUN, P.READY, P.COMMITTED), P.LOST),
-    (R, True): dict.fromkeys(_BEGUN, P.ABORTED),
-    (R, False): {
-        **dict.fromkeys(_BEGUN, P.ABORTED),
+# Who has lost the content says so; who has every frame goes on.
+_BEGUN = (P.REQUESTED, P.OFFERED, P.MOVING)
+_OVER = dict.fromkeys((*_BEGUN, P.ACCEPTED), P.ABORTED)
+RECOVERY: Final[Mapping[tuple[Role, Memory], Mapping[Phase, Phase]]] = {
+    (I, Memory.FRAMES): dict.fromkeys(_BEGUN, P.ABORTED),
+    (I, Memory.STATE): {**_OVER, P.READY: P.ABORTED},
+    (I, Memory.NOTHING): dict.fromkeys(
+        (*_BEGUN, P.ACCEPTED, P.READY, P.COMMITTED), P.LOST
+    ),
+    (R, Memory.FRAMES): dict.fromkeys(_BEGUN, P.ABORTED),
+    (R, Memory.STATE): {**_OVER, P.READY: P.LOST, P.COMMITTED: P.LOST},
+    (R, Memory.NOTHING): {
+        **_OVER,
         **dict.fromkeys((P.READY, P.COMMITTED, P.CONFIRMED), P.LOST),
     },
+}
+
+# What is worth a write to the journal: that a transfer began, and each phase that comes
+# out differently after a crash.
+_ALWAYS = frozenset(P) - {P.NEW, P.MOVING, P.ACCEPTED}
+JOURNALLED: Final[Mapping[Memory, frozenset[Phase]]] = {
+    Memory.NOTHING: _ALWAYS,
+    Memory.STATE: _ALWAYS,
+    Memory.FRAMES: _ALWAYS | {P.ACCEPTED},
 }
 
 # The word that a side stands by: what it says when it is asked, or told too late.
@@ -302,6 +222,7 @@ _STANDING: Final[Mapping[tuple[Role, Phase], type]] = {
     (R, P.REQUESTED): Request,
     (I, P.OFFERED): Offer,
     (R, P.ACCEPTED): Accept,
+    (R, P.MOVING): Accept,
     (R, P.READY): Ready,
     (I, P.COMMITTED): Commit,
     (R, P.COMMITTED): Confirm,
@@ -317,36 +238,9 @@ _STANDING: Final[Mapping[tuple[Role, Phase], type]] = {
 _LAST_WORDS: Final = frozenset({Confirm, Refuse, Abort, Reclaim, Unknown})
 
 
-def heading(offer: Offer, title: str) -> bytes:
-    """What an offer seals: whoever changes its other fields on the way is found out."""
-    return json.dumps({"title": title, "about": _about(offer)}).encode()
-
-
-def check_heading(offer: Offer, raw: bytes) -> None:
-    """
-    See that the offer is the one that was sealed.
-
-    Raises:
-        InvalidState: If it is not.
-
-    """
-    try:
-        about = json.loads(raw)["about"]
-    except (ValueError, KeyError, TypeError):
-        about = None
-    if about != _about(offer):
-        raise InvalidState("The offer was changed on its way; try again.")
-
-
-def _about(offer: Offer) -> str:
-    numbers = (offer.schema, offer.epoch, offer.size, offer.frames)
-    texts = (offer.session, offer.app, offer.capture, *map(str, numbers))
-    return digest("offer", *texts, offer.digest, *offer.formats).hex()
-
-
-def recovered(role: Role, phase: Phase, *, keeps_content: bool) -> Phase:
+def recovered(role: Role, phase: Phase, memory: Memory) -> Phase:
     """The phase after a crash, from the journalled one."""
-    return RECOVERY[role, keeps_content].get(phase, phase)
+    return RECOVERY[role, memory].get(phase, phase)
 
 
 class Transfer(Machine[Role, Phase]):

@@ -6,7 +6,21 @@ one; `mobility.protocol.transfer` is the table that they follow.
 """
 
 from mobility.transfer.incoming import Incoming
-from mobility.transfer.outgoing import WINDOW, Outgoing
+from mobility.transfer.outgoing import Outgoing
+from mobility.transfer.progress import Progress, Report, unseen
+from mobility.transfer.sending import WINDOW
 from mobility.transfer.side import Link, Tail, word
+from mobility.transfer.ways import Ways
 
-__all__ = ["WINDOW", "Incoming", "Link", "Outgoing", "Tail", "word"]
+__all__ = [
+    "WINDOW",
+    "Incoming",
+    "Link",
+    "Outgoing",
+    "Progress",
+    "Report",
+    "Tail",
+    "Ways",
+    "unseen",
+    "word",
+]

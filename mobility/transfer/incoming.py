@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from mobility.errors import (
     InvalidState,
@@ -13,18 +13,21 @@ from mobility.errors import (
     TransferExpired,
 )
 from mobility.protocol import transfer as proto
+from mobility.protocol.blob import Blob
+from mobility.protocol.heading import Heading
+from mobility.protocol.layout import FORMATS, INLINE, read_layout
 from mobility.protocol.session import State
-from mobility.protocol.state import (
-    decode_state,
-)
 from mobility.protocol.transfer import Phase, Role
+from mobility.tasks import aside
 from mobility.transfer import timing
-from mobility.transfer.side import Link, Side, Tail, reason
+from mobility.transfer.collecting import Collecting
+from mobility.transfer.progress import Meter, Report, unseen
+from mobility.transfer.side import Link, Side, Tail, reason, word
+from mobility.transfer.spool import Spool
 
 __all__ = ["LARGEST", "Incoming"]
 
 LARGEST = 64_000_000  # bytes that a personal device takes back
-_SMALLEST = 1024  # bytes of a frame, unless it is the last
 
 
 class Incoming(Side):
@@ -44,11 +47,12 @@ class Incoming(Side):
         sid: str,
         peer: str,
         *,
-        known: Mapping[str, bytes] | None = None,
+        known: Mapping[str, bytes | Blob] | None = None,
         largest: int | None = None,
     ) -> None:
         super().__init__(link, Role.RESPONDER, sid, peer)
         self._known = known or {}
+        self._heading = Heading()
         self._largest = LARGEST if largest is None else largest
 
     async def request(self, session: str, epoch: int) -> proto.Offer:
@@ -65,6 +69,10 @@ class Incoming(Side):
             Phase.REQUESTED,
         }:
             self.begin(event.epoch)
+            kind = word(self.machine.peer, proto.Offer)
+            self._heading = Heading.decode(
+                self.envelope.open(kind, event.sealed), event
+            )
         return super().hear(event)
 
     async def refuse(self, condition: str, text: str) -> None:
@@ -72,7 +80,10 @@ class Incoming(Side):
             await self.say(proto.Refuse(condition, text))
 
     async def receive(
-        self, offer: proto.Offer, restore: Callable[[State], Awaitable[None]]
+        self,
+        offer: proto.Offer,
+        restore: Callable[[State], Awaitable[None]],
+        progress: Report = unseen,
     ) -> State:
         """
         Accept, collect, verify and restore aside: the peer may commit.
@@ -82,11 +93,11 @@ class Incoming(Side):
 
         """
         try:
-            if offer.frames > offer.size // _SMALLEST + 1 or offer.size > self._largest:
-                raise InvalidState("The state is not laid out as it should be.")
-            await self.say(proto.Accept("inline", self.seal(proto.Accept)))
-            plain = await self._collect(offer)
-            state = decode_state(plain, known=self._known)
+            if offer.size > self._largest:
+                raise InvalidState("The state is larger than this device can take.")
+            name = _chosen(offer)
+            await self.say(proto.Accept(name, self.seal(proto.Accept)))
+            state = await self._state(offer, name, progress)
             await restore(state)
             self.check()
             ready = proto.Ready(self.seal(proto.Ready))
@@ -97,30 +108,28 @@ class Incoming(Side):
         await self.mention(ready)
         return state
 
+    async def _state(self, offer: proto.Offer, name: str, progress: Report) -> State:
+        """What was offered, once all of it is here and is what it should be."""
+        loop = asyncio.get_running_loop()
+        meter = Meter(loop.time, offer.size, progress)
+        url, spool = self._heading.url, Spool()
+        parts = await Collecting(self, offer, name, url, spool, meter).run()
+        return await aside(offer.size, self._checked, offer, name, parts)
+
+    def _checked(self, offer: proto.Offer, name: str, parts: Sequence[Blob]) -> State:
+        if name == INLINE:
+            _compare(parts[0].size - 4, offer.size)
+        manifest, contents = read_layout(name, parts)
+        if hashlib.sha256(manifest.raw).hexdigest() != self._heading.manifest:
+            raise InvalidState("The state is not the one that was offered.")
+        state = manifest.state(contents, self._known)
+        _compare(manifest.size, offer.size)
+        return state
+
     async def confirm(self) -> None:
         """It runs here; if the peer cannot be told now, it will ask."""
         with contextlib.suppress(MobilityError):
             await self.say(proto.Confirm(self.seal(proto.Confirm)))
-
-    async def _collect(self, offer: proto.Offer) -> bytes:
-        """All frames in their order, once size and hash are what was offered."""
-        sealed: dict[int, bytes] = {}
-        plain: dict[int, bytes] = {}
-        size = 0
-        while len(sealed) < offer.frames:
-            event, opened = await self.expect(proto.Data, seconds=timing.STEP)
-            if event.number in sealed:
-                continue
-            sealed[event.number], plain[event.number] = event.sealed, opened
-            size += len(event.sealed)
-            if event.number >= offer.frames or size > offer.size:
-                raise InvalidState("The state is larger than was offered.")
-        whole = b"".join(sealed[n] for n in range(offer.frames))
-        if len(whole) != offer.size:
-            raise InvalidState("The state is smaller than was offered.")
-        if hashlib.sha256(whole).digest() != offer.digest:
-            raise InvalidState("The state is not the one that was offered.")
-        return b"".join(plain[n] for n in range(offer.frames))
 
     async def committed(self, *, patience: float | None = None) -> Tail:
         """
@@ -144,3 +153,17 @@ class Incoming(Side):
         except TimeoutError:
             raise TransferExpired("The other device stopped answering.") from None
         return Tail.decode(plain)
+
+
+def _chosen(offer: proto.Offer) -> str:
+    """The first format that we understand."""
+    for name in offer.formats:
+        if name in FORMATS:
+            return name
+    raise InvalidState("The state comes in no form that this device understands.")
+
+
+def _compare(size: int, offered: int) -> None:
+    if size != offered:
+        more = "larger" if size > offered else "smaller"
+        raise InvalidState(f"The state is {more} than was offered.")

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Self
+from typing import Any, BinaryIO, Self, cast
 
 from mobility.errors import (
     MobilityError,
@@ -15,20 +15,24 @@ from mobility.errors import (
     TransferAborted,
 )
 from mobility.protocol import transfer as proto
+from mobility.protocol.carrier import Carrier
+from mobility.protocol.heading import Heading
+from mobility.protocol.layout import INLINE, lay_out, preferred
 from mobility.protocol.session import State
-from mobility.protocol.state import (
-    encode_state,
-)
+from mobility.protocol.state import Manifest
 from mobility.protocol.transfer import Phase, Role, Transfer
 from mobility.session import Session
 from mobility.store import Kept
-from mobility.tasks import few_at_once
+from mobility.tasks import aside
 from mobility.transfer import timing
+from mobility.transfer.progress import Meter, Report, unseen
+from mobility.transfer.sealed import Sealing
+from mobility.transfer.sending import Fetching, Sending
 from mobility.transfer.side import Link, Side, Tail, reason
+from mobility.transfer.spool import Spool
 
-__all__ = ["WINDOW", "Outgoing"]
+__all__ = ["Outgoing"]
 
-WINDOW = 4  # data frames in flight
 _MOST_TAIL = 64_000  # bytes of packets that fit into the commit
 
 
@@ -41,7 +45,7 @@ class Outgoing(Side):
         session: It runs here until the commit.
         known: SHA-256 of files that the peer gave us.
         before_commit: Journals what we need after a crash, before the wire hears.
-        progress: Called with bytes acknowledged and bytes in all.
+        progress: Called now and then.
 
     """
 
@@ -54,7 +58,7 @@ class Outgoing(Side):
         *,
         known: Collection[str] = (),
         before_commit: Callable[[State, bytes], None] = lambda state, word: None,
-        progress: Callable[[int, int], None] = lambda done, size: None,
+        progress: Report = unseen,
     ) -> None:
         super().__init__(link, Role.INITIATOR, sid, peer)
         self.begin(session.epoch + 1)
@@ -93,11 +97,14 @@ class Outgoing(Side):
 
     async def _until_commit(self) -> proto.Commit:
         state = await self._session.capture()
-        frames = self._envelope.frames("state", encode_state(state, known=self._known))
-        await self.say(self._offer(frames, state.title))
-        await self.expect(proto.Accept, seconds=timing.ANSWER)
-        await self._send(frames)
-        await self.expect(proto.Ready, seconds=timing.STEP)
+        known = self._known
+        manifest = await aside(_heavy(state), Manifest.of, state, known)
+        await self.say(self._offer(manifest))
+        first, plain = await self.expect(
+            *(proto.Accept, proto.Fetch, proto.Ready), seconds=timing.ANSWER
+        )
+        if not isinstance(first, proto.Ready):
+            await self._deliver(state, manifest, first, plain)
         packets = await self._session.stop()
         tail = Tail(tuple(packets), self._session.heard).encode()
         if len(tail) > _MOST_TAIL:
@@ -108,33 +115,60 @@ class Outgoing(Side):
         self.step(commit)
         return commit
 
-    def _offer(self, frames: list[bytes], title: str) -> proto.Offer:
+    def _offer(self, manifest: Manifest) -> proto.Offer:
         offer = proto.Offer(
             session=self._session.id,
             app=self._session.app.uri,
             schema=self._session.app.schema,
             epoch=self.epoch,
-            size=sum(map(len, frames)),
-            frames=len(frames),
-            digest=hashlib.sha256(b"".join(frames)).digest(),
+            size=manifest.size,
+            formats=self._session.app.formats or preferred(manifest.size),
+            carriers=tuple(carrier.value for carrier in self.link.ways.carriers),
         )
-        heading = proto.heading(offer, title)
+        sha = hashlib.sha256(manifest.raw).hexdigest()
+        heading = Heading(manifest.title, sha).encode(offer)
         return replace(offer, sealed=self.seal(proto.Offer, heading))
 
-    async def _send(self, frames: list[bytes]) -> None:
-        size, done = sum(map(len, frames)), 0
+    async def _deliver(
+        self,
+        state: State,
+        manifest: Manifest,
+        first: Any,
+        plain: bytes,
+    ) -> None:
+        """Send what is fetched, until the peer has all of it."""
+        fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
+        name = Fetching.decode(plain).format if fetched else first.format
+        spool = await aside(manifest.size, self._sealed, name, state, manifest)
+        loop = asyncio.get_running_loop()
+        sending = Sending(self, spool, Meter(loop.time, manifest.size, self._progress))
+        patience = timing.STEP if name == INLINE else timing.CUT
+        event: Any = first
+        try:
+            if name == INLINE and not fetched:
+                sending.begin("", 0, Carrier.IQ)
+            while not isinstance(event, proto.Ready):
+                if isinstance(event, proto.Fetch):
+                    wanted = Fetching.decode(plain)
+                    sending.begin(event.stream, wanted.first, wanted.carrier)
+                event, plain = await self.expect(
+                    *(proto.Fetch, proto.Ready),
+                    seconds=patience,
+                    moving=lambda: sending.moved,
+                )
+        finally:
+            sending.stop()
+            self.link.tasks.start(sending.clean())
 
-        async def send(event: proto.Data) -> None:
-            nonlocal done
-            if not self.machine.may_send(proto.Data):
-                return  # the peer does not want any more, and has said why
-            self.machine.send(event)
-            await self.tell(event)
-            done += len(event.sealed)
-            self._progress(done, size)
+    def _sealed(self, name: str, state: State, manifest: Manifest) -> Spool:
+        """All frames of the state in this format, sealed once."""
+        spool = Spool()
 
-        events = (proto.Data(number, sealed) for number, sealed in enumerate(frames))
-        await few_at_once(map(send, events), WINDOW)
+        def part() -> BinaryIO:
+            return cast(BinaryIO, Sealing(spool, self.envelope))
+
+        lay_out(name, manifest, manifest.contents(state), part)
+        return spool
 
     async def _until_confirm(self, patience: float | None) -> None:
         try:
@@ -167,4 +201,9 @@ class Outgoing(Side):
         proof = self.seal(proto.Reclaim, str(epoch).encode())
         event = proto.Reclaim(epoch, proof)
         self.step(event)
-        self._link.tasks.start(self.mention(event))
+        self.link.tasks.start(self.mention(event))
+
+
+def _heavy(state: State) -> int:
+    """Bytes that are read to describe a state."""
+    return sum(blob.size for blob in state.blobs.values())

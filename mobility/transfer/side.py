@@ -20,16 +20,19 @@ from mobility.errors import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.envelope import Envelope
+from mobility.protocol.heading import Heading
 from mobility.protocol.session import Stanza
 from mobility.protocol.state import (
     decode_packets,
     encode_packets,
 )
-from mobility.protocol.transfer import JOURNALLED, Phase, Role, Transfer
+from mobility.protocol.transfer import JOURNALLED, Memory, Phase, Role, Transfer
 from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import timing
+from mobility.transfer.collecting import Pulled
+from mobility.transfer.ways import Ways
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.transfer.stanza import Said
@@ -38,6 +41,7 @@ __all__ = ["Link", "Side", "Tail", "raise_end", "reason", "word"]
 
 log = logging.getLogger(__name__)
 _MOST_HEARD = 64  # events that wait to be looked at
+_STALE = (proto.Data, proto.Fetch, proto.Stored, proto.Cut, Pulled)  # may be repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Link:
     store: Store
     tasks: Tasks
     secret: bytes = field(repr=False)
+    ways: Ways = field(default_factory=Ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +79,20 @@ class Side:
         self.epoch = 0
         self.machine = Transfer(role)
         self.exchanges = 0  # IQs that we sent
-        self._link = link
-        self._envelope = Envelope(link.secret, sid, 0)
+        self.link = link
+        self.envelope = Envelope(link.secret, sid, 0)
+        self.memory = Memory.STATE
         self.on_status: Callable[[], None] = lambda: None
         self._said: dict[type, proto.Event] = {}
-        self._heard: asyncio.Queue[tuple[proto.Event, bytes]] = asyncio.Queue()
+        self._heard: asyncio.Queue[tuple[proto.Event | Pulled, bytes]] = asyncio.Queue()
 
     def begin(self, epoch: int) -> None:
         self.epoch = epoch
-        self._envelope = Envelope(self._link.secret, self.sid, epoch)
+        self.envelope = Envelope(self.link.secret, self.sid, epoch)
 
-    def seal(self, kind: type[Any], plain: bytes = b"") -> bytes:
-        return self._envelope.seal(word(self.machine.role, kind), plain)
+    def seal(self, kind: type[Any], plain: bytes = b"", stream: str = "") -> bytes:
+        """Under a key of its own for each word, and for each stream."""
+        return self.envelope.seal(word(self.machine.role, kind, stream), plain)
 
     @property
     def standing(self) -> proto.Event | None:
@@ -123,7 +130,7 @@ class Side:
         self.exchanges += 1
         said = Said(self.sid, event)
         try:
-            answer = await self._link.wire.ask(self.peer, said, seconds=timing.TRY)
+            answer = await self.link.wire.ask(self.peer, said, seconds=timing.TRY)
         except UnknownTransfer:
             return proto.Unknown()
         return None if answer is None else answer.event
@@ -161,43 +168,67 @@ class Side:
 
     def _opened(self, event: proto.Event) -> bytes:
         if isinstance(event, proto.Data):
-            return self._envelope.open("state", event.sealed, number=event.number)
+            return self.envelope.open("state", event.sealed, number=event.number)
         sealed = getattr(event, "sealed", None)
         if sealed is None:
             return b""
-        plain = self._envelope.open(word(self.machine.peer, type(event)), sealed)
+        stream = getattr(event, "stream", "")
+        kind = word(self.machine.peer, type(event), stream)
+        plain = self.envelope.open(kind, sealed)
         if isinstance(event, proto.Offer):
-            proto.check_heading(event, plain)
+            Heading.decode(plain, event)
         return plain
 
+    def note(self, event: Pulled) -> None:
+        """Something happened here that the one who waits for words waits for too."""
+        self._heard.put_nowait((event, b""))
+
     def _journal(self, phase: Phase) -> None:
-        if phase in JOURNALLED:
-            self._link.store.journal(self.sid, self.machine.role, phase, self.epoch)
+        if phase in JOURNALLED[self.memory]:
+            self.link.store.journal(self.sid, self.machine.role, phase, self.epoch)
 
     async def expect(
-        self, *kinds: type[Any], seconds: float | None
+        self,
+        *kinds: type[Any],
+        seconds: float | None,
+        moving: Callable[[], int] = lambda: 0,
     ) -> tuple[Any, bytes]:
         """
         Wait for one of these words.
+
+        Args:
+            kinds: Classes of events.
+            seconds: Until it is too late; None for ever, and then without a question.
+            moving: Grows as long as it is worth while to wait longer.
 
         Raises:
             TransferRefused, TransferAborted: If the peer says that instead.
             TransferExpired: If nothing comes in time.
 
         """
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    event, plain = await self._next(asking=seconds is not None)
-                    raise_end(event)
-                    if isinstance(event, kinds):
-                        return event, plain
-                    if not isinstance(event, proto.Data):  # which may be repeated
-                        raise RemoteProtocolError("It answered out of turn.")
-        except TimeoutError:
-            raise TransferExpired("The other device took too long to answer.") from None
+        while True:
+            moved = moving()
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._first_of(kinds, asking=seconds is not None)
+            except TimeoutError:
+                if moving() == moved:
+                    raise TransferExpired(
+                        "The other device took too long to answer."
+                    ) from None
 
-    async def _next(self, *, asking: bool) -> tuple[proto.Event, bytes]:
+    async def _first_of(
+        self, kinds: tuple[type[Any], ...], *, asking: bool
+    ) -> tuple[Any, bytes]:
+        while True:
+            event, plain = await self._next(asking=asking)
+            raise_end(event)
+            if isinstance(event, kinds):
+                return event, plain
+            if not isinstance(event, _STALE):
+                raise RemoteProtocolError("It answered out of turn.")
+
+    async def _next(self, *, asking: bool) -> tuple[proto.Event | Pulled, bytes]:
         """What is heard next; now and then we ask for it."""
         while asking:
             with contextlib.suppress(TimeoutError):
@@ -226,7 +257,7 @@ class Side:
             except JournalError:  # after a crash it counts as aborted anyway: RECOVERY
                 self.machine.send(event)
                 self._said[proto.Abort] = event
-            self._link.tasks.start(self.mention(event))
+            self.link.tasks.start(self.mention(event))
 
     def watch(self, session: Session) -> None:
         """Refetch packets that got lost, in both directions."""
@@ -234,7 +265,7 @@ class Side:
 
         def missed() -> None:
             if not refetching or refetching[-1].done():
-                refetching[:] = [self._link.tasks.start(self._refetch(session))]
+                refetching[:] = [self.link.tasks.start(self._refetch(session))]
 
         session.missed = missed
         self.on_status = session.resend
@@ -253,7 +284,7 @@ class Side:
             await self.tell(event)
 
 
-def raise_end(event: proto.Event) -> None:
+def raise_end(event: proto.Event | Pulled) -> None:
     match event:
         case proto.Refuse(condition, text):
             sentence = text or "The other device does not take this session."
@@ -275,5 +306,6 @@ def reason(exc: BaseException) -> str:
     return "The app failed on the other device; the session stays where it was."
 
 
-def word(role: Role, kind: type[Any]) -> str:
-    return f"{role.value} {kind.__name__.lower()}"
+def word(role: Role, kind: type[Any], stream: str = "") -> str:
+    """What is sealed as what: a key is never used for two texts."""
+    return f"{role.value} {kind.__name__.lower()} {stream}".rstrip()

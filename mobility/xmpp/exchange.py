@@ -57,7 +57,8 @@ def number(text: str | None, *, most: int = 2**31) -> int:
         RemoteProtocolError: If it is not.
 
     """
-    if text is None or not text.isascii() or not text.isdecimal() or len(text) > 10:
+    longest = len(str(most))
+    if not text or not text.isascii() or not text.isdecimal() or len(text) > longest:
         raise RemoteProtocolError("That is not a number.")
     if int(text) > most:
         raise RemoteProtocolError("That number is too large.")

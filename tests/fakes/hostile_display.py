@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mobility.protocol import transfer as proto
 from mobility.protocol import visit
-from mobility.protocol.envelope import Envelope
+from mobility.protocol.envelope import FRAME, Envelope
 from mobility.protocol.handshake import Host
 from mobility.protocol.invitation import Invitation, fingerprint
 from mobility.protocol.session import Checkpoint, State
@@ -128,11 +128,13 @@ class HostileDisplay:
         self.sid, self.offer = sid, offer
         await self._say(sid, proto.Accept("inline", sealed(proto.Accept)))
         frames: dict[int, bytes] = {}
-        while len(frames) < offer.frames:
+        sealed_frame = bytes(FRAME)
+        while len(sealed_frame) == FRAME:
             event = await self._heard.get()
             assert isinstance(event, proto.Data)
+            sealed_frame = event.sealed
             frames[event.number] = envelope.open(
-                "state", event.sealed, number=event.number
+                "state", sealed_frame, number=event.number
             )
         self.state = decode_state(b"".join(frames[n] for n in sorted(frames)))
         await self._say(sid, proto.Ready(sealed(proto.Ready)))
@@ -150,15 +152,7 @@ class HostileDisplay:
         }
         offer = proto.Offer(**fields | self.changes)
         full, frames = lay_out(envelope, offer, self.state, self.lie)
-        sealed = envelope.seal(
-            word(Role.INITIATOR, proto.Offer), proto.heading(full, "")
-        )
-        await self._say(
-            sid,
-            proto.Offer(
-                **{f: getattr(full, f) for f in full.__slots__} | {"sealed": sealed}
-            ),
-        )
+        await self._say(sid, full)
         if not isinstance(await self._heard.get(), proto.Accept):
             return
         for number, frame in enumerate(frames):

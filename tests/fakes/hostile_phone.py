@@ -123,12 +123,7 @@ class HostilePhone:
         sid = secrets.token_urlsafe(12)
         self.sid = sid
         envelope = Envelope(secret, sid, offer.epoch)
-        kind = word(Role.INITIATOR, proto.Offer)
-        full, frames = lay_out(envelope, offer, state, lie)
-        sealed = envelope.seal(kind, proto.heading(full, ""))
-        self.offered = proto.Offer(
-            **{f: getattr(full, f) for f in full.__slots__} | {"sealed": sealed}
-        )
+        self.offered, frames = lay_out(envelope, offer, state, lie)
         await self.say(sid, self.offered)
         event = await self.hears(proto.Accept, proto.Refuse, proto.Abort)
         if isinstance(event, proto.Accept):

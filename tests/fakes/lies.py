@@ -8,9 +8,11 @@ import json
 from dataclasses import replace
 
 from mobility.protocol.envelope import Envelope
+from mobility.protocol.heading import Heading
 from mobility.protocol.session import State
 from mobility.protocol.state import encode_state
-from mobility.protocol.transfer import Offer
+from mobility.protocol.transfer import Offer, Role
+from mobility.transfer import word
 
 __all__ = ["Lie", "lay_out"]
 
@@ -22,10 +24,8 @@ class Lie(enum.Enum):
     # In the offer:
     SIZE_ABOVE = "size above"
     SIZE_BELOW = "size below"
-    DIGEST = "digest"
-    FRAMES_ABOVE = "frames above"
-    FRAMES_BELOW = "frames below"
-    FRAMES_ABSURD = "frames absurd"
+    MANIFEST = "manifest"
+    ENDLESS = "endless"  # no frame is the last
     # In what is sealed:
     FILE_HASH = "file hash"
     FILE_LONGER = "file longer"
@@ -43,31 +43,29 @@ class Lie(enum.Enum):
 def lay_out(
     envelope: Envelope, offer: Offer, state: State, lie: Lie
 ) -> tuple[Offer, list[bytes]]:
-    """An offer and its sealed frames, with one lie in them."""
+    """An offer, sealed, and its frames, with one lie in them."""
     other = Envelope(b"another secret" * 3, "sid", offer.epoch)
     sealing = other if lie is Lie.OTHER_KEY else envelope
-    frames = sealing.frames("state", _plain(encode_state(state), lie))
-    return _offer(offer, frames, lie), frames
+    plain = _plain(encode_state(state), lie)
+    offer = _offer(offer, len(plain) - 4, lie)
+    heading = Heading("", _manifest(plain, lie)).encode(offer)
+    sealed = envelope.seal(word(Role.INITIATOR, Offer), heading)
+    frames = sealing.frames("state", plain)
+    return replace(offer, sealed=sealed), frames[: 1 if lie is Lie.ENDLESS else None]
 
 
-def _offer(offer: Offer, frames: list[bytes], lie: Lie) -> Offer:
-    size, count = sum(map(len, frames)), len(frames)
-    digest = hashlib.sha256(b"".join(frames)).digest()
-    true = replace(offer, size=size, frames=count, digest=digest)
+def _offer(offer: Offer, size: int, lie: Lie) -> Offer:
     match lie:
         case Lie.SIZE_ABOVE:
-            return replace(true, size=size + 1)
+            return replace(offer, size=size + 1)
         case Lie.SIZE_BELOW:
-            return replace(true, size=size - 1)
-        case Lie.DIGEST:
-            return replace(true, digest=bytes(32))
-        case Lie.FRAMES_ABOVE:
-            return replace(true, frames=count + 1)
-        case Lie.FRAMES_BELOW:
-            return replace(true, frames=count - 1)
-        case Lie.FRAMES_ABSURD:
-            return replace(true, frames=2**31)
-    return true
+            return replace(offer, size=size - 1)
+    return replace(offer, size=size)
+
+
+def _manifest(plain: bytes, lie: Lie) -> str:
+    raw = plain[4 : 4 + int.from_bytes(plain[:4], "big")]
+    return "0" * 64 if lie is Lie.MANIFEST else hashlib.sha256(raw).hexdigest()
 
 
 def _plain(plain: bytes, lie: Lie) -> bytes:

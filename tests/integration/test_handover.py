@@ -63,13 +63,11 @@ async def test_fifteen_kilobytes_take_six_round_trips(
 async def test_a_state_of_any_size_arrives_whole(
     lobby: Lobby, phone: Client, document: bytes
 ) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[Progress] = []
     async with visiting(phone, lobby) as screen:
-        moved = await phone.transfer(
-            Board(document), to=screen, progress=lambda *step: seen.append(step)
-        )
+        moved = await phone.transfer(Board(document), to=screen, progress=seen.append)
         assert (await lobby.board()).document == document
-        assert seen[-1][0] == seen[-1][1] >= len(document)
+        assert seen[-1].done == seen[-1].size >= len(document)
         assert seen == sorted(seen)
         board = await moved.retrieve()
         assert isinstance(board, Board)

@@ -16,6 +16,7 @@ from mobility import (
     Introduction,
     MobilityError,
     Offline,
+    Progress,
 )
 from mobility.tasks import Tasks
 from tests.fakes.proxy import Proxy
@@ -227,9 +228,9 @@ async def test_a_cut_during_a_transfer_does_not_stop_it(
     cuts = iter((50_000, 400_000, 800_000))
     due = [next(cuts)]
 
-    def progress(done: int, size: int) -> None:
-        if done >= due[0]:
-            due[0] = next(cuts, size + 1)
+    def progress(now: Progress) -> None:
+        if now.done >= due[0]:
+            due[0] = next(cuts, now.size + 1)
             proxies[whose].cut()
 
     async with visiting(far_phone, far_lobby) as screen:

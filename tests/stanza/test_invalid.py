@@ -23,7 +23,7 @@ from mobility.xmpp.visit import stanza as visit_xml
 
 VISIT = f'<visit xmlns="{ns.VISIT}" '
 TRANSFER = f'<transfer xmlns="{ns.TRANSFER}" sid="sid-1" '
-OFFER = TRANSFER + 'action="offer" session="s" app="a" digest="" '
+OFFER = TRANSFER + 'action="offer" session="s" app="a" '
 CHECKPOINT = f'<checkpoint xmlns="{ns.SESSION}" sid="s" epoch="1" '
 STEP, WORD = "not a step of a visit", "not a step of a transfer"
 BASE64, NUMBER, ID = "not base64", "not a number", "not an identifier"
@@ -70,14 +70,11 @@ INVALID: list[tuple[ModuleType, str, str]] = [
         "too long",
     ),
     (transfer_xml, TRANSFER + 'action="reclaim" epoch="-1"/>', NUMBER),
-    (transfer_xml, OFFER + 'schema="1" epoch="1" size="1"/>', NUMBER),
-    (transfer_xml, OFFER + 'schema="" epoch="1" size="1" frames="1"/>', NUMBER),
-    (
-        transfer_xml,
-        OFFER.replace('digest=""', 'digest="?"')
-        + 'schema="1" epoch="1" size="1" frames="1"/>',
-        BASE64,
-    ),
+    (transfer_xml, OFFER + 'schema="1" epoch="1"/>', NUMBER),
+    (transfer_xml, OFFER + 'schema="" epoch="1" size="1"/>', NUMBER),
+    (transfer_xml, OFFER + 'schema="1" epoch="1" size="1" key="?"/>', BASE64),
+    (transfer_xml, TRANSFER + 'action="fetch"/>', "identifier"),
+    (transfer_xml, TRANSFER + 'action="stored" stream=""/>', "identifier"),
     (session_xml, CHECKPOINT + 'number="1" frame="0"/>', NUMBER),
     (session_xml, CHECKPOINT + 'number="1" frame="1" frames="1"/>', "none of the"),
     (session_xml, CHECKPOINT + 'number="1" frame="0" frames="0"/>', "none of the"),

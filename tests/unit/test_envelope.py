@@ -78,13 +78,14 @@ def test_a_mac_is_for_one_label_and_one_key() -> None:
     [
         (0, 1),
         (1, 1),
-        (FRAME - TAG, 1),
+        (FRAME - TAG - 1, 1),
+        (FRAME - TAG, 2),
         (FRAME - TAG + 1, 2),
-        (2 * (FRAME - TAG), 2),
+        (2 * (FRAME - TAG), 3),
         (1_000_000, 21),
     ],
 )
-def test_frames_are_full_and_open_in_their_order(size: int, count: int) -> None:
+def test_all_frames_but_the_last_are_full(size: int, count: int) -> None:
     plain = bytes(n % 251 for n in range(size))
     frames = OURS.frames("state", plain)
     assert len(frames) == count

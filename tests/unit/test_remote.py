@@ -17,6 +17,7 @@ from mobility import (
     Invitation,
     MobilityError,
     PeerUnreachable,
+    Progress,
     SessionAway,
     TransferAborted,
     VisitDeclined,
@@ -83,7 +84,7 @@ class Client:
         yield self.screen
 
     async def transfer(self, app: Any, *, to: Any, progress: Any) -> Moved:
-        progress(15, 15)
+        progress(Progress(15, 15))
         if self.transferring:
             raise self.transferring
         return self.moved

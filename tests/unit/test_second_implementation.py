@@ -164,20 +164,26 @@ def sealed(action: str) -> bytes:
 
 def test_the_offer_is_bound_to_what_it_says() -> None:
     offer = TRANSFER["offer"]
-    names = ("session", "app", "capture", "schema", "epoch", "size", "frames")
+    names = ("session", "app", "capture", "schema", "epoch", "size")
     fields = [offer.get(name, "") for name in names]
-    about = H("offer", *fields, field(offer, "digest"), "inline").hex()
+    about = H("offer", *fields, "inline files", "direct iq", b"").hex()
     plain = unsealed(
         SECRET, offer.get("sid", ""), 7, "initiator offer", sealed("offer")
     )
-    assert json.loads(plain) == {"title": "Quarterly figures", "about": about}
+    manifest = state_of_the_example()[4:]
+    heading = {"title": "Quarterly figures", "about": about, "url": ""}
+    heading["manifest"] = hashlib.sha256(manifest).hexdigest()
+    assert json.loads(plain) == heading
+    assert int(offer.get("size", "")) == len(manifest)
 
 
-def test_the_state_and_its_digest() -> None:
-    offer, frame = TRANSFER["offer"], sealed("data")
-    assert field(offer, "digest") == hashlib.sha256(frame).digest()
-    assert int(offer.get("size", "")) == len(frame)
-    state = unsealed(SECRET, offer.get("sid", ""), 7, "state", frame)
+def state_of_the_example() -> bytes:
+    sid = TRANSFER["offer"].get("sid", "")
+    return unsealed(SECRET, sid, 7, "state", sealed("data"))
+
+
+def test_the_state() -> None:
+    state = state_of_the_example()
     assert json.loads(state[4:])["title"] == "Quarterly figures"
     assert int.from_bytes(state[:4], "big") == len(state) - 4
 

@@ -16,7 +16,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from mobility.errors import MobilityError
-from mobility.protocol import handshake, session, transfer, visit
+from mobility.protocol import handshake, session, transfer, visit, words
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.state import decode_packets, decode_state, encode_state
@@ -65,6 +65,8 @@ def values() -> Iterator[object]:
     for kind in (
         transfer.Offer,
         transfer.Accept,
+        transfer.Fetch,
+        transfer.Stored,
         transfer.Data,
         transfer.Ready,
         transfer.Commit,
@@ -86,9 +88,9 @@ def test_no_value_shows_its_secret(value: object) -> None:
 
 def test_every_field_of_bytes_was_looked_at() -> None:
     """Bytes are shown where they are public: keys, nonces, hashes and signatures."""
-    public = {"key", "nonce", "identity", "signature", "commitment", "digest"}
+    public = {"key", "nonce", "identity", "signature", "commitment"}
     public |= {"receipt"}
-    for module in (visit, transfer, session):
+    for module in (visit, words, session):
         for name in module.__all__:
             kind = getattr(module, name)
             for field in fields(kind) if is_dataclass(kind) else ():

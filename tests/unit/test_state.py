@@ -152,8 +152,8 @@ BAD_NAMES = [
 NAME = "a name that is not allowed"
 FILE_LIST = "list of files"
 LIES: list[tuple[bytes, str]] = [
-    (b"", "not readable"),
-    (b"\0\0", "not readable"),
+    (b"", "cut off"),
+    (b"\0\0", "cut off"),
     (b"\0\0\0\5{}", "cut off"),
     (b"\xff\xff\xff\xff{}", "cut off"),
     (laid_out(b"{"), "not readable"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mobility.errors import SettingsError
-from mobility.protocol.transfer import RECOVERY, Phase, Role
+from mobility.protocol.transfer import RECOVERY, Memory, Phase, Role
 from mobility.store import Kept, Store
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
@@ -30,17 +30,17 @@ TALK = Kept(
 
 
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("keeps_content", [True, False], ids=["personal", "public"])
+@pytest.mark.parametrize("memory", Memory)
 @pytest.mark.parametrize("phase", Phase)
 def test_a_crash_leaves_each_phase_as_the_table_says(
-    tmp_path: Path, role: Role, phase: Phase, keeps_content: bool
+    tmp_path: Path, role: Role, phase: Phase, memory: Memory
 ) -> None:
-    after = RECOVERY[role, keeps_content].get(phase, phase)
+    after = RECOVERY[role, memory].get(phase, phase)
     with Store(tmp_path) as store:
         store.journal("sid-1", role, phase, 7)
     for _ in range(2):  # a second crash changes nothing more
         with Store(tmp_path) as store:
-            found = store.recover(keeps_content=keeps_content)
+            found = store.recover(memory)
             assert found == {"sid-1": (role, after, 7)}
 
 
@@ -50,9 +50,9 @@ def test_the_last_phase_counts(tmp_path: Path) -> None:
         store.journal("sid-1", I, Phase.COMMITTED, 7)
         store.journal("sid-2", R, Phase.READY, 1)
     with Store(tmp_path) as store:
-        assert store.recover(keeps_content=True) == {
+        assert store.recover(Memory.STATE) == {
             "sid-1": (I, Phase.COMMITTED, 7),
-            "sid-2": (R, Phase.READY, 1),
+            "sid-2": (R, Phase.LOST, 1),
         }
 
 
@@ -61,7 +61,7 @@ def test_what_was_written_survives_a_process_that_is_killed(tmp_path: Path) -> N
     killed.journal("sid-1", I, Phase.COMMITTED, 7)
     killed.keep(TALK)
     with Store(tmp_path) as store:
-        assert store.recover(keeps_content=True)["sid-1"][1] is Phase.COMMITTED
+        assert store.recover(Memory.STATE)["sid-1"][1] is Phase.COMMITTED
         assert store.kept() == [TALK]
     killed.close()
 
@@ -70,7 +70,7 @@ def test_only_the_latest_thousand_transfers_are_remembered() -> None:
     with Store(None) as store:
         for n in range(1100):
             store.journal(f"sid-{n}", R, Phase.ABORTED, 1)
-        found = store.recover(keeps_content=False)
+        found = store.recover(Memory.NOTHING)
     assert len(found) == 1000
     assert "sid-1099" in found
     assert "sid-99" not in found

@@ -9,7 +9,14 @@ import pytest
 
 from mobility.errors import LocalProtocolError, RemoteProtocolError
 from mobility.protocol import transfer as t
-from mobility.protocol.transfer import RECOVERY, TRANSITIONS, Phase, Role, Transfer
+from mobility.protocol.transfer import (
+    RECOVERY,
+    TRANSITIONS,
+    Memory,
+    Phase,
+    Role,
+    Transfer,
+)
 from tests.unit.search import reachable
 from tests.unit.worlds import Rules, World, runners, settles
 
@@ -104,41 +111,45 @@ def unlucky(worlds: set[World]) -> set[World]:
     return {world._replace(crashes=0) for world in worlds}
 
 
-@pytest.mark.parametrize("keeps_content", [True, False], ids=["personal", "public"])
+@pytest.mark.parametrize("phone", [Memory.STATE, Memory.FRAMES], ids=str)
+@pytest.mark.parametrize("other", [Memory.FRAMES, Memory.NOTHING], ids=str)
 def test_never_two_owners_whatever_is_lost_repeated_or_crashes(
-    keeps_content: bool,
+    phone: Memory, other: Memory
 ) -> None:
-    seen = reachable(Rules(keeps_content=keeps_content), never_two)
-    assert len(seen) >= (8512 if keeps_content else 10586)
-    expected = set(Phase) - ({Phase.LOST, Phase.RECLAIMED} if keeps_content else set())
+    seen = reachable(Rules(phone=phone, other=other), never_two)
+    assert len(seen) >= 8512
+    personal = other is Memory.FRAMES
+    expected = set(Phase) - ({Phase.LOST, Phase.RECLAIMED} if personal else set())
     assert {world.one.forward for world in seen} == expected  # nothing out of reach
 
 
-@pytest.mark.parametrize("keeps_content", [True, False], ids=["personal", "public"])
+@pytest.mark.parametrize("phone", [Memory.STATE, Memory.FRAMES], ids=str)
+@pytest.mark.parametrize("other", [Memory.FRAMES, Memory.NOTHING], ids=str)
 @pytest.mark.parametrize("impatient", [False, True], ids=["patient", "impatient"])
 def test_exactly_one_owner_once_all_has_settled(
-    keeps_content: bool, impatient: bool
+    phone: Memory, other: Memory, impatient: bool
 ) -> None:
-    rules = Rules(keeps_content=keeps_content, impatient=impatient)
+    rules = Rules(phone=phone, other=other, impatient=impatient)
     for world in unlucky(reachable(rules, at_most_one)):
         end = settles(world, rules)
         assert runners(end) == 1, (world, end)
 
 
 def forgetful(returns: bool = True, **changes: Any) -> Rules:
-    return Rules(keeps_content=False, returns=returns, crashes=1, **changes)
+    other = changes.pop("other", Memory.NOTHING)
+    return Rules(other=other, returns=returns, crashes=1, **changes)
 
 
-@pytest.mark.parametrize("keeps", [True, False], ids=["journals", "forgets"])
-def test_a_round_trip_never_has_two_owners(keeps: bool) -> None:
-    seen = reachable(forgetful(keeps_return=keeps), never_two)
-    assert len(seen) >= (93_474 if keeps else 107_497)
+@pytest.mark.parametrize("back", [Memory.FRAMES, Memory.STATE], ids=str)
+def test_a_round_trip_never_has_two_owners(back: Memory) -> None:
+    seen = reachable(forgetful(back=back), never_two)
+    assert len(seen) >= 93_474
     assert {world.one.back for world in seen} >= AT_HOME
     assert {world.other.back for world in seen} == set(Phase) - {Phase.RECLAIMED}
 
 
 def test_a_round_trip_with_a_user_who_reclaims_ends_with_exactly_one_owner() -> None:
-    rules = forgetful(keeps_return=False, impatient=True)
+    rules = forgetful(impatient=True)
     seen = reachable(rules, at_most_one)
     assert len(seen) >= 190_577
     for world in unlucky(seen):
@@ -175,17 +186,20 @@ class AbortsWhenTold(Transfer):
         return super().answer(event)
 
 
-JOURNALS_TOO_LATE: Mapping[tuple[Role, bool], Mapping[Phase, Phase]] = {
+JOURNALS_TOO_LATE: Mapping[tuple[Role, Memory], Mapping[Phase, Phase]] = {
     **RECOVERY,
-    (I, True): {**RECOVERY[I, True], Phase.COMMITTED: Phase.ABORTED},
+    (I, Memory.STATE): {**RECOVERY[I, Memory.STATE], Phase.COMMITTED: Phase.ABORTED},
 }
 
 
 # The display goes on when the phone has forgotten what the display committed to it.
-GOES_ON_BY_ITSELF: Mapping[tuple[Role, bool], Mapping[Phase, Phase]] = {
+GOES_ON_BY_ITSELF: Mapping[tuple[Role, Memory], Mapping[Phase, Phase]] = {
     **RECOVERY,
-    (I, False): {**RECOVERY[I, False], Phase.COMMITTED: Phase.ABORTED},
-    (R, False): {Phase.COMMITTED: Phase.CONFIRMED},
+    (I, Memory.NOTHING): {
+        **RECOVERY[I, Memory.NOTHING],
+        Phase.COMMITTED: Phase.ABORTED,
+    },
+    (R, Memory.NOTHING): {Phase.COMMITTED: Phase.CONFIRMED},
 }
 
 

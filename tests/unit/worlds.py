@@ -19,7 +19,10 @@ from mobility.protocol.transfer import (
     Accept,
     Commit,
     Confirm,
+    Cut,
     Data,
+    Fetch,
+    Memory,
     Offer,
     Phase,
     Ready,
@@ -28,6 +31,7 @@ from mobility.protocol.transfer import (
     Request,
     Role,
     Status,
+    Stored,
     Transfer,
     Unknown,
 )
@@ -38,14 +42,14 @@ I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 PHONE, DISPLAY = ONE, OTHER
 FORWARD, BACK = "forward", "back"
 SAID: Final[Mapping[Role, tuple[type, ...]]] = {
-    I: (Offer, Data, Commit, Abort, Refuse),
-    R: (Request, Accept, Refuse, Ready, Confirm, Abort),
+    I: (Offer, Data, Stored, Cut, Commit, Abort, Refuse),
+    R: (Request, Accept, Fetch, Refuse, Ready, Confirm, Abort),
 }
 AWAY: Final = frozenset({Phase.COMMITTED, Phase.CONFIRMED})
 BEGUN: Final = frozenset(Phase) - {Phase.NEW}
 WAITS: Final = AWAY | {Phase.READY}  # for a word that only the other one can say
 LET_GO: Final = frozenset(Phase) - RUNS[I]
-Recovery: TypeAlias = Mapping[tuple[Role, bool], Mapping[Phase, Phase]]
+Recovery: TypeAlias = Mapping[tuple[Role, Memory], Mapping[Phase, Phase]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,10 +84,11 @@ def role(who: int, leg: str) -> Role:
 class Rules:
     """What may happen in the worlds that are searched."""
 
-    keeps_content: bool = True  # is the other one a personal device?
+    phone: Memory = Memory.STATE  # what it still has of what it sends
+    back: Memory = Memory.STATE  # and of what it takes back
+    other: Memory = Memory.FRAMES  # what the other one has; a display: nothing
     impatient: bool = False  # may the user reclaim from a silent device?
     returns: bool = False  # is there a way back?
-    keeps_return: bool = True  # does the phone journal what it takes back?
     crashes: int = 2
     machine: type[Transfer] = Transfer
     recovery: Recovery = field(default_factory=lambda: RECOVERY)
@@ -128,10 +133,10 @@ class Rules:
 
     def recovers(self, who: int, me: Side) -> Side:
         keeps = {
-            (PHONE, FORWARD): True,
-            (PHONE, BACK): self.keeps_return,
-            (DISPLAY, FORWARD): self.keeps_content,
-            (DISPLAY, BACK): self.keeps_content,
+            (PHONE, FORWARD): self.phone,
+            (PHONE, BACK): self.back,
+            (DISPLAY, FORWARD): self.other,
+            (DISPLAY, BACK): self.other,
         }
         for leg in (FORWARD, BACK):
             table = self.recovery[role(who, leg), keeps[who, leg]]

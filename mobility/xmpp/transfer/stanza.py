@@ -16,6 +16,7 @@ __all__ = ["ELEMENT", "Said", "from_xml", "to_xml"]
 
 ELEMENT: Final = f"{{{ns.TRANSFER}}}transfer"
 _FORMAT: Final = f"{{{ns.TRANSFER}}}format"
+_CARRIER: Final = f"{{{ns.TRANSFER}}}carrier"
 _SEALED: Final = f"{{{ns.TRANSFER}}}sealed"
 _TEXT: Final = f"{{{ns.TRANSFER}}}text"
 _LONGEST = 128  # characters of an identifier
@@ -26,6 +27,9 @@ _ACTIONS: Final[dict[str, type[proto.Event]]] = {
         proto.Offer,
         proto.Accept,
         proto.Refuse,
+        proto.Fetch,
+        proto.Stored,
+        proto.Cut,
         proto.Data,
         proto.Ready,
         proto.Commit,
@@ -61,8 +65,11 @@ def to_xml(said: Said) -> Element:
         case proto.Refuse(condition, text):
             element.set("condition", condition)
             SubElement(element, _TEXT).text = legal(text)
-        case proto.Abort(text):
+        case proto.Abort(text, condition):
+            element.set("condition", condition)
             SubElement(element, _TEXT).text = legal(text)
+        case proto.Fetch(stream) | proto.Stored(stream) | proto.Cut(stream):
+            element.set("stream", stream)
         case proto.Reclaim(epoch):
             element.set("epoch", str(epoch))
         case _:
@@ -73,11 +80,14 @@ def to_xml(said: Said) -> Element:
 
 
 def _offer(element: Element, offer: proto.Offer) -> None:
-    for name in ("session", "app", "schema", "epoch", "capture", "size", "frames"):
+    for name in ("session", "app", "schema", "epoch", "capture", "size"):
         element.set(name, str(getattr(offer, name)))
-    element.set("digest", b64(offer.digest))
+    if offer.key:
+        element.set("key", b64(offer.key))
     for name in offer.formats:
         SubElement(element, _FORMAT, name=name)
+    for name in offer.carriers:
+        SubElement(element, _CARRIER, name=name)
 
 
 def from_xml(element: Element) -> Said:
@@ -108,7 +118,13 @@ def _event(kind: type[proto.Event], element: Element) -> proto.Event:
     if kind is proto.Refuse:
         return proto.Refuse(element.get("condition", "declined")[:_LONGEST], text)
     if kind is proto.Abort:
-        return proto.Abort(text)
+        return proto.Abort(text, element.get("condition", "cancelled")[:_LONGEST])
+    if kind is proto.Cut:
+        return proto.Cut(_stream(element))
+    if kind is proto.Fetch:
+        return proto.Fetch(_id(element.get("stream")), sealed)
+    if kind is proto.Stored:
+        return proto.Stored(_id(element.get("stream")), sealed)
     if kind is proto.Reclaim:
         return proto.Reclaim(number(element.get("epoch")), sealed)
     if kind is proto.Status:
@@ -125,12 +141,21 @@ def _from_offer(element: Element, sealed: bytes) -> proto.Offer:
         schema=number(element.get("schema")),
         epoch=number(element.get("epoch")),
         capture=element.get("capture", "")[:_LONGEST],
-        size=number(element.get("size")),
-        frames=number(element.get("frames")),
-        digest=raw(element.get("digest")),
-        formats=tuple(e.get("name", "") for e in element.findall(_FORMAT)[:16]),
+        size=number(element.get("size"), most=2**63),
+        formats=_names(element, _FORMAT),
+        carriers=_names(element, _CARRIER),
+        key=raw(element.get("key")),
         sealed=sealed,
     )
+
+
+def _stream(element: Element) -> str:
+    """None where an offer in line was pushed, and not fetched."""
+    return _id(element.get("stream")) if element.get("stream") else ""
+
+
+def _names(element: Element, tag: str) -> tuple[str, ...]:
+    return tuple(e.get("name", "")[:_LONGEST] for e in element.findall(tag)[:16])
 
 
 def _id(text: str | None) -> str:

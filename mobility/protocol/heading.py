@@ -1,0 +1,60 @@
+"""What an offer seals: who reads it knows that nobody changed the offer on its way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from mobility.errors import InvalidState
+from mobility.protocol.envelope import digest
+from mobility.protocol.words import Offer
+
+__all__ = ["Heading"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """
+    What servers need not see of an offer.
+
+    Args:
+        title: What a person calls the session.
+        manifest: SHA-256, in hex, of the state's manifest, which names all the rest.
+        url: Where the frames wait already, if they were uploaded.
+
+    """
+
+    title: str = ""
+    manifest: str = ""
+    url: str = ""
+
+    def encode(self, offer: Offer) -> bytes:
+        """Bound to the other fields of the offer."""
+        fields = {"title": self.title, "manifest": self.manifest, "url": self.url}
+        return json.dumps({**fields, "about": _about(offer)}).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes, offer: Offer) -> Heading:
+        """
+        Read what `encode` wrote for exactly this offer.
+
+        Raises:
+            InvalidState: If it was written for another one.
+
+        """
+        try:
+            fields = json.loads(raw)
+            if fields["about"] == _about(offer):
+                return cls(
+                    str(fields["title"]), str(fields["manifest"]), str(fields["url"])
+                )
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        raise InvalidState("The offer was changed on its way; try again.")
+
+
+def _about(offer: Offer) -> str:
+    texts = (offer.session, offer.app, offer.capture)
+    numbers = (str(n) for n in (offer.schema, offer.epoch, offer.size))
+    lists = (" ".join(offer.formats), " ".join(offer.carriers))
+    return digest("offer", *texts, *numbers, *lists, offer.key).hex()

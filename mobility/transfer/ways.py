@@ -1,0 +1,58 @@
+"""The carriers that a device has for the frames of its transfers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from mobility.protocol.carrier import Carrier, Pipe
+
+__all__ = ["STREAMS", "Expected", "Streams", "Uploads", "Ways"]
+
+STREAMS = frozenset({Carrier.DIRECT, Carrier.PROXY, Carrier.IBB})
+
+
+class Expected(Protocol):
+    """A stream that the other device is about to open."""
+
+    async def pipe(self, *, seconds: float) -> Pipe: ...
+
+
+class Streams(Protocol):
+    """Streams of bytes to and from another device (`mobility.xmpp.bytestreams`)."""
+
+    async def open(
+        self, carrier: Carrier, peer: str, sid: str, *, seconds: float
+    ) -> Pipe: ...
+
+    def expect(self, peer: str, sid: str) -> AbstractContextManager[Expected]: ...
+
+
+class Uploads(Protocol):
+    """A store at the server of the account (`mobility.xmpp.upload`)."""
+
+    async def limit(self) -> int | None: ...
+
+    async def put(self, size: int, chunks: AsyncIterable[bytes]) -> str: ...
+
+    def get(self, url: str, *, at: int = 0) -> AbstractAsyncContextManager[Pipe]: ...
+
+    async def delete(self, url: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """
+    What there is between two devices.
+
+    Args:
+        carriers: In the order of preference.
+        streams, uploads: Bring the bytes; None where a carrier needs none.
+
+    """
+
+    carriers: tuple[Carrier, ...] = (Carrier.IQ,)
+    streams: Streams | None = None
+    uploads: Uploads | None = None
