@@ -12,8 +12,8 @@ from mobility.errors import CarrierLost
 __all__ = ["checked", "is_loopback", "own_addresses", "resolved"]
 
 _PRIVILEGED = 1024
-# Addresses that belong to nobody (RFC 5737, RFC 3849). Nothing is sent there: the system
-# only says from which address of ours it would be.
+# Addresses that belong to nobody (RFC 5737, RFC 3849). Nothing is sent there: the
+# system only says from which address of ours it would be.
 _NOWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 

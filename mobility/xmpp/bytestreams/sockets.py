@@ -51,6 +51,8 @@ class SocketPipe:
             async with asyncio.timeout(STALL):
                 await asyncio.sleep(0)
                 data = await loop.sock_recv(self._socket, _PIECE)
+        if self._closed:
+            raise CarrierLost("The stream is closed.")
         return data
 
     async def close(self) -> None:
