@@ -90,7 +90,7 @@ async def test_each_carrier_carries_both_ways_what_it_was_given(
         carried(juliet, romeo, carrier, "there", data),
         carried(romeo, juliet, carrier, "back", data[::-1]),
     )
-    assert both == ((carrier, data), (carrier, data[::-1]))
+    assert list(both) == [(carrier, data), (carrier, data[::-1])]
 
 
 @pytest.mark.parametrize("carrier", ALL)
@@ -429,7 +429,7 @@ def resident() -> int:
     return int(pages) * resource.getpagesize()
 
 
-@pytest.mark.parametrize(("carrier", "count"), [(DIRECT, 64), (PROXY, 24)])
+@pytest.mark.parametrize(("carrier", "count"), [(DIRECT, 64), (PROXY, 8)])
 async def test_large_streams_pass_with_flat_memory(
     juliet: Stream, romeo: Stream, carrier: Carrier, count: int
 ) -> None:
