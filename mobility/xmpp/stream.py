@@ -18,6 +18,7 @@ from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
+from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
 
 __all__ = ["Stream"]
@@ -77,8 +78,10 @@ class Stream:
         xmpp.enable_direct_tls = host is None
         for plugin in ("xep_0198", "xep_0199"):
             xmpp.register_plugin(plugin)
-        for ours in (MobilityVisit, MobilityTransfer, MobilitySession, Bytestreams):
+        for ours in (MobilityVisit, MobilityTransfer, MobilitySession):
             xmpp.register_plugin(ours.name)
+        for carrier in (Bytestreams, Uploads):
+            xmpp.register_plugin(carrier.name)
         # The password never leaves this device, in TLS neither: no PLAIN.
         xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
         xmpp.plugin["xep_0198"].window = 1
@@ -87,6 +90,8 @@ class Stream:
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
         self.bytestreams = Bytestreams.of(xmpp)
+        self.uploads = Uploads.of(xmpp)
+        self.uploads.ca_file = ca_file
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
