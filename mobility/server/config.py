@@ -25,6 +25,8 @@ prosody-modules: every TLS login dies on 0.12. Never `bob` and `carbons_adhoc`."
 
 _PRIVATE_MODULES = ["mobility_lifeline", "mobility_accounts"]
 
+_UPLOADS_STAY = 24 * 60 * 60  # seconds
+
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 
 Lua = str | int | bool | Sequence["Lua"] | Mapping[str, "Lua"]
@@ -216,6 +218,8 @@ class ServerConfig:
                 "http_file_share_size_limit": self.upload_limit,
                 "http_file_share_daily_quota": 16 * self.upload_limit,
                 "http_file_share_access": [self.domain],
+                "http_file_share_expires_after": _UPLOADS_STAY,
+                "modules_enabled": ["mobility_upload"],
             }
         return {}
 

@@ -14,9 +14,11 @@ from typing import Any, Self
 from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
+from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
 
 __all__ = ["Stream"]
@@ -78,6 +80,8 @@ class Stream:
             xmpp.register_plugin(plugin)
         for ours in (MobilityVisit, MobilityTransfer, MobilitySession):
             xmpp.register_plugin(ours.name)
+        for carrier in (Bytestreams, Uploads):
+            xmpp.register_plugin(carrier.name)
         # The password never leaves this device, in TLS neither: no PLAIN.
         xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
         xmpp.plugin["xep_0198"].window = 1
@@ -85,6 +89,9 @@ class Stream:
         self.visits = MobilityVisit.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
+        self.bytestreams = Bytestreams.of(xmpp)
+        self.uploads = Uploads.of(xmpp)
+        self.uploads.ca_file = ca_file
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
