@@ -27,6 +27,7 @@ from mobility.errors import (
 )
 from mobility.hosting import Visit
 from mobility.moved import MovedSession
+from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
 from mobility.scene import (
@@ -44,9 +45,11 @@ from mobility.transfer import Progress
 __all__ = [
     "App",
     "AppFactory",
+    "Capture",
     "Client",
     "Comparing",
     "ConnectionFailed",
+    "Direction",
     "Hosting",
     "Introduction",
     "InvalidInvitation",
@@ -55,6 +58,7 @@ __all__ = [
     "Inviting",
     "Leaving",
     "LocalProtocolError",
+    "LogLimits",
     "MobilityError",
     "MovedSession",
     "Offline",

@@ -121,6 +121,7 @@ class Outgoing(Side):
             app=self._session.app.uri,
             schema=self._session.app.schema,
             epoch=self.epoch,
+            capture=self._session.app.capture.value,
             size=manifest.size,
             formats=self._session.app.formats or preferred(manifest.size),
             carriers=tuple(carrier.value for carrier in self.link.ways.carriers),
