@@ -27,6 +27,7 @@ from mobility.errors import (
 )
 from mobility.hosting import Visit
 from mobility.moved import MovedSession
+from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
 from mobility.scene import (
@@ -43,9 +44,11 @@ from mobility.session import Session
 __all__ = [
     "App",
     "AppFactory",
+    "Capture",
     "Client",
     "Comparing",
     "ConnectionFailed",
+    "Direction",
     "Hosting",
     "Introduction",
     "InvalidInvitation",
@@ -54,6 +57,7 @@ __all__ = [
     "Inviting",
     "Leaving",
     "LocalProtocolError",
+    "LogLimits",
     "MobilityError",
     "MovedSession",
     "Offline",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from mobility.errors import SchemaMismatch
+from mobility.protocol.capture import Capture, Direction, LogLimits, PacketLog
 from mobility.protocol.session import Stanza, State
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ class App:
     Attributes:
         uri: Names the app everywhere; also the namespace of its packets.
         schema: Version of the layout of its state.
+        capture: What of it moves. An app may choose for each session, before the
+            first packet; where a session came to, it is as it was.
+        log_limits: What the log of its packets keeps, unless they are in a snapshot.
         parts: What can run on a device of its own.
         session: What it belongs to once it has been handed over, or came here.
 
@@ -44,19 +50,36 @@ class App:
 
     uri: str
     schema: int = 1
+    capture: Capture = Capture.SNAPSHOT
+    log_limits: LogLimits = LogLimits()
     parts: tuple[Part, ...] = ()
     session: Session | None = None
 
     _send: Callable[[Stanza], Awaitable[None]] | None = None
+    _record: Callable[[Stanza], bool] | None = None
     _checkpoint: Callable[[], None] | None = None
+    _packets: PacketLog | None = None
+    _base: State | None = None  # what the log of a hybrid capture comes after
+    _now: Callable[[], float] = staticmethod(time.time)
 
     async def snapshot(self) -> State:
         """Capture the state. The app goes on running; what comes later is replayed."""
         raise TypeError(f"{type(self).__name__} does not define snapshot()")
 
+    async def initial(self) -> State:
+        """
+        What this session began with, before its first packet; nothing by default.
+
+        Asked for instead of a snapshot where packets are replayed from the beginning
+        (captures ``REPLAY`` and ``PUBLISHED``).
+        """
+        return State()
+
     async def restore(self, state: State) -> None:
         """
         Load ``state`` aside: verified and complete, but not running yet.
+
+        With the captures that have packets, `replay` is called with each of them next.
 
         Raises:
             InvalidState: If it cannot be used. The session then stays where it was.
@@ -74,7 +97,10 @@ class App:
         """Forget everything: the session has gone, and nothing of it may stay."""
 
     async def replay(self, stanza: Stanza) -> None:
-        """Apply one packet."""
+        """Apply one packet; `Stanza.replayed` and `Stanza.delay` say if it is old."""
+
+    async def replay_cut(self, before: float) -> None:
+        """Called before the first replay, if packets up to that stamp are missing."""
 
     async def receive(self, stanza: Stanza) -> None:
         """Apply one live packet; the same as replaying it, unless overridden."""
@@ -103,6 +129,45 @@ class App:
         """
         if self._send is not None:
             await self._send(stanza)
+        elif self.capture.logs:
+            self.log.add(stanza, Direction.OUT, now=self._now())
+
+    def record(self, stanza: Stanza) -> bool:
+        """
+        Count something as a packet of this session that came another way.
+
+        What a room or a service says to the app directly is neither sent nor received
+        by the session. Recorded, it is in the log, and in what follows a snapshot.
+
+        Args:
+            stanza: With the sender, and the id or stamp, that the service gave it.
+
+        Returns:
+            False if it is there already, or if the session does not run here.
+
+        """
+        if self._record is not None:
+            return self._record(stanza)
+        return self.capture.logs and self.log.add(stanza, Direction.IN, now=self._now())
+
+    def compact(self, state: State) -> None:
+        """
+        Let ``state`` stand for all packets until now: the log begins anew.
+
+        For capture ``HYBRID``, at a point of the app's choosing. It must have all that
+        the app was given so far. If it is never called, or too much has happened since,
+        a snapshot is taken when the session moves.
+        """
+        self._base = state
+        self.log.clear()
+
+    @property
+    def log(self) -> PacketLog:
+        """The packets of this session, if its capture keeps them."""
+        if self._packets is None:
+            mark = secrets.token_urlsafe(6)
+            self._packets = PacketLog(self.log_limits, mark=mark)
+        return self._packets
 
     def changed(self) -> None:
         """Ask for a checkpoint soon: something happened that must not be lost."""

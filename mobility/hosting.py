@@ -15,6 +15,7 @@ from mobility.dispatch import Transfers, bare
 from mobility.errors import MobilityError, TransferAborted, VisitRefused
 from mobility.failures import traced
 from mobility.protocol import transfer as proto
+from mobility.protocol.capture import Capture
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, Packet, State
 from mobility.protocol.state import encode_state, file_digests
@@ -217,7 +218,7 @@ class Visit:
                 f"{name} has version {factory.schema} of this app's state; yours is "
                 f"version {offer.schema}. Update the app on the older side."
             )
-        if offer.capture != "snapshot" or "inline" not in offer.formats:
+        if Capture.of(offer.capture) is None or "inline" not in offer.formats:
             return "not-acceptable", f"{name} cannot take a session in this form."
         if self._hosted:
             return "busy", f"{name} shows a session already. Take that back first."
@@ -277,12 +278,9 @@ class Visit:
         self, hosted: _Hosted, offer: proto.Offer
     ) -> Callable[[State], Coroutine[Any, Any, None]]:
         async def restore(state: State) -> None:
-            app = hosted.session.app
             hosted.files = file_digests(state)
             hosted.session.title = state.title
-            if offer.schema != app.schema:
-                state = app.migrate(state, offer.schema)
-            await app.restore(state)
+            await hosted.session.load(state, offer.schema)
 
         return restore
 

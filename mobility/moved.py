@@ -316,7 +316,9 @@ class MovedSession:
         try:
             state = self._migrated(state, offer.schema)
             await self.session.take(tail.packets, heard=tail.heard, state=state)
-            self._save(await self.app.snapshot())  # they forget it when we confirm
+            self._save(
+                (await self.session.checkpoint())[0]
+            )  # they forget it when we confirm
         finally:
             await incoming.confirm()
             self.round_trips = incoming.exchanges
@@ -381,7 +383,7 @@ class MovedSession:
         return Tail.decode(envelope.open(kind, self._kept.word))
 
     def _migrated(self, state: State, schema: int) -> State:
-        return state if schema == self.app.schema else self.app.migrate(state, schema)
+        return self.session.migrated(state, schema)
 
     def _settle(self, epoch: int) -> None:
         assert self._kept is not None

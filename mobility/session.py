@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
 from mobility.app import App
-from mobility.errors import LocalProtocolError
+from mobility.errors import LocalProtocolError, TransferAborted
 from mobility.failures import traced
+from mobility.protocol.backlog import Backlog
+from mobility.protocol.capture import Capture, Direction, PacketLog, packed, unpacked
 from mobility.protocol.session import Packet, Stanza, State
 
 __all__ = ["Session"]
 
 log = logging.getLogger(__name__)
+_MOST_HELD = 4_000_000  # bytes of packets that we hold for one who is slow
 _MOST_UNHEARD = 2000  # packets that we keep until the owner has surely had them
 _MOST_ARRIVED = 10_000  # packets that wait for a slow app
+_MOST_RECORDED = 2000  # packets while the session moves
 _MOST_SNAPSHOTS = 10
 _LIFE = 1 << 20  # packets between two starts of a device, at most
 
@@ -53,12 +57,12 @@ class Session:
         self.missed: Callable[[], None] = lambda: None  # asks the peer to resend
         self._wire = send
         self._applying = asyncio.Lock()
-        self._arrived: deque[Packet] = deque()
+        self._arrived = Backlog(_MOST_ARRIVED, _MOST_HELD, _weight)
         self._wake = asyncio.Event()
         self._held = False  # packets wait: it is not decided what they apply to
         self._let_go = False  # what still arrives is for whoever has the session now
-        self._record: list[Stanza] | None = None
-        self._unheard: deque[Packet] = deque(maxlen=_MOST_UNHEARD)
+        self._record: _Record | None = None
+        self._unheard = Backlog(_MOST_UNHEARD, _MOST_HELD, _weight)
         self._said = 0  # packets of the app, also while nobody listens
         self._number = 0
         self._sent = 0  # when the peer's state was restored
@@ -68,6 +72,7 @@ class Session:
         self._over = False
         self._ended = asyncio.Event()
         app._send = self._send
+        app._record = self._note
 
     def __repr__(self) -> str:
         return f"<Session {self.id} epoch {self.epoch}>"
@@ -81,15 +86,40 @@ class Session:
     async def _send(self, stanza: Stanza) -> None:
         if self._record is None and not self.peer and not self.runs:
             raise LocalProtocolError("This session has ended here.")
+        stanza = self._stamped(stanza)
         if self.peer:
             packet = Packet(self.sid, self.epoch, self._number + 1, stanza)
             self._wire(self.peer, packet)  # refuses what is no XML: then none was said
             self._number += 1
             self._unheard.append(packet)
         self._said += 1
+        if self.runs or self._record is not None:
+            self._keep(stanza, Direction.OUT)
         if self._record is not None:
             self._record.append(stanza)
         self.touched()
+
+    def _note(self, stanza: Stanza) -> bool:
+        """Take what came to the app another way; see `App.record`."""
+        if not self.runs and self._record is None:
+            return False
+        stanza = self._stamped(stanza)
+        if not self._keep(stanza, Direction.IN):
+            return False
+        self._said += 1
+        if self._record is not None:
+            self._record.append(stanza)
+        self.touched()
+        return True
+
+    def _stamped(self, stanza: Stanza, sender: str = "") -> Stanza:
+        return self.app.log.stamped(stanza, at=self.app._now(), sender=sender)
+
+    def _keep(self, stanza: Stanza, direction: Direction) -> bool:
+        """Whether it is new, as far as the log goes back."""
+        if not self.app.capture.logs:
+            return True
+        return self.app.log.add(stanza, direction, now=self.app._now())
 
     def receive_packet(self, packet: Packet) -> None:
         """Take a packet of the peer; what is old or came already is dropped."""
@@ -99,7 +129,8 @@ class Session:
             self.missed()  # it will come again, behind those that are missing
             return
         self._skipping = False
-        if len(self._arrived) >= _MOST_ARRIVED:
+        packet = replace(packet, stanza=self._stamped(packet.stanza, self.peer))
+        if not self._arrived.fits(packet):
             log.warning("the app is too slow for its packets; one was dropped")
             return
         self.heard = packet.number
@@ -127,7 +158,10 @@ class Session:
                 while self._arrived and not self._held:
                     packet = self._arrived.popleft()
                     self._applied = packet.number
-                    await self._guarded(self.app.receive(packet.stanza))
+                    if self.runs:
+                        self._keep(packet.stanza, Direction.IN)
+                    live = replace(packet.stanza, delay=None)
+                    await self._guarded(self.app.receive(live))
 
     async def _guarded(self, applied: Awaitable[None]) -> None:
         """An app's bug with one packet must not end the session."""
@@ -140,7 +174,7 @@ class Session:
 
     async def capture(self) -> State:
         """
-        Take a snapshot; from its moment on, packets are recorded.
+        Take what moves, as the app's capture says; from now on, packets are recorded.
 
         An app that says something while it is taken may have put it into the state or
         not. Then another one is taken.
@@ -148,16 +182,35 @@ class Session:
         async with self._applying:
             for _ in range(_MOST_SNAPSHOTS):
                 said = self._said
-                state = await self.app.snapshot()
+                state = await self._captured()
                 if said == self._said:
                     break
-            self._record = [packet.stanza for packet in self._arrived]
+            self._record = _Record(packet.stanza for packet in self._arrived)
             return state
 
+    async def _captured(self) -> State:
+        app, capture = self.app, self.app.capture
+        if capture is Capture.SNAPSHOT:
+            return await app.snapshot()
+        if capture is Capture.HYBRID:
+            return packed(await self._based(), capture, app.log)
+        return packed(await app.initial(), capture, app.log)
+
+    async def _based(self) -> State:
+        """The snapshot that the log comes after; a new one, if that does not reach."""
+        if self.app._base is None or self.app.log.cut is not None:
+            said = self._said
+            state = await self.app.snapshot()
+            if said != self._said:
+                return state  # the caller will ask again
+            self.app.compact(state)
+        assert self.app._base is not None
+        return self.app._base
+
     async def checkpoint(self) -> tuple[State, int]:
-        """A snapshot on the side, and the last of the peer's packets that is in it."""
+        """What would move now, and the last of the peer's packets that is in it."""
         async with self._applying:
-            return await self.app.snapshot(), self._applied
+            return await self._captured(), self._applied
 
     async def stop(self) -> list[Stanza]:
         """
@@ -166,12 +219,17 @@ class Session:
         Returns:
             The packets since the snapshot.
 
+        Raises:
+            TransferAborted: If there were too many; it runs on.
+
         """
         async with self._applying:
+            if self._record is not None and self._record.overflowed:
+                raise TransferAborted("Too much happened meanwhile. Try again.")
             self.runs = False
             await self.app.stop()
             self._let_go = True
-            return self._record or []
+            return [] if self._record is None else self._record.stanzas
 
     async def resume(self) -> None:
         """The transfer came to nothing: go on as if it had not been tried."""
@@ -211,7 +269,35 @@ class Session:
         async with self._applying:
             self._held = True
             self._sent = self._number
-            await self.app.restore(state)
+            await self._load(state)
+
+    async def load(self, state: State, schema: int) -> None:
+        """Load what a peer hands over, in the layout of that version."""
+        await self._load(self.migrated(state, schema))
+
+    def migrated(self, state: State, schema: int) -> State:
+        """The state in our own layout; what the SDK added to it stays beside it."""
+        if schema == self.app.schema:
+            return state
+        log = PacketLog(self.app.log_limits)
+        plain, capture, place = unpacked(state, log)
+        return packed(self.app.migrate(plain, schema), capture, log, place)
+
+    async def _load(self, state: State) -> None:
+        """Restore, and replay what comes after."""
+        app = self.app
+        plain, app.capture, _ = unpacked(state, app.log)
+        app._base = plain if app.capture is Capture.HYBRID else None
+        await app.restore(plain)
+        if app.log.cut is not None:
+            await app.replay_cut(app.log.cut)
+        for stanza in tuple(app.log):
+            await self._guarded(app.replay(stanza))
+
+    async def _replay(self, stanza: Stanza, direction: Direction) -> None:
+        """One packet after those that were loaded, unless it was among them."""
+        if self._keep(stanza, direction):
+            await self._guarded(self.app.replay(replace(stanza, replayed=True)))
 
     def release(self) -> None:
         """The session stays with the peer: what waited is applied."""
@@ -233,10 +319,13 @@ class Session:
         """
         async with self._applying:
             if state is not None and self._number != self._sent:
-                await self.app.restore(state)
-            unheard = [p.stanza for p in self._unheard if p.number > heard]
-            for stanza in (*tail, *unheard):
-                await self._guarded(self.app.replay(stanza))
+                await self._load(state)
+            for stanza in tail:
+                said = Direction.IN if stanza.sender else Direction.OUT
+                await self._replay(stanza, said)
+            for packet in self._unheard:
+                if packet.number > heard:
+                    await self._replay(packet.stanza, Direction.OUT)
             if state is not None:
                 self._arrived.clear()  # what came before the commit is in the tail
             self._held = self._let_go = False
@@ -268,3 +357,25 @@ class Session:
             await self.app.close()
         finally:
             self._ended.set()
+
+
+class _Record:
+    """Packets since the capture: they go with the commit, which has room for few."""
+
+    def __init__(self, stanzas: Iterable[Stanza]) -> None:
+        self.stanzas: list[Stanza] = []
+        self.overflowed = False
+        self._size = 0
+        for stanza in stanzas:
+            self.append(stanza)
+
+    def append(self, stanza: Stanza) -> None:
+        self._size += stanza.weight
+        if len(self.stanzas) >= _MOST_RECORDED or self._size > _MOST_HELD:
+            self.overflowed = True
+        else:
+            self.stanzas.append(stanza)
+
+
+def _weight(packet: Packet) -> int:
+    return packet.stanza.weight

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, TypeGuard
 
-__all__ = ["Checkpoint", "Packet", "Stanza", "State"]
+__all__ = ["Checkpoint", "Packet", "Stanza", "State", "is_reserved", "is_stamp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ class Stanza:
         children: Elements inside.
         replayed: It comes from a log, not from the wire just now. It must not
             trigger anything that only a live packet may.
+        sender: Whom it came from, if that is known; empty for this session itself.
+        id: What its sender or a service calls it, if anything.
+        delay: When it was first said, if that was not just now (XEP-0203): seconds
+            since 1970.
 
     """
 
@@ -57,6 +61,9 @@ class Stanza:
     text: str = field(default="", repr=False)
     children: tuple[Stanza, ...] = field(default=(), repr=False)
     replayed: bool = False
+    sender: str = field(default="", repr=False)
+    id: str = field(default="", repr=False)
+    delay: float | None = field(default=None, repr=False)
 
     @property
     def namespace(self) -> str:
@@ -65,6 +72,44 @@ class Stanza:
     @property
     def local(self) -> str:
         return self.name.rpartition("}")[2]
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes to keep it."""
+        total, level = 0, [self]
+        while level:
+            each = level.pop()
+            level.extend(each.children)
+            named = sum(len(k) + len(str(v)) for k, v in each.attributes.items())
+            total += 200 + 100 * len(each.attributes) + named
+            total += len(each.name) + len(each.text)
+        return total
+
+
+# What XMPP, its extensions and we say to one another: never a packet of an app, or a
+# forged log could speak to the SDK or to a server in our name.
+_RESERVED: Final = (
+    "jabber:",
+    "urn:xmpp:",
+    "urn:ietf:params:xml:ns:xmpp",
+    "http://jabber.org/",
+    "http://etherx.jabber.org/",
+    "storage:",
+    "vcard-temp",
+)
+_LATEST: Final = 253_402_300_799.0  # RFC 3339 ends with the year 9999
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a qualified name is in a namespace that no app can have."""
+    return name[1:].startswith(_RESERVED)
+
+
+def is_stamp(value: object) -> TypeGuard[float | None]:
+    """Whether it is a time in seconds since 1970, or None."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return 0 <= value <= _LATEST
+    return value is None
 
 
 @dataclass(frozen=True, slots=True)

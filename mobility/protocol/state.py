@@ -12,10 +12,11 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 from mobility.errors import InvalidState
-from mobility.protocol.session import Stanza, State
+from mobility.protocol.session import Stanza, State, is_reserved, is_stamp
 
 __all__ = [
     "decode_packets",
@@ -30,6 +31,9 @@ LONGEST_NAME = 200
 LARGEST_HEADER = 1024 * 1024
 DEEPEST = 32
 DEEPEST_PACKETS = 64  # each element of a packet is two lists deep
+_ABOUT = frozenset({"from", "id", "stamp"})
+_LONGEST_ABOUT = 4096  # characters of who sent a packet, and what it is called
+_UNREADABLE = "The packets that came with the state are not readable."
 
 
 def file_digests(state: State) -> dict[str, bytes]:
@@ -196,14 +200,16 @@ def _checked(body: bytes | None, entry: Mapping[str, Any]) -> bytes:
 
 def encode_packets(stanzas: Iterable[Stanza]) -> bytes:
     """
-    Lay packets out, in their order.
+    Lay packets out, in their order, each with its sender, id and stamp.
 
     Raises:
         InvalidState: If an app made one that cannot travel.
 
     """
     try:
-        raw = json.dumps([_packet(stanza) for stanza in stanzas]).encode()
+        raw = json.dumps(
+            [[*_packet(stanza), _about(stanza)] for stanza in stanzas], allow_nan=False
+        ).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidState("The app sent a packet that cannot travel.") from exc
     decode_packets(raw)  # refuse here what the other side would refuse
@@ -216,18 +222,40 @@ def _packet(stanza: Stanza) -> list[Any]:
     return [stanza.name, attributes, stanza.text, children]
 
 
+def _about(stanza: Stanza) -> dict[str, Any]:
+    about = {"from": stanza.sender, "id": stanza.id, "stamp": stanza.delay}
+    return {name: value for name, value in about.items() if value not in {"", None}}
+
+
 def decode_packets(raw: bytes) -> tuple[Stanza, ...]:
     """
     Read what `encode_packets` wrote; each packet is marked as replayed.
 
     Raises:
-        InvalidState: If it is not that.
+        InvalidState: If it is not that, or in a namespace that no app can have.
 
     """
     packets = _json(raw, DEEPEST_PACKETS)
     if not isinstance(packets, list):
-        raise InvalidState("The packets that came with the state are not readable.")
-    return tuple(_stanza(packet) for packet in packets)
+        raise InvalidState(_UNREADABLE)
+    return tuple(_recorded(packet) for packet in packets)
+
+
+def _recorded(packet: object) -> Stanza:
+    match packet:
+        case [*fields, dict(about)] if len(fields) == 4 and about.keys() <= _ABOUT:
+            sender, id = about.get("from", ""), about.get("id", "")
+            stamp = about.get("stamp")
+            stanza = _stanza(fields)
+            if (
+                isinstance(sender, str)
+                and isinstance(id, str)
+                and len(sender) + len(id) <= _LONGEST_ABOUT
+                and is_stamp(stamp)
+                and not is_reserved(stanza.name)
+            ):
+                return replace(stanza, sender=sender, id=id, delay=stamp)
+    raise InvalidState(_UNREADABLE)
 
 
 def _stanza(packet: object) -> Stanza:
@@ -237,4 +265,4 @@ def _stanza(packet: object) -> Stanza:
         ):
             inside = tuple(_stanza(child) for child in children)
             return Stanza(name, attributes, text, inside, replayed=True)
-    raise InvalidState("The packets that came with the state are not readable.")
+    raise InvalidState(_UNREADABLE)

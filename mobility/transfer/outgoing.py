@@ -114,6 +114,7 @@ class Outgoing(Side):
             app=self._session.app.uri,
             schema=self._session.app.schema,
             epoch=self.epoch,
+            capture=self._session.app.capture.value,
             size=sum(map(len, frames)),
             frames=len(frames),
             digest=hashlib.sha256(b"".join(frames)).digest(),

@@ -17,6 +17,7 @@ import pytest
 
 from mobility.errors import MobilityError
 from mobility.protocol import handshake, session, transfer, visit
+from mobility.protocol.capture import Direction, PacketLog
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.state import decode_packets, decode_state, encode_state
@@ -61,6 +62,9 @@ def values() -> Iterator[object]:
     yield session.State(CONTENT, {"f": CANARY}, "CANARY")
     inner = session.Stanza("{urn:app}x", {"a": "CANARY"}, "CANARY")
     yield session.Packet("sid", 1, 1, replace(inner, children=(inner,)))
+    log = PacketLog()
+    log.add(replace(inner, sender="CANARY", id="CANARY"), Direction.IN, now=0.0)
+    yield from (log, log.entries)
     yield session.Checkpoint("sid", 1, 1, 0, 1, CANARY)
     for kind in (
         transfer.Offer,

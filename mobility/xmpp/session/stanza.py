@@ -12,7 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
 from mobility.errors import RemoteProtocolError
-from mobility.protocol.session import Checkpoint, Packet, Stanza
+from mobility.protocol.session import Checkpoint, Packet, Stanza, is_reserved
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 from mobility.xmpp.text import legal
@@ -86,8 +86,7 @@ def packet(message: Element) -> Packet:
 
 
 def _is_payload(child: Element) -> bool:
-    space = child.tag[1:].partition("}")[0]
-    return not space.startswith(("jabber:", "urn:xmpp:", "urn:ietf:params:xml:ns:xmpp"))
+    return not is_reserved(child.tag)
 
 
 def _stanza(element: Element, depth: int) -> Stanza:
