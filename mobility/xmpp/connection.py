@@ -1,17 +1,77 @@
-"""slixmpp's client, with what it needs to resume in order and to end at any time."""
+"""slixmpp's client, strict about what it hears, that resumes in order."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, Final
 
 from slixmpp import ClientXMPP
 from slixmpp.stanza.rootstanza import RootStanza
+from slixmpp.xmlstream import StanzaBase
+
+from mobility.xmpp.parser import Parser, RuleBroken
 
 __all__ = ["Connection"]
 
+log = logging.getLogger(__name__)
+GOODBYE = 0.2  # seconds for a server to read why we leave
+_STREAM: Final = "http://etherx.jabber.org/streams"
+_TLS: Final = "urn:ietf:params:xml:ns:xmpp-tls"
+_SASL: Final = "urn:ietf:params:xml:ns:xmpp-sasl"
+
 
 class Connection(ClientXMPP):
-    """A client that loses nothing over a cut, resumes in order, and ends any time."""
+    """
+    A client that loses nothing over a cut, resumes in order, and ends any time.
+
+    A server that breaks a rule of XMPP is told so, and left: ``rule_broken`` is the
+    event, with the condition as its data.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._leaving = False
+        super().__init__(*args, **options)
+        self.add_filter("in", self._in_turn, 0)
+
+    def init_parser(self) -> None:
+        super().init_parser()
+        self._leaving = False
+        self.parser = Parser()  # type: ignore[assignment]
+
+    def data_received(self, data: bytes | str) -> None:
+        if self._leaving or self.parser is None:
+            return
+        try:
+            super().data_received(data)
+        except RuleBroken as broken:
+            self._leave(str(broken))
+
+    def _in_turn(self, stanza: StanzaBase) -> StanzaBase:
+        """Nothing is heard before the server has proved, by TLS and SASL, who it is."""
+        if not self.authenticated:
+            encrypted = self.transport and self.transport.get_extra_info("ssl_object")
+            expected = {_STREAM, _SASL} if encrypted else {_STREAM, _TLS}
+            if stanza.xml.tag[1:].partition("}")[0] not in expected:
+                raise RuleBroken("not-authorized")
+            offers = stanza.xml.tag == f"{{{_STREAM}}}features"
+            if offers and not encrypted and stanza.xml.find(f"{{{_TLS}}}*") is None:
+                raise RuleBroken("policy-violation")
+        return stanza
+
+    def _leave(self, condition: str) -> None:
+        log.info("the server broke a rule of XMPP (%s); connecting again", condition)
+        self._leaving = True
+        # What it would send once more on a stream that we resume breaks the rule again.
+        self.end_session_on_disconnect = True
+        self.send_raw(
+            f"<stream:error><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+            "</stream:error></stream:stream>"
+        )
+        self.event("rule_broken", condition)
+        transport = self.transport
+        self.loop.call_later(
+            GOODBYE, lambda: self.abort() if self.transport is transport else None
+        )
 
     def send(self, data: Any, use_filters: bool = True) -> None:
         # WORKAROUND: when slixmpp 1.17 resumes, it sends what was never acknowledged
@@ -32,7 +92,7 @@ class Connection(ClientXMPP):
 
     def abort(self) -> None:
         # WORKAROUND: slixmpp closes before it aborts, and where the peer had closed
-        # already, asyncio's TLS transport in Python 3.11.2 (Debian 12) then raises.
+        # already, asyncio's TLS transport in Python 3.11.2 then raises.
         if self.transport:
             self.cancel_connection_attempt()
             self.transport.abort()

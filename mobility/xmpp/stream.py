@@ -103,6 +103,10 @@ class Stream:
             "disconnected": self._on_disconnected,
             "connection_failed": self._on_failed,
             "reconnect_delay": self._on_all_failed,
+            "rule_broken": lambda _: self._fail(
+                f"What answers at {self._server} does not keep to the rules of XMPP. "
+                "Check the address."
+            ),
             "failed_all_auth": lambda _: self._fail(
                 f"{self._server} does not accept the password of {self._account.bare}."
             ),

@@ -1,0 +1,151 @@
+"""
+XML as RFC 6120 has it (§11), within limits that hold while it is parsed.
+
+Whatever only a server can do (a DTD, another root, a stanza without end) breaks a rule,
+and is the end of the stream. What a stranger can send through an honest server (a
+stanza too deep or too large) arrives without its content: were the stream closed,
+anybody who knows its address could keep a device off line.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Final
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+__all__ = ["Parser", "RuleBroken"]
+
+DEEPEST: Final = 64  # elements of a stanza inside one another
+LARGEST: Final = 256 * 1024  # bytes of a stanza
+MOST_ATTRIBUTES: Final = 64  # of an element
+_FAR_TOO_LARGE: Final = 2 * LARGEST  # servers between us and a stranger stop before
+_MOST_WORK: Final = (
+    64 * 1024 * 1024
+)  # bytes read in vain, of a tag that comes in crumbs
+_SLICE: Final = 4096  # bytes after which a tag without end is noticed
+_STREAM: Final = "{http://etherx.jabber.org/streams}stream"
+_LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+_ADDRESSED: Final = ("from", "to", "id", "type", _LANGUAGE)
+
+
+class RuleBroken(Exception):
+    """The server sent what is not XMPP; the text is the stream error's condition."""
+
+
+class Parser:
+    """What slixmpp needs of an XMLPullParser, for one stream."""
+
+    def __init__(self) -> None:
+        self._expat = expat.ParserCreate("UTF-8", "}")
+        self._expat.buffer_text = True
+        if hasattr(self._expat, "SetReparseDeferralEnabled"):  # expat 2.6
+            # It would hold a tag back until twice as much has come; we count instead.
+            self._expat.SetReparseDeferralEnabled(False)
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._data
+        for restricted in (
+            "StartDoctypeDeclHandler",
+            "CommentHandler",
+            "ProcessingInstructionHandler",
+        ):
+            setattr(self._expat, restricted, _restricted)
+        self._events: deque[tuple[str, Element]] = deque()
+        self._root: Element | None = None
+        self._begun = Element("")  # the stanza, without its content
+        self._builder: TreeBuilder | None = None
+        self._depth = 0  # of elements that are open, the stream's own included
+        self._fed = 0  # bytes of all
+        self._work = 0  # bytes that were read in vain
+        self._at = 0  # where the stanza began, or the last one ended
+
+    def feed(self, data: bytes) -> None:
+        """
+        Parse what came.
+
+        Raises:
+            RuleBroken: If it is not XMPP. Nothing more may be fed then.
+
+        """
+        for at in range(0, len(data), _SLICE):
+            piece = data[at : at + _SLICE]
+            try:
+                self._expat.Parse(piece)
+            except expat.ExpatError:
+                raise RuleBroken("not-well-formed") from None
+            self._fed += len(piece)
+            self._work += self._fed - self._expat.CurrentByteIndex
+            if self._fed - self._at > _FAR_TOO_LARGE or self._work > _MOST_WORK:
+                raise RuleBroken("policy-violation")
+
+    def read_events(self) -> Iterator[tuple[str, Element]]:
+        """Start and end of the stream and of each stanza that is complete."""
+        while self._events:
+            yield self._events.popleft()
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        named = {_qualified(name): value for name, value in attributes.items()}
+        tag = _qualified(tag)
+        if self._depth == 1:
+            self._open(Element(tag, _few(named)))
+            return
+        if self._depth == 2:
+            self._at, self._work = self._expat.CurrentByteIndex, 0
+            self._begun = Element(tag, _few(named))
+            self._builder = TreeBuilder()
+        if self._depth - 1 > DEEPEST or len(named) > MOST_ATTRIBUTES:
+            self._builder = None
+        if builder := self._kept():
+            builder.start(tag, named)
+
+    def _data(self, text: str) -> None:
+        if self._depth < 2:
+            self._at = self._expat.CurrentByteIndex
+            if not text.isspace():
+                raise RuleBroken("bad-format")
+        elif builder := self._kept():
+            builder.data(text)
+
+    def _end(self, tag: str) -> None:
+        self._depth -= 1
+        if self._depth == 0 and self._root is not None:
+            self._events.append(("end", self._root))
+            return
+        builder = self._kept()
+        if builder:
+            builder.end(_qualified(tag))
+        if self._depth == 1:
+            stanza = builder.close() if builder else self._begun
+            self._events += ("start", stanza), ("end", stanza)
+            self._builder = None
+            self._at = self._expat.CurrentByteIndex
+
+    def _open(self, root: Element) -> None:
+        if root.tag != _STREAM:
+            raise RuleBroken("invalid-namespace")
+        self._root = root
+        self._events.append(("start", root))
+
+    def _kept(self) -> TreeBuilder | None:
+        """What builds the stanza, unless it is too much of one."""
+        if self._expat.CurrentByteIndex - self._at > LARGEST:
+            self._builder = None
+        return self._builder
+
+
+def _qualified(name: str) -> str:
+    return f"{{{name}" if "}" in name else name
+
+
+def _few(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Those that stay in any case: an answer needs them."""
+    if len(attributes) <= MOST_ATTRIBUTES:
+        return dict(attributes)
+    return {name: attributes[name] for name in _ADDRESSED if name in attributes}
+
+
+def _restricted(*_: object) -> None:
+    raise RuleBroken("restricted-xml")
