@@ -25,9 +25,12 @@ from mobility.errors import (
     VisitError,
     VisitRefused,
 )
+from mobility.files import File
 from mobility.hosting import Visit
 from mobility.moved import MovedSession
+from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
+from mobility.protocol.carrier import Carrier
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
 from mobility.scene import (
@@ -45,11 +48,14 @@ from mobility.transfer import Progress
 __all__ = [
     "App",
     "AppFactory",
+    "Blob",
     "Capture",
+    "Carrier",
     "Client",
     "Comparing",
     "ConnectionFailed",
     "Direction",
+    "File",
     "Hosting",
     "Introduction",
     "InvalidInvitation",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +28,7 @@ from mobility.errors import (
 )
 from mobility.failures import traced
 from mobility.moved import MovedSession
+from mobility.protocol.carrier import Carrier
 from mobility.protocol.handshake import Visitor, check_receipt, claim
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
@@ -45,7 +46,7 @@ from mobility.protocol.visit import (
 from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
-from mobility.transfer import Link, Report, unseen
+from mobility.transfer import CARRIERS, Link, Report, Ways, unseen
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit.stanza import Event as VisitEvent
@@ -192,6 +193,7 @@ class Client:
         host, port: Where the server is, if not where DNS says.
         ca_file: PEM file of the authority to trust instead of the system's.
         data: Folder of the journal; None keeps nothing over a restart.
+        carriers: Ways for large states, in the order in which they are tried.
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
@@ -208,8 +210,10 @@ class Client:
         port: int | None = None,
         ca_file: Path | None = None,
         data: Path | None = None,
+        carriers: Sequence[Carrier] = CARRIERS,
     ) -> None:
         self.device = device
+        self._carriers = tuple(carriers)
         self.stream = Stream(
             _with_resource(jid),
             password,
@@ -465,7 +469,9 @@ class Client:
                 log.error("a session cannot go on here: %s", traced(exc))
 
     def _link(self, secret: bytes) -> Link:
-        return Link(self.stream.transfers, self._store, self._tasks, secret)
+        stream = self.stream
+        ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
+        return Link(stream.transfers, self._store, self._tasks, secret, ways)
 
     def _on_packet(self, peer: str, packet: Packet) -> None:
         moved = self._moved_by(peer, packet.sid)

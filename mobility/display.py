@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +21,7 @@ from mobility.dispatch import Transfers
 from mobility.errors import MobilityError, RemoteProtocolError, VisitRefused
 from mobility.hosting import House, Visit
 from mobility.protocol import visit as proto
+from mobility.protocol.carrier import Carrier
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, Invitations, fingerprint
 from mobility.protocol.session import Checkpoint, Packet
@@ -37,7 +38,7 @@ from mobility.scene import (
 )
 from mobility.store import Store
 from mobility.tasks import Tasks
-from mobility.transfer import Link
+from mobility.transfer import CARRIERS, Link, Ways
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit.stanza import Event as VisitEvent
 
@@ -65,6 +66,7 @@ class PublicDisplay:
         idle: A visit without a packet for so long is ended.
         lifetime: No visit is longer.
         size: Largest state that is accepted, in bytes.
+        carriers: Ways for large states, in the order in which they are tried.
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
@@ -90,7 +92,9 @@ class PublicDisplay:
         idle: timedelta = timedelta(minutes=15),
         lifetime: timedelta = timedelta(hours=4),
         size: int = 1_500_000,
+        carriers: Sequence[Carrier] = CARRIERS,
     ) -> None:
+        self._carriers = tuple(carriers)
         self._factories = {factory.uri: factory for factory in apps}
         schemas = {uri: factory.schema for uri, factory in self._factories.items()}
         self._description = Description(name, operator, place, schemas)
@@ -317,7 +321,9 @@ class PublicDisplay:
     def _let_in(self, host: Host, terms: proto.Terms) -> None:
         lifetime = min(terms.lifetime, self._lifetime)
         stay = Stay(_now(), lifetime, self._idle)
-        link = Link(self.stream.transfers, self._store, self._tasks, host.secret)
+        stream = self.stream
+        ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
+        link = Link(stream.transfers, self._store, self._tasks, host.secret, ways)
         self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
         self._host = None
         self._changed.set()

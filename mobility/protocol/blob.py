@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["Blob", "Bytes", "Slice"]
 
@@ -35,6 +40,10 @@ class Blob(ABC):
     def whole(self) -> bytes:
         """All of it in memory."""
         return b"".join(self.chunks())
+
+    def file(self) -> io.RawIOBase:
+        """A file to read it from; seekable."""
+        return _Reading(self)
 
     @property
     def sha256(self) -> str:
@@ -69,3 +78,36 @@ class Slice(Blob):
 
     def read(self, at: int, count: int) -> bytes:
         return self._whole.read(self._at + at, min(count, max(0, self.size - at)))
+
+
+class _Reading(io.RawIOBase):
+    """A content as a file to read from."""
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._blob.size}
+        self._at = max(0, base[whence] + offset)
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        data = self._blob.read(self._at, max(0, min(len(view), self._left)))
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    @property
+    def _left(self) -> int:
+        return self._blob.size - self._at

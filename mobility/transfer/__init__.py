@@ -10,9 +10,10 @@ from mobility.transfer.outgoing import Outgoing
 from mobility.transfer.progress import Progress, Report, unseen
 from mobility.transfer.sending import WINDOW
 from mobility.transfer.side import Link, Tail, word
-from mobility.transfer.ways import Ways
+from mobility.transfer.ways import CARRIERS, Ways
 
 __all__ = [
+    "CARRIERS",
     "WINDOW",
     "Incoming",
     "Link",

@@ -119,7 +119,7 @@ class Incoming(Side):
     def _checked(self, offer: proto.Offer, name: str, parts: Sequence[Blob]) -> State:
         if name == INLINE:
             _compare(parts[0].size - 4, offer.size)
-        manifest, contents = read_layout(name, parts)
+        manifest, contents = read_layout(name, parts, largest=offer.size)
         if hashlib.sha256(manifest.raw).hexdigest() != self._heading.manifest:
             raise InvalidState("The state is not the one that was offered.")
         state = manifest.state(contents, self._known)

@@ -123,7 +123,7 @@ class Outgoing(Side):
             epoch=self.epoch,
             capture=self._session.app.capture.value,
             size=manifest.size,
-            formats=self._session.app.formats or preferred(manifest.size),
+            formats=self._session.app.formats or preferred(manifest),
             carriers=tuple(carrier.value for carrier in self.link.ways.carriers),
         )
         sha = hashlib.sha256(manifest.raw).hexdigest()

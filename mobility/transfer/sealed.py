@@ -12,7 +12,7 @@ from mobility.transfer.spool import Spool
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["Opened", "Reading", "Sealing"]
+__all__ = ["Opened", "Sealing"]
 
 
 class Sealing(io.RawIOBase):
@@ -67,32 +67,3 @@ class Opened(Blob):
     def _frame(self, number: int) -> bytes:
         sealed = self._spool.frame(self._first + number)
         return self._envelope.open("state", sealed, number=self._first + number)
-
-
-class Reading(io.RawIOBase):
-    """A content as a file to read from."""
-
-    def __init__(self, blob: Blob) -> None:
-        self._blob = blob
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._blob.size}
-        self._at = max(0, base[whence] + offset)
-        return self._at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._blob.size - self._at)
-        wanted = left if size is None or size < 0 else min(size, left)
-        data = self._blob.read(self._at, wanted)
-        self._at += len(data)
-        return data

@@ -9,8 +9,17 @@ from typing import Protocol
 
 from mobility.protocol.carrier import Carrier, Pipe
 
-__all__ = ["STREAMS", "Expected", "Streams", "Uploads", "Ways"]
+__all__ = ["CARRIERS", "STREAMS", "Expected", "Streams", "Uploads", "Ways"]
 
+# What passes by the server least comes first. Our own IQs are faster than IBB, but a
+# server may limit them.
+CARRIERS = (
+    Carrier.DIRECT,
+    Carrier.PROXY,
+    Carrier.IQ,
+    Carrier.IBB,
+    Carrier.UPLOAD,
+)
 STREAMS = frozenset({Carrier.DIRECT, Carrier.PROXY, Carrier.IBB})
 
 
@@ -53,6 +62,6 @@ class Ways:
 
     """
 
-    carriers: tuple[Carrier, ...] = (Carrier.IQ,)
+    carriers: tuple[Carrier, ...] = CARRIERS
     streams: Streams | None = None
     uploads: Uploads | None = None
