@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from mobility.errors import VisitRefused
+from mobility.errors import RemoteProtocolError, VisitRefused
 from mobility.protocol import transfer as proto
 from mobility.protocol.transfer import Phase, Role, Transfer, recovered
 from mobility.store import Store
@@ -39,6 +39,7 @@ class Transfers:
     """
 
     def __init__(self, store: Store, *, keeps_content: bool) -> None:
+        self._store = store
         self._keeps_content = keeps_content
         self._sides: dict[str, Outgoing | Incoming] = {}
         # Of those that are over: role, phase and the word that we stand by.
@@ -118,6 +119,8 @@ class Transfers:
 
     def _from_past(self, said: Said) -> Said | None:
         """All that is left of this transfer is its last phase, and perhaps a word."""
+        if any(kept.sid == said.sid for kept in self._store.kept()):
+            raise RemoteProtocolError("Its app is not running here yet.")
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
         if word is not None and kind is type(word):

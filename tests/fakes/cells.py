@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mobility.store import Store
 from tests.fakes.running import RunningServer
 from tests.fakes.world import DEADLINE, Device, World
 
@@ -22,7 +23,6 @@ __all__ = ["FAULTS", "Cell", "Outcome", "all_cells", "run"]
 
 FAULTS: Final = ("kill", "restart", "cut")
 OUTAGE = 0.9  # seconds: longer than an initiator waits for the answer to its commit
-TIMES_OF_MUTANT: Final = {"PATIENCE": 0.05}
 
 _OUT = ("offer", "accept", "data", "ready", "commit", "confirm")
 _BY_INITIATOR: Final = {"offer", "data", "commit", "reclaim"}
@@ -131,7 +131,7 @@ async def run(
         stuck: tuple[str, ...] = ()
         try:
             await _Run(cell, world, mutant=mutant).run()
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             stuck = _standing(world)
         return _judged(cell, world, stuck)
 
@@ -169,7 +169,7 @@ class _Run:
             await self._go_there()
             self._take_back()
         await self.struck.program.hears("stopped")
-        await getattr(self, f"_{self.cell.fault}")()
+        await self._strike()
         if self.cell.way == "out" or len(self.world.phone.lives) > 1:
             self._take_back()
         await self._settled()
@@ -190,11 +190,11 @@ class _Run:
         )
 
     def _take_back(self) -> None:
-        late = self.world.other.lives[0]
-        if late.killed is None:
-            late.say("display late")
-        reclaims = self.cell.word == "reclaim" and len(self.world.phone.lives) == 1
-        self.world.phone.program.say("reclaim" if reclaims else "retrieve")
+        """Both sides draw while it comes back."""
+        life = len(self.world.phone.lives)
+        self.world.other.lives[0].say(f"display late {life}")
+        way = "reclaim" if self.cell.word == "reclaim" and life == 1 else "retrieve"
+        self.world.phone.program.say(f"{way} phone late {life}")
 
     async def _settled(self) -> None:
         """The session runs on the phone, and there is nothing of it elsewhere."""
@@ -206,19 +206,20 @@ class _Run:
         program.say("show")
         await program.hears("shows", after=len(program.told))
 
-    async def _kill(self) -> None:
-        await self.struck.program.kill()
-        await self.struck.start()
-
-    async def _restart(self) -> None:
-        await self.world.server.restart()
-        self.struck.program.go_on()
-
-    async def _cut(self) -> None:
-        self.struck.net.shut()
-        self.struck.program.go_on()
-        await asyncio.sleep(OUTAGE)  # the fault itself
-        self.struck.net.open()
+    async def _strike(self) -> None:
+        """It stands still at the point; when this is over, everything is up again."""
+        match self.cell.fault:
+            case "kill":
+                await self.struck.program.kill()
+                await self.struck.start()
+            case "restart":
+                await self.world.server.restart()
+                self.struck.program.go_on()
+            case "cut":
+                self.struck.net.shut()
+                self.struck.program.go_on()
+                await asyncio.sleep(OUTAGE)  # the fault itself
+                self.struck.net.open()
 
 
 def _open(told: list[dict[str, Any]]) -> set[int]:
@@ -242,8 +243,9 @@ def _judged(cell: Cell, world: World, stuck: tuple[str, ...]) -> Outcome:
     if not shown[-1]["running"] or not world.phone.program.all("back")[-1]["document"]:
         lost.append("the session")
     twice = [stroke for stroke, times in Counter(strokes).items() if times > 1]
-    there = world.other.told("runs")
-    text = "came back" if there else "stayed"
+    with Store(world.phone.folder / "data") as store:
+        twice += ["a session that is here, and noted as away"] * bool(store.kept())
+    text = "came back" if world.other.told("runs") else "stayed"
     return Outcome(text, tuple(lost), (*doubled, *twice))
 
 

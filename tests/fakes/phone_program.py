@@ -15,6 +15,7 @@ from tests.fakes.programs import Observed, begin, heard, tell
 
 DOCUMENT = b"canary document" * 5000  # two frames
 PAUSE = 0.05  # seconds until a user tries again
+OPENS = 0.2  # seconds until a user opens the app: meanwhile the other side may ask
 
 
 class Notebook(Observed):
@@ -90,6 +91,7 @@ async def visit(phone: Client, order: dict[str, Any]) -> None:
 
 async def go_on(phone: Client) -> None:
     """After a start: with what was away, or else with what the app itself has kept."""
+    await asyncio.sleep(OPENS)
     found = phone.away(Notebook)
     app = found[0].app if found else Notebook.opened()
     assert isinstance(app, Notebook)
@@ -99,9 +101,9 @@ async def go_on(phone: Client) -> None:
 async def obey(phone: Client, board: Notebook) -> None:
     while line := await heard():
         match line.partition(" "):
-            case "retrieve" | "reclaim" as way, _, _:
+            case "retrieve" | "reclaim" as way, _, stroke:
                 async with Tasks() as tasks:
-                    tasks.start(board.draw("phone late"))
+                    tasks.start(board.draw(stroke))  # meanwhile
                     await bring_back(phone, way)
                 tell("back", document=board.document == DOCUMENT)
             case "draw", _, stroke:

@@ -18,7 +18,7 @@ from tests.fakes.running import RunningServer
 
 __all__ = ["Device", "Program", "World"]
 
-DEADLINE = 12.0  # seconds for whatever is waited for
+DEADLINE = 20.0  # seconds for whatever is waited for
 # The patience of both; an outage is longer than they wait for the answer to a commit.
 TIMES = {"ASK": 0.1, "TRY": 0.2, "STEP": 2.5, "PATIENCE": 0.3, "ANSWER": 4.0}
 
@@ -46,14 +46,17 @@ class Program:
         while line := await self._process.stdout.readline():
             self.told.append(json.loads(line))
             self._news.set()
+        self._news.set()  # nothing will come any more
 
     def all(self, *events: str) -> list[dict[str, Any]]:
         """What it has told of these."""
         return [told for told in self.told if told["event"] in events]
 
     def say(self, line: str) -> None:
+        """It is a line of its standard input; the dead do not hear it."""
         assert self._process.stdin is not None
-        self._process.stdin.write(line.encode() + b"\n")
+        if self.killed is None:
+            self._process.stdin.write(line.encode() + b"\n")
 
     async def hears(self, *events: str, after: int = 0) -> dict[str, Any]:
         """Wait until it tells one of these, as the so-manieth thing or later."""
@@ -65,9 +68,18 @@ class Program:
         return next(told for told in self.told[after:] if told["event"] in events)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        """Wait for something that it will tell."""
+        """
+        Wait for something that it will tell.
+
+        Raises:
+            TimeoutError: If it does not.
+            ConnectionError: If it died.
+
+        """
         async with asyncio.timeout(DEADLINE):
             while not true():
+                if self._listener.done():
+                    raise ConnectionError(f"a program ended: {self.told[-1:]}")
                 self._news.clear()
                 await self._news.wait()
 
