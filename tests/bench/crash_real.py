@@ -24,7 +24,9 @@ _TELLING = [
 Found = dict[Cell, Outcome]
 
 
-def crash(cells: Iterable[Cell] | None = None, *, at_once: int = AT_ONCE) -> dict[str, Any]:
+def crash(
+    cells: Iterable[Cell] | None = None, *, at_once: int = AT_ONCE
+) -> dict[str, Any]:
     """Run them all, and the mutant; keys as in issue 3."""
     table = tuple(all_cells() if cells is None else cells)
     with tempfile.TemporaryDirectory(prefix="mobility-crash-") as name:
@@ -49,8 +51,8 @@ def _row(cell: Cell, outcome: Outcome) -> dict[str, Any]:
     row: dict[str, Any] = {
         "step": f"{cell.way} {cell.word}",
         "side": cell.side,
-        "doing": "says" if cell.says else "hears",
-        "moment": cell.moment,
+        "doing": cell.doing,
+        "moment": cell.when,
         "fault": cell.fault,
         "other": cell.other,
         "outcome": outcome.text,

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from mobility.store import Store
 from tests.fakes.running import RunningServer
-from tests.fakes.world import DEADLINE, Device, World
+from tests.fakes.world import Device, World
 
 __all__ = ["FAULTS", "Cell", "Outcome", "all_cells", "run"]
 
@@ -25,11 +25,19 @@ FAULTS: Final = ("kill", "restart", "cut")
 OUTAGE = 0.9  # seconds: longer than an initiator waits for the answer to its commit
 
 _OUT = ("offer", "accept", "data", "ready", "commit", "confirm")
-_BY_INITIATOR: Final = {"offer", "data", "commit", "reclaim"}
+_BY_INITIATOR: Final = {"offer", "data", "commit"}
 STEPS: Final = (
     *(("out", word) for word in _OUT),
     *(("back", word) for word in ("request", *_OUT, "reclaim")),
 )
+_MOMENTS: Final = {
+    ("says", "kept"): "before the session is written to the journal",
+    ("says", "before"): "before the step is written to the journal",
+    ("says", "after"): "after the journal, before the wire",
+    ("says", "told"): "after the wire",
+    ("hears", "before"): "before the step is written to the journal",
+    ("hears", "after"): "after the journal, before the wire",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +64,19 @@ class Cell:
     other: str = "display"
 
     @property
-    def says(self) -> bool:
-        """Whether the side that is struck says the word; else it hears it."""
-        return self.side == _speaker(self.way, self.word, self.other)
+    def doing(self) -> str:
+        """Whether the side that is struck ``says`` the word, or ``hears`` it."""
+        says = self.side == _speaker(self.way, self.word, self.other)
+        return "says" if says else "hears"
+
+    @property
+    def when(self) -> str:
+        """The moment in words."""
+        return _MOMENTS[self.doing, self.moment]
 
     def __str__(self) -> str:
-        doing = "says" if self.says else "hears"
-        return f"{self.way}-{self.side}-{doing}-{self.word}-{self.moment}-{self.fault}"
+        doing = f"{self.side}-{self.doing}-{self.word}"
+        return f"{self.way}-{doing}-{self.moment}-{self.fault}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +103,19 @@ class Outcome:
 
 
 def _speaker(way: str, word: str, other: str) -> str:
-    initiates = word in _BY_INITIATOR
-    if word == "reclaim":  # by the initiator of the way out
+    if word == "reclaim":  # it is a word of the way out, said when one wants it back
         return "phone"
-    return "phone" if initiates == (way == "out") else other
+    return "phone" if (word in _BY_INITIATOR) == (way == "out") else other
 
 
-def _moments(cell_says: bool, way: str, word: str) -> tuple[str, ...]:
-    if not cell_says:
-        return ("before", "after")
+def _moments(way: str, word: str, *, says: bool) -> tuple[str, ...]:
     # What a phone keeps of a session is a journal too, written before the step's own.
     kept = (way, word) in {("out", "commit"), ("back", "confirm")}
-    return (*(("kept",) if kept else ()), "before", "after", "told")
+    return tuple(
+        moment
+        for doing, moment in _MOMENTS
+        if (doing == "says") == says and (kept or moment != "kept")
+    )
 
 
 def all_cells(other: str = "display") -> Iterator[Cell]:
@@ -108,7 +123,7 @@ def all_cells(other: str = "display") -> Iterator[Cell]:
     for way, word in STEPS:
         for side in ("phone", other):
             says = side == _speaker(way, word, other)
-            for moment in _moments(says, way, word):
+            for moment in _moments(way, word, says=says):
                 for fault in FAULTS:
                     yield Cell(way, word, side, moment, fault, other)
 
@@ -161,8 +176,7 @@ class _Run:
     mutant: bool
 
     async def run(self) -> None:
-        doing = "says" if self.cell.says else "hears"
-        stop = {"stop": [doing, self.cell.word, self.cell.moment]}
+        stop = {"stop": [self.cell.doing, self.cell.word, self.cell.moment]}
         phone, other = (stop, {}) if self.cell.side == "phone" else ({}, stop)
         await self.world.meet({**phone, "mutant": self.mutant}, other)
         if self.cell.way == "back":

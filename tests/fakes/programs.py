@@ -183,4 +183,4 @@ def _around_saying(at: _At) -> None:
 
     Side.step = stepping  # type: ignore[method-assign]
     Side.tell = telling  # type: ignore[method-assign]
-    MobilityTransfer.ask = asking  # type: ignore[method-assign]
+    MobilityTransfer.ask = asking  # type: ignore[method-assign, assignment]
