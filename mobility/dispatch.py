@@ -125,6 +125,8 @@ class Transfers:
         kind = Transfer(role, state=phase).answer(said.event)
         if word is not None and kind is type(word):
             return Said(said.sid, word)
+        if kind is proto.Confirm:  # whoever hears "unknown" takes the session back
+            raise RemoteProtocolError("It runs here, which cannot be proved any more.")
         if kind is proto.Abort:
             return Said(said.sid, proto.Abort("This device was restarted."))
         if kind is proto.Refuse:

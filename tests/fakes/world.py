@@ -16,7 +16,7 @@ from typing import Any, Self
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 
-__all__ = ["Device", "Program", "World"]
+__all__ = ["DEADLINE", "Device", "Program", "World"]
 
 DEADLINE = 20.0  # seconds for whatever is waited for
 # The patience of both; an outage is longer than they wait for the answer to a commit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.fakes.cells import Cell, all_cells, run
 from tests.fakes.running import RunningServer
-from tests.fakes.world import Program, World
+from tests.fakes.world import DEADLINE, Program, World
 from tests.integration.apps import Board
 from tests.integration.people import read_all
 
@@ -127,6 +128,34 @@ async def test_a_phone_that_is_killed_twice_in_a_row(world: World) -> None:
     strokes = (await phone.hears("shows"))["strokes"]
     assert strokes.count("canary first") == strokes.count("phone early") == 1
     await world.other.program.hears("closes")
+
+
+async def test_a_phone_that_is_killed_does_not_deny_what_it_could_not_confirm(
+    world: World,
+) -> None:
+    await world.meet({"stop": ["says", "confirm", "after"]})
+    await world.phone.program.hears("ended")
+    world.phone.program.say("retrieve last")
+    await world.phone.program.hears("stopped")
+    world.other.net.shut()
+    await world.server.restart()
+    world.phone.program.go_on()
+    await world.phone.program.hears("back")
+    await world.phone.program.kill()
+    phone = await world.phone.start()
+    phone.say("draw again")
+    assert (await phone.hears("shows"))["running"]
+    world.other.net.open()
+    await _refuses_twice(world.phone.folder / "log")
+    assert len(world.other.runs()) == 1
+
+
+async def _refuses_twice(log: Path) -> None:
+    """Who asks again has not taken the first answer as a no."""
+    before = log.read_text().count("refused:")
+    async with asyncio.timeout(DEADLINE):
+        while log.read_text().count("refused:") < before + 2:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_display_that_never_comes_back_does_not_keep_the_session(
