@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from mobility.errors import VisitRefused
+from mobility.errors import RemoteProtocolError, VisitRefused
 from mobility.protocol import transfer as proto
 from mobility.protocol.transfer import Memory, Phase, Role, Transfer, recovered
 from mobility.store import Store
@@ -39,6 +39,7 @@ class Transfers:
     """
 
     def __init__(self, store: Store, memory: Memory) -> None:
+        self._store = store
         self._memory = memory
         self._sides: dict[str, Outgoing | Incoming] = {}
         # Of those that are over: role, phase and the word that we stand by.
@@ -116,10 +117,14 @@ class Transfers:
 
     def _from_past(self, said: Said) -> Said | None:
         """All that is left of this transfer is its last phase, and perhaps a word."""
+        if any(kept.sid == said.sid for kept in self._store.kept()):
+            raise RemoteProtocolError("Its app is not running here yet.")
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
         if word is not None and kind is type(word):
             return Said(said.sid, word)
+        if kind is proto.Confirm:  # whoever hears "unknown" takes the session back
+            raise RemoteProtocolError("It runs here, which cannot be proved any more.")
         if kind is proto.Abort:
             return Said(said.sid, proto.Abort("This device was restarted."))
         if kind is proto.Refuse:

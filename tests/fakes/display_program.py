@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from mobility import Comparing, Inviting, PublicDisplay, Scene
+from mobility import Comparing, Inviting, PublicDisplay, Scene, Session
 from mobility.tasks import Tasks
-from tests.fakes.programs import begin, die_at, heard, tell
-from tests.integration.apps import Board
+from tests.fakes.programs import Observed, begin, heard, tell
 
 
 def show(scene: Scene) -> None:
     if isinstance(scene, Inviting):
-        tell(event="code", code=scene.uri)
+        tell("code", code=scene.uri)
     elif isinstance(scene, Comparing):
-        tell(event="digits", digits=scene.code)
+        tell("digits", digits=scene.code)
 
 
 async def main() -> None:
@@ -23,22 +22,33 @@ async def main() -> None:
     options = {name: order[name] for name in names}
     jid, password = order["jid"], order["password"]
     display = PublicDisplay(
-        jid, password, name="Lobby screen", apps=[Board], show=show, **options
+        jid, password, name="Lobby screen", apps=[Observed], show=show, **options
     )
+    display.stream.xmpp.add_event_handler("disconnected", lambda _: tell("offline"))
+    running: list[Session] = []
     async with display, Tasks() as tasks:
-        die_at(display.stream, order["die"])
-        tasks.start(serve(display))
-        await heard()
+        tasks.start(serve(display, running))
+        while line := await heard():
+            for session in running:
+                await draw(session, line)
 
 
-async def serve(display: PublicDisplay) -> None:
+async def serve(display: PublicDisplay, running: list[Session]) -> None:
     async for visit in display.visits():
         async with visit:
             async for session in visit.sessions():
-                assert isinstance(session.app, Board)
-                await session.app.draw("canary display")
+                await draw(session, "display there")
+                running[:] = [session]
                 session.app.changed()
-                tell(event="runs")
+                tell("runs")
+
+
+async def draw(session: Session, stroke: str) -> None:
+    """Somebody at the display draws, if there is still something to draw on."""
+    board = session.app
+    assert isinstance(board, Observed)
+    if session.runs:
+        await board.draw(stroke)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,11 @@ class Proxy:
         if not self._open.is_set():
             writer.transport.abort()
             return
-        other_reader, other = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            other_reader, other = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:  # the server is not up
+            writer.transport.abort()
+            return
         self._writers |= {writer, other}
         self.connected.set()
         self._tasks.start(self._pass(reader, other))

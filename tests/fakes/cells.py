@@ -1,0 +1,289 @@
+"""
+Every way in which a transfer can be struck, and what became of the session.
+
+A cell is one step of a transfer, the side that is struck while it says or hears that
+step, the moment, and the fault. The world is then made whole again, and the phone's
+user does what a user would: waits, and takes the session back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mobility.store import Store
+from tests.fakes.running import RunningServer
+from tests.fakes.world import Device, World
+
+__all__ = ["FAULTS", "Cell", "Outcome", "all_cells", "run"]
+
+FAULTS: Final = ("kill", "restart", "cut")
+OUTAGE = 0.9  # seconds: longer than an initiator waits for the answer to its commit
+
+_OUT = ("offer", "accept", "data", "ready", "commit", "confirm")
+_BY_INITIATOR: Final = {"offer", "data", "commit"}
+STEPS: Final = (
+    *(("out", word) for word in _OUT),
+    *(("back", word) for word in ("request", *_OUT, "reclaim")),
+)
+_MOMENTS: Final = {
+    ("says", "kept"): "before the session is written to the journal",
+    ("says", "before"): "before the step is written to the journal",
+    ("says", "after"): "after the journal, before the wire",
+    ("says", "told"): "after the wire",
+    ("hears", "before"): "before the step is written to the journal",
+    ("hears", "after"): "after the journal, before the wire",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """
+    One of the ways.
+
+    Args:
+        way: ``out`` or ``back``.
+        word: That is being said.
+        side: That is struck: ``phone``, or what the session is carried to.
+        moment: When; see `programs`.
+        fault: ``kill`` -9 of the side, ``restart`` of the server, ``cut`` of the
+            side's network.
+        other: What the session is carried to.
+
+    """
+
+    way: str
+    word: str
+    side: str
+    moment: str
+    fault: str
+    other: str = "display"
+
+    @property
+    def doing(self) -> str:
+        """Whether the side that is struck ``says`` the word, or ``hears`` it."""
+        says = self.side == _speaker(self.way, self.word, self.other)
+        return "says" if says else "hears"
+
+    @property
+    def when(self) -> str:
+        """The moment in words."""
+        return _MOMENTS[self.doing, self.moment]
+
+    def __str__(self) -> str:
+        doing = f"{self.side}-{self.doing}-{self.word}"
+        return f"{self.way}-{doing}-{self.moment}-{self.fault}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What became of the session.
+
+    Args:
+        text: In a word or two.
+        lost: Acknowledged strokes that are gone; the whole session, if it is nowhere.
+        doubled: Strokes that are there twice, and moments at which two ran it.
+        stuck: What did not come to an end.
+
+    """
+
+    text: str
+    lost: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not (self.lost or self.doubled or self.stuck)
+
+
+def _speaker(way: str, word: str, other: str) -> str:
+    if word == "reclaim":  # it is a word of the way out, said when one wants it back
+        return "phone"
+    return "phone" if (word in _BY_INITIATOR) == (way == "out") else other
+
+
+def _moments(way: str, word: str, *, says: bool) -> tuple[str, ...]:
+    # What a phone keeps of a session is a journal too, written before the step's own.
+    kept = (way, word) in {("out", "commit"), ("back", "confirm")}
+    return tuple(
+        moment
+        for doing, moment in _MOMENTS
+        if (doing == "says") == says and (kept or moment != "kept")
+    )
+
+
+def all_cells(other: str = "display") -> Iterator[Cell]:
+    """The whole table."""
+    for way, word in STEPS:
+        for side in ("phone", other):
+            says = side == _speaker(way, word, other)
+            for moment in _moments(way, word, says=says):
+                for fault in FAULTS:
+                    yield Cell(way, word, side, moment, fault, other)
+
+
+async def run(
+    cell: Cell, server: RunningServer, folder: Path, *, mutant: bool = False
+) -> Outcome:
+    """
+    Strike there, heal, and see.
+
+    Args:
+        cell: Where.
+        server: Nobody else uses it.
+        folder: Fresh.
+        mutant: Whether the phone has a bug: it goes on when the answer to its commit
+            is late.
+
+    """
+    async with World(server, folder, other=cell.other) as world:
+        stuck: tuple[str, ...] = ()
+        try:
+            await _Run(cell, world, mutant=mutant).run()
+        except (TimeoutError, ConnectionError):
+            stuck = _standing(world)
+        return _judged(cell, world, stuck)
+
+
+def _standing(world: World) -> tuple[str, ...]:
+    """Where each side was when nothing went on."""
+    last = [
+        f"{device.kind}: {told[-1]['event']}"
+        for device in (world.phone, world.other)
+        if (told := device.told(*_NOTED))
+    ]
+    return tuple(last) or ("nobody said anything",)
+
+
+_NOTED = (
+    *("code", "asks", "ended", "runs", "stopped", "offline", "waits", "back"),
+    *("restored", "starts", "stops", "closes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One cell as it goes on."""
+
+    cell: Cell
+    world: World
+    mutant: bool
+
+    async def run(self) -> None:
+        stop = {"stop": [self.cell.doing, self.cell.word, self.cell.moment]}
+        phone, other = (stop, {}) if self.cell.side == "phone" else ({}, stop)
+        await self.world.meet({**phone, "mutant": self.mutant}, other)
+        if self.cell.way == "back":
+            await self._go_there()
+            self._take_back()
+        await self.struck.program.hears("stopped")
+        await self._strike()
+        if self.cell.way == "out" or len(self.world.phone.lives) > 1:
+            self._take_back()
+        await self._settled()
+
+    @property
+    def struck(self) -> Device:
+        return self.world.phone if self.cell.side == "phone" else self.world.other
+
+    async def _go_there(self) -> None:
+        """Until all that was drawn is acknowledged."""
+        phone, other = self.world.phone.program, self.world.other.program
+        await phone.hears("ended")
+        await other.hears("runs")
+        phone.say("draw phone there")
+        strokes = {"canary first", "phone early", "phone there", "display there"}
+        await phone.until(
+            lambda: any(strokes <= set(told["strokes"]) for told in phone.all("saved"))
+        )
+
+    def _take_back(self) -> None:
+        """Both sides draw while it comes back."""
+        life = len(self.world.phone.lives)
+        self.world.other.lives[0].say(f"display late {life}")
+        way = "reclaim" if self.cell.word == "reclaim" and life == 1 else "retrieve"
+        self.world.phone.program.say(f"{way} phone late {life}")
+
+    async def _settled(self) -> None:
+        """The session runs on the phone, and there is nothing of it elsewhere."""
+        await self.world.phone.program.hears("back")
+        for life in self.world.other.lives:
+            if life.killed is None:
+                await life.until(lambda life=life: not _open(life.told))  # type: ignore[misc]
+        program = self.world.phone.program
+        program.say("show")
+        await program.hears("shows", after=len(program.told))
+
+    async def _strike(self) -> None:
+        """It stands still at the point; when this is over, everything is up again."""
+        match self.cell.fault:
+            case "kill":
+                await self.struck.program.kill()
+                await self.struck.start()
+            case "restart":
+                await self.world.server.restart()
+                self.struck.program.go_on()
+            case "cut":
+                self.struck.net.shut()
+                self.struck.program.go_on()
+                await asyncio.sleep(OUTAGE)  # the fault itself
+                self.struck.net.open()
+
+
+def _open(told: list[dict[str, Any]]) -> set[int]:
+    """Boards that hold something."""
+    opened = {t["board"] for t in told if t["event"] in {"restored", "starts"}}
+    return opened - {t["board"] for t in told if t["event"] == "closes"}
+
+
+# --- the verdict ----------------------------------------------------------------------
+
+
+def _judged(cell: Cell, world: World, stuck: tuple[str, ...]) -> Outcome:
+    if not world.phone.told("stopped") and not world.other.told("stopped"):
+        return Outcome("the point was not reached", stuck=stuck or ("not struck",))
+    doubled = _two_owners(cell, world)
+    shown = world.phone.program.all("shows")
+    if stuck or not shown:
+        return Outcome("stuck", doubled=doubled, stuck=stuck)
+    strokes = shown[-1]["strokes"]
+    lost = sorted(_promised(cell, world) - set(strokes))
+    if not shown[-1]["running"] or not world.phone.program.all("back")[-1]["document"]:
+        lost.append("the session")
+    twice = [stroke for stroke, times in Counter(strokes).items() if times > 1]
+    with Store(world.phone.folder / "data") as store:
+        twice += ["a session that is here, and noted as away"] * bool(store.kept())
+    text = "came back" if world.other.told("runs") else "stayed"
+    return Outcome(text, tuple(lost), (*doubled, *twice))
+
+
+def _promised(cell: Cell, world: World) -> set[str]:
+    """Strokes that must be there: saved, or drawn where nobody was killed."""
+    phone, other = world.phone, world.other
+    promised = {stroke for told in phone.told("saved") for stroke in told["strokes"]}
+    promised |= {
+        told["stroke"]
+        for told in phone.told("drew")
+        if told["here"] or len(phone.lives) == 1
+    }
+    if len(other.lives) == 1 and cell.word != "reclaim":
+        promised |= {told["stroke"] for told in other.told("drew")}
+    return promised
+
+
+def _two_owners(cell: Cell, world: World) -> tuple[str, ...]:
+    """Whether both ever ran it; a reclaim is there to overrule a display that does."""
+    if cell.word == "reclaim":
+        return ()
+    return tuple(
+        f"both ran it for {min(end, there_end) - max(start, there):.3f} s"
+        for start, end in world.phone.runs()
+        for there, there_end in world.other.runs()
+        if max(start, there) < min(end, there_end)
+    )

@@ -1,0 +1,213 @@
+"""A phone and a display as processes, each behind a network that can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.fakes.proxy import Proxy
+from tests.fakes.running import RunningServer
+
+__all__ = ["DEADLINE", "Device", "Program", "World"]
+
+DEADLINE = 20.0  # seconds for whatever is waited for
+# The patience of both; an outage is longer than they wait for the answer to a commit.
+TIMES = {"ASK": 0.1, "TRY": 0.2, "STEP": 2.5, "PATIENCE": 0.3, "ANSWER": 4.0}
+
+
+class Program:
+    """
+    One life of a device.
+
+    Attributes:
+        told: All that it has said so far.
+        killed: When it died; None while it lives.
+
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, resume: int) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.killed: float | None = None
+        self._process = process
+        self._resume = resume
+        self._news = asyncio.Event()
+        self._listener = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            self.told.append(json.loads(line))
+            self._news.set()
+        self._news.set()  # nothing will come any more
+
+    def all(self, *events: str) -> list[dict[str, Any]]:
+        """What it has told of these."""
+        return [told for told in self.told if told["event"] in events]
+
+    def say(self, line: str) -> None:
+        """It is a line of its standard input; the dead do not hear it."""
+        assert self._process.stdin is not None
+        if self.killed is None:
+            self._process.stdin.write(line.encode() + b"\n")
+
+    async def hears(self, *events: str, after: int = 0) -> dict[str, Any]:
+        """Wait until it tells one of these, as the so-manieth thing or later."""
+
+        def due() -> bool:
+            return any(told["event"] in events for told in self.told[after:])
+
+        await self.until(due)
+        return next(told for told in self.told[after:] if told["event"] in events)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """
+        Wait for something that it will tell.
+
+        Raises:
+            TimeoutError: If it does not.
+            ConnectionError: If it died.
+
+        """
+        async with asyncio.timeout(DEADLINE):
+            while not true():
+                if self._listener.done():
+                    raise ConnectionError(f"a program ended: {self.told[-1:]}")
+                self._news.clear()
+                await self._news.wait()
+
+    def go_on(self) -> None:
+        """After it stood still."""
+        os.write(self._resume, b"\n")
+
+    async def kill(self) -> None:
+        """As a power cut would."""
+        if self.killed is not None:
+            return
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        self.killed = time.monotonic()
+        await self._listener  # what it had said before
+        self._process._transport.close()  # type: ignore[attr-defined]
+        os.close(self._resume)
+
+
+class Device:
+    """An account, the folder of its device, and all its lives."""
+
+    def __init__(self, server: RunningServer, folder: Path, kind: str) -> None:
+        jid, self.password = server.add(f"{kind}-{folder.name}".lower())
+        self.jid = f"{jid}/{kind}"
+        self.kind = kind
+        self.folder = folder / kind
+        self.folder.mkdir(parents=True)
+        self.lives: list[Program] = []
+        self.net = Proxy(server.c2s_port)
+        self._server = server
+
+    @property
+    def program(self) -> Program:
+        """Its present life."""
+        return self.lives[-1]
+
+    async def start(self, **order: Any) -> Program:
+        """Run it as a process; see `programs.begin` for what can be ordered."""
+        resumed, resume = os.pipe()
+        order = self._order() | {"resume": resumed} | order
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", f"tests.fakes.{self.kind}_program"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=(resumed,),
+        )
+        os.close(resumed)
+        program = Program(process, resume)
+        self.lives.append(program)
+        program.say(json.dumps(order))
+        return program
+
+    def _order(self) -> dict[str, Any]:
+        return {
+            **{"jid": self.jid, "password": self.password, "times": TIMES},
+            **{"data": str(self.folder / "data"), "log": str(self.folder / "log")},
+            **{"host": self._server.host, "port": self.net.port},
+            **{"ca_file": str(self._server.ca_file)},
+            **{"code": "", "stop": None, "mutant": False},
+        }
+
+    def told(self, *events: str) -> list[dict[str, Any]]:
+        """What all its lives have told of these."""
+        return [told for life in self.lives for told in life.all(*events)]
+
+    def runs(self) -> list[tuple[float, float]]:
+        """From when until when a board of this device ran."""
+        return [span for life in self.lives for span in _spans(life)]
+
+
+def _spans(life: Program) -> list[tuple[float, float]]:
+    since: dict[int, float] = {}
+    spans = []
+    for told in life.all("starts", "stops", "closes"):
+        if told["event"] == "starts":
+            since.setdefault(told["board"], told["at"])
+        elif told["board"] in since:
+            spans.append((since.pop(told["board"]), told["at"]))
+    until = float("inf") if life.killed is None else life.killed
+    return [*spans, *((began, until) for began in since.values())]
+
+
+class World:
+    """
+    One phone, one display, and their server.
+
+    Args:
+        server: Of both; nobody else may use it if it is to be restarted.
+        folder: Fresh, and named like no other on this server.
+        other: What the phone's session is carried to.
+
+    """
+
+    def __init__(
+        self, server: RunningServer, folder: Path, *, other: str = "display"
+    ) -> None:
+        self.server = server
+        self.phone = Device(server, folder, "phone")
+        self.other = Device(server, folder, other)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for device in (self.phone, self.other):
+                await stack.enter_async_context(device.net)
+                stack.push_async_callback(self._kill, device)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        typ: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(typ, exc, tb)
+
+    async def _kill(self, device: Device) -> None:
+        for life in device.lives:
+            await life.kill()
+
+    async def meet(
+        self, phone: dict[str, Any] | None = None, other: dict[str, Any] | None = None
+    ) -> None:
+        """Start both with these orders; the phone visits, and hands its board over."""
+        display = await self.other.start(**(other or {}))
+        code = (await display.hears("code"))["code"]
+        program = await self.phone.start(code=code, **(phone or {}))
+        await program.hears("asks")
+        program.say((await display.hears("digits"))["digits"])
