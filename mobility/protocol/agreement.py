@@ -1,5 +1,5 @@
 """
-A secret between two devices of a user, one of which may be away (docs/protocol/devices.md).
+A secret between two devices of a user, one of which may be away.
 
 The initiator knows the responder's long-term X25519 key (RFC 7748) from the account's
 directory, adds an ephemeral key of its own, and needs no answer: the pattern K of the

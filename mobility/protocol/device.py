@@ -78,7 +78,7 @@ def describe(
 
     Args:
         identity: Its Ed25519 private key, 32 bytes.
-        name, kind, jid, apps: As in the description; a name is cut to what can be shown.
+        name, kind, jid, apps: As in the description; the name is made fit to show.
 
     Raises:
         InvalidState: If nobody would accept that.

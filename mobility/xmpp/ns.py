@@ -3,4 +3,6 @@
 VISIT = "urn:xmpp:tmp:mobility:visit:0"
 TRANSFER = "urn:xmpp:tmp:mobility:transfer:0"
 SESSION = "urn:xmpp:tmp:mobility:session:0"
+DEVICES = "urn:xmpp:tmp:mobility:devices:0"
+OFFERS = "urn:xmpp:tmp:mobility:offers:0"
 ERRORS = "urn:xmpp:tmp:mobility:errors:0"

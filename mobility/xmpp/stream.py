@@ -15,6 +15,8 @@ from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.connection import Connection
+from mobility.xmpp.devices import MobilityDevices
+from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
@@ -78,6 +80,8 @@ class Stream:
             xmpp.register_plugin(plugin)
         for ours in (MobilityVisit, MobilityTransfer, MobilitySession):
             xmpp.register_plugin(ours.name)
+        for name in (MobilityDevices.name, MobilityOffers.name):
+            xmpp.register_plugin(name)
         # The password never leaves this device, in TLS neither: no PLAIN.
         xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
         xmpp.plugin["xep_0198"].window = 1
@@ -85,6 +89,8 @@ class Stream:
         self.visits = MobilityVisit.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
+        self.devices = MobilityDevices.of(xmpp)
+        self.offers = MobilityOffers.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)

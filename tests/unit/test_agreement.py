@@ -24,7 +24,7 @@ from tests.unit.test_handshake import LOW_ORDER
 
 # RFC 7748 §6.1
 ALICE = bytes.fromhex(
-    "77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a"
+    "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"
 )
 BOB = bytes.fromhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")
 ALICES = bytes.fromhex(
