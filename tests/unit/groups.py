@@ -5,14 +5,15 @@ Every pair runs the transfer's own machine; `mobility.protocol.firstwins` decide
 between them. As in `tests.unit.search`, from each world one step is: somebody says
 something, hears what is on the wire, hears it and it will come again, loses it, or
 crashes and goes on from its journal, as often as it likes. A wire holds one message;
-what does not fit is lost. Worlds that differ in the order of their devices only are one.
+what does not fit is lost. Worlds that differ only in the order of devices are one.
 """
 
 from __future__ import annotations
 
 import enum
 import functools
-from collections import deque
+import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -44,29 +45,49 @@ SAYS: Final = (Accept, Refuse, Ready, Confirm, Abort)
 ENDED: Final = (Refuse, Abort, Unknown)
 HAS_CONTENT: Final = frozenset({Phase.READY, Phase.COMMITTED, Phase.CONFIRMED})
 ME: Final = "me"
+ORDER: Final = operator.attrgetter("order")
+_ORDER: Final = itertools.count()
 SURVIVES: Final[Recovery] = {}  # an initiator that journals and resumes each phase
-
-
-_RANKS: Final[dict[Pair, int]] = {}
 
 
 class Standing(enum.Enum):
     """What a group knows of one device."""
 
-    WAITING = 0
-    WINNER = 1
-    LATE = 2
-    LEFT = 3
+    WAITING = 1
+    WINNER = 2
+    LATE = 4
+    LEFT = 8
 
 
-class Pair(NamedTuple):
-    """One transfer: both phases, and what is on its way to each side."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """
+    One transfer: both phases, and what is on its way to each side.
+
+    There is one object for each, so that comparing them is quick.
+    """
 
     standing: Standing
     mine: Phase
-    theirs: Phase = Phase.NEW
-    to_me: type | None = None
-    to_them: type | None = None
+    theirs: Phase
+    to_me: type | None
+    to_them: type | None
+    order: int  # whichever
+
+    def but(self, **changes: Any) -> Pair:
+        names = ("standing", "mine", "theirs", "to_me", "to_them")
+        return pair_of(*(changes.get(name, getattr(self, name)) for name in names))
+
+
+@functools.cache
+def pair_of(
+    standing: Standing,
+    mine: Phase = Phase.NEW,
+    theirs: Phase = Phase.NEW,
+    to_me: type | None = None,
+    to_them: type | None = None,
+) -> Pair:
+    return Pair(standing, mine, theirs, to_me, to_them, next(_ORDER))
 
 
 class World(NamedTuple):
@@ -81,7 +102,7 @@ class Scene(NamedTuple):
     pair: Pair
 
     def but(self, **changes: Any) -> Scene:
-        return self._replace(pair=self.pair._replace(**changes))
+        return self._replace(pair=self.pair.but(**changes))
 
     def left(self) -> Scene:
         return self._replace(group=self.group.left(ME))
@@ -92,13 +113,13 @@ class Rules:
     """What may happen in the worlds that are searched."""
 
     devices: int = 2
-    unlucky: bool = True  # is anything lost or repeated, does a responder crash?
+    unlucky: bool = True  # is anything lost or repeated, does a responder fail?
     group: type[Group] = Group
     recovery: Recovery = field(default_factory=lambda: RECOVERY[I, True])
     journals_winner: bool = True
 
     def begin(self) -> World:
-        pairs = (Pair(Standing.WAITING, Phase.NEW),) * self.devices
+        pairs = (pair_of(Standing.WAITING),) * self.devices
         return World(firstwins.Phase.OPEN, pairs)
 
 
@@ -160,13 +181,13 @@ def initiator_hears(scene: Scene) -> Scene:
     return scene.left() if mattered and pair.to_me in ENDED else scene
 
 
-def responder_says(scene: Scene) -> Iterator[Scene]:
+def responder_says(scene: Scene, rules: Rules) -> Iterator[Scene]:
     pair = scene.pair
-    for event in SAYS:
+    for event in SAYS if rules.unlucky else SAYS[:-1]:
         after = moved(R, pair.theirs, event)
         if after is not None:
             yield scene.but(theirs=after, to_me=pair.to_me or event)
-    if pair.theirs in {Phase.READY, Phase.ACCEPTED}:
+    if rules.unlucky and pair.theirs in {Phase.READY, Phase.ACCEPTED}:
         yield scene.but(to_me=pair.to_me or Status)
 
 
@@ -179,7 +200,7 @@ def responder_hears(scene: Scene) -> Scene:
 
 def says_or_hears(scene: Scene, rules: Rules) -> Iterator[Scene]:
     yield from initiator_says(scene)
-    yield from responder_says(scene)
+    yield from responder_says(scene, rules)
     if scene.pair.to_me:
         after = initiator_hears(scene)
         yield after.but(to_me=None)
@@ -230,18 +251,14 @@ def local(
 def seen(scene: Scene) -> tuple[firstwins.Phase, Pair]:
     """What a scene comes to for the world around it."""
     group, pair = scene
-    return group.phase, pair._replace(standing=standing(group, ME))
-
-
-def rank(pair: Pair) -> int:
-    """An order of pairs, whichever."""
-    return _RANKS.setdefault(pair, len(_RANKS))
+    return group.phase, pair.but(standing=standing(group, ME))
 
 
 def others(pairs: tuple[Pair, ...], place: int) -> tuple[Pair, ...]:
     return pairs[:place] + pairs[place + 1 :]
 
 
+@functools.cache
 def standings(pairs: tuple[Pair, ...]) -> frozenset[Standing]:
     return frozenset(pair.standing for pair in pairs)
 
@@ -259,22 +276,27 @@ def steps(world: World, rules: Rules) -> Iterator[World]:
 
 
 def initiator_crashes(world: World, rules: Rules) -> World:
-    pairs = tuple(
-        pair._replace(mine=rules.recovery.get(pair.mine, pair.mine))
-        for pair in world.pairs
-    )
-    known = [(str(n), pair.standing) for n, pair in enumerate(pairs)]
-    if not rules.journals_winner:
-        return World(firstwins.Phase.OPEN, tuple(map(forgotten, pairs)))
-    group = group_of(rules, world.phase, known)
-    phases = {str(n): pair.mine for n, pair in enumerate(pairs)}
-    return World(group.recovered(phases).phase, pairs)
+    pairs = tuple(recovered(pair, rules) for pair in world.pairs)
+    winner = next((p.mine for p in pairs if p.standing is Standing.WINNER), None)
+    return World(phase_recovered(world.phase, winner, rules), pairs)
 
 
-def forgotten(pair: Pair) -> Pair:
-    """A bug: what was last journalled is that the group is open."""
-    won = pair.standing is Standing.WINNER
-    return pair._replace(standing=Standing.LEFT) if won else pair
+@functools.cache
+def recovered(pair: Pair, rules: Rules) -> Pair:
+    pair = pair.but(mine=rules.recovery.get(pair.mine, pair.mine))
+    if not rules.journals_winner and pair.standing is Standing.WINNER:
+        return pair.but(standing=Standing.LEFT)
+    return pair
+
+
+@functools.cache
+def phase_recovered(
+    phase: firstwins.Phase, winner: Phase | None, rules: Rules
+) -> firstwins.Phase:
+    if not rules.journals_winner:  # what was last journalled is that the group is open
+        return firstwins.Phase.OPEN
+    won = [] if winner is None else [(ME, Standing.WINNER)]
+    return group_of(rules, phase, won).recovered({ME: winner} if winner else {}).phase
 
 
 def reachable(
@@ -282,12 +304,12 @@ def reachable(
 ) -> set[World]:
     """All worlds; `check` sees each as it is found, so that a bug is found early."""
     start = rules.begin()
-    found, todo = {start}, deque([start])
+    found, todo = {start}, [start]
     while todo:
-        world = todo.popleft()
+        world = todo.pop()  # deep first: that finds a bug sooner
         check(world)
         for phase, pairs in steps(world, rules):
-            new = World(phase, tuple(sorted(pairs, key=rank)))
+            new = World(phase, tuple(sorted(pairs, key=ORDER)))
             if new not in found:
                 found.add(new)
                 todo.append(new)
@@ -298,13 +320,24 @@ def reachable(
 
 
 def runners(world: World) -> int:
-    here = all(pair.mine in RUNS[I] for pair in world.pairs)
-    return here + sum(pair.theirs in RUNS[R] for pair in world.pairs)
+    here = all(runs(pair)[0] for pair in world.pairs)
+    return here + sum(runs(pair)[1] for pair in world.pairs)
+
+
+@functools.cache
+def runs(pair: Pair) -> tuple[bool, bool]:
+    """Here, and there."""
+    return pair.mine in RUNS[I], pair.theirs in RUNS[R]
 
 
 def holders(world: World) -> int:
     """How many devices have been given the content, and may be committed to."""
-    return sum(pair.theirs in HAS_CONTENT for pair in world.pairs)
+    return sum(map(holds, world.pairs))
+
+
+@functools.cache
+def holds(pair: Pair) -> bool:
+    return pair.theirs in HAS_CONTENT
 
 
 def settles(world: World, rules: Rules) -> World:

@@ -50,7 +50,7 @@ class Waiting:
 
     def expired(self, now: datetime) -> bool:
         """Whether it need not be shown any more, whatever is wrong with a clock."""
-        return now > self.expires + GENEROUS
+        return now - GENEROUS > self.expires  # which may be the last second there is
 
 
 def to_xml(waiting: Waiting) -> Element:
@@ -89,7 +89,7 @@ def from_xml(element: Element) -> Waiting:
 
 def _stamp(time: datetime) -> str:
     """XEP-0082 §3.2, in whole seconds."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{time.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
 
 
 def _time(text: str) -> datetime:
