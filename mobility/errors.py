@@ -9,6 +9,7 @@ Every exception this package raises on purpose.
     * :exc:`ConnectionFailed`
     * :exc:`PeerUnreachable`
         * :exc:`CarrierLost`
+    * :exc:`DirectoryUnavailable`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -33,6 +34,7 @@ from __future__ import annotations
 __all__ = [
     "CarrierLost",
     "ConnectionFailed",
+    "DirectoryUnavailable",
     "InvalidInvitation",
     "InvalidState",
     "JournalError",
@@ -86,6 +88,10 @@ class PeerUnreachable(MobilityError):
 
 class CarrierLost(PeerUnreachable):
     """A stream of bytes was cut, or could not be opened; another way may do."""
+
+
+class DirectoryUnavailable(MobilityError):
+    """The account's server does not keep what the user's devices tell one another."""
 
 
 class VisitError(MobilityError):

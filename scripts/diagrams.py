@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mobility.protocol import transfer, visit
+from mobility.protocol import firstwins, transfer, visit
 
 FOLDER = Path(__file__).parents[1] / "docs/protocol/generated"
 Table: TypeAlias = Mapping[Any, Mapping[tuple[Any, type], Any]]
@@ -78,6 +78,15 @@ def running() -> Iterator[list[str]]:
         ]
 
 
+def outcomes() -> Iterator[list[str]]:
+    for phase in firstwins.Phase:
+        if phase is firstwins.Phase.WON:
+            after = "won; done or lapsed, if the winner's transfer has come so far"
+        else:
+            after = firstwins.RECOVERY.get(phase, phase).value
+        yield [phase.value, after]
+
+
 def page(title: str, source: str, *parts: Iterator[str] | str) -> str:
     lines = [f"# {title}", "", NOTE.format(source=source)]
     for part in parts:
@@ -101,6 +110,18 @@ def pages() -> dict[Path, str]:
             f"Roles: {values(visit.Role)}. A step that is not here is refused.",
             diagram(visit.TRANSITIONS),
             rows(STEPS, steps(visit.TRANSITIONS)),
+        ),
+        FOLDER / "first-wins.md": page(
+            "An offer to several devices: table and diagram",
+            "mobility/protocol/firstwins.py",
+            "All of this is the initiator's. What a responder says is heard in its "
+            "transfer: `accept` is its word there; `leave` is a refuse, an abort or "
+            "unknown of one that has not won, and `lapse` the end of the winner's "
+            "transfer before its commit.",
+            diagram(firstwins.TRANSITIONS),
+            rows(STEPS, steps(firstwins.TRANSITIONS)),
+            "## What a crash does",
+            rows(["journalled phase", "after"], outcomes()),
         ),
         FOLDER / "transfer.md": page(
             "A transfer: table and diagram",

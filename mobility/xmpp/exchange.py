@@ -7,20 +7,19 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from xml.etree.ElementTree import Element
 
 from slixmpp import Iq
-from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import InvalidJID
-from slixmpp.plugins import BasePlugin
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import CoroutineCallback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 from mobility.errors import MobilityError, PeerUnreachable, RemoteProtocolError
 from mobility.xmpp.errors import from_stanza, to_stanza
+from mobility.xmpp.feature import Feature
 
 __all__ = ["Exchange", "b64", "number", "raw"]
 
@@ -65,23 +64,15 @@ def number(text: str | None, *, most: int = 2**31) -> int:
     return int(text)
 
 
-class Exchange(BasePlugin, Generic[E]):
+class Exchange(Feature, Generic[E]):
     """
     Sends events to peers in IQs, and gives theirs to `receive`.
 
     A subclass names its stanza module, which has ELEMENT, to_xml() and from_xml().
     """
 
-    dependencies: ClassVar[set[str]] = set()
     stanza: ClassVar[Any]
     receive: Callable[[str, E], Awaitable[E | None]]
-
-    @classmethod
-    def of(cls, xmpp: BaseXMPP) -> Self:
-        """The instance that serves `xmpp`; the one place with a string key."""
-        plugin: Any = xmpp.plugin[cls.name]  # type: ignore[literal-required]
-        assert isinstance(plugin, cls)
-        return plugin
 
     def plugin_init(self) -> None:
         async def nobody(peer: str, event: E) -> E | None:

@@ -16,6 +16,8 @@ from slixmpp.jid import JID, InvalidJID
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
+from mobility.xmpp.devices import MobilityDevices
+from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
@@ -82,6 +84,8 @@ class Stream:
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
             xmpp.register_plugin(carrier.name)
+        for name in (MobilityDevices.name, MobilityOffers.name):
+            xmpp.register_plugin(name)
         # The password never leaves this device, in TLS neither: no PLAIN.
         xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
         xmpp.plugin["xep_0198"].window = 1
@@ -92,6 +96,8 @@ class Stream:
         self.bytestreams = Bytestreams.of(xmpp)
         self.uploads = Uploads.of(xmpp)
         self.uploads.ca_file = ca_file
+        self.devices = MobilityDevices.of(xmpp)
+        self.offers = MobilityOffers.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)

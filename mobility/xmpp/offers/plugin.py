@@ -1,0 +1,89 @@
+"""
+Offers in a private node of the account: one item each, until it is retracted.
+
+Not messages that the server stores: our resources have a negative priority, so they are
+given none (RFC 6121 §8.5.2), and what is stored so can be neither seen nor taken back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import ClassVar
+
+from mobility.errors import DirectoryUnavailable, MobilityError, RemoteProtocolError
+from mobility.xmpp import ns
+from mobility.xmpp.feature import Feature
+from mobility.xmpp.offers import stanza
+from mobility.xmpp.offers.stanza import Waiting
+from mobility.xmpp.pep import MobilityPep
+from mobility.xmpp.pep.stanza import LARGEST, Item
+
+__all__ = ["MobilityOffers"]
+
+log = logging.getLogger(__name__)
+
+
+class MobilityOffers(Feature):
+    name = "mobility_offers"
+    description = "Offers that wait"
+    dependencies: ClassVar[set[str]] = {"mobility_pep"}
+
+    def plugin_init(self) -> None:
+        self._pep = MobilityPep.of(self.xmpp)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """
+        Be told when other offers wait than before, to whichever device.
+
+        To be called before we are online; the server tells only who asks to be told.
+        """
+        self._pep.watch(ns.OFFERS, changed)
+
+    async def leave(self, waiting: Waiting) -> None:
+        """
+        Let an offer wait for its device; one that is online hears of it at once.
+
+        Raises:
+            DirectoryUnavailable: If the server keeps nothing, or too many wait already.
+            PeerUnreachable: If the server does not answer.
+
+        """
+        present = {item.id for item in await self._pep.items(ns.OFFERS)}
+        if len(present | {waiting.sid}) > LARGEST:  # the server would forget the oldest
+            raise DirectoryUnavailable(
+                f"{LARGEST} offers to your devices wait already. Take some back."
+            )
+        await self._pep.publish(ns.OFFERS, Item(waiting.sid, stanza.to_xml(waiting)))
+
+    async def waiting(self) -> list[Waiting]:
+        """
+        All offers that wait, to whichever device, also those that have expired.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `leave`.
+
+        """
+        found = []
+        for item in await self._pep.items(ns.OFFERS):
+            with contextlib.suppress(MobilityError):
+                found.append(_waiting(item))
+        return found
+
+    async def retract(self, sid: str) -> None:
+        """
+        Let an offer wait no longer, if it still does.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `leave`.
+
+        """
+        await self._pep.retract(ns.OFFERS, sid)
+
+
+def _waiting(item: Item) -> Waiting:
+    waiting = stanza.from_xml(item.payload)
+    if waiting.sid != item.id:
+        raise RemoteProtocolError("An offer waits under another's name.")
+    return waiting

@@ -1,0 +1,153 @@
+"""Private PEP nodes over slixmpp: publish, fetch, retract, be told of changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar
+from xml.etree.ElementTree import Element
+
+from slixmpp import Presence
+from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream import StanzaBase
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+
+from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
+from mobility.xmpp.feature import Feature
+from mobility.xmpp.pep import stanza
+
+__all__ = ["MobilityPep"]
+
+SECONDS = 20.0  # to wait for the account's server
+_NO_ROOM = frozenset(
+    {"resource-constraint", "policy-violation", "not-acceptable", "bad-request"}
+)
+
+
+class MobilityPep(Feature):
+    name = "mobility_pep"
+    description = "Private nodes of the account"
+    dependencies: ClassVar[set[str]] = {"xep_0030", "xep_0115"}
+
+    def plugin_init(self) -> None:
+        self._watched: dict[str, Callable[[], None]] = {}
+        self.xmpp.add_filter("out", self._announce, order=0)
+        self.xmpp.register_handler(
+            Callback(
+                self.name,
+                MatchXPath(f"{{jabber:client}}message/{stanza.EVENT}"),
+                self._on_message,
+            )
+        )
+
+    def plugin_end(self) -> None:
+        self.xmpp.remove_handler(self.name)
+        self.xmpp.del_filter("out", self._announce)  # type: ignore[arg-type]
+
+    def watch(self, node: str, changed: Callable[[], None]) -> None:
+        """
+        Be told when to look at a node again; to be called before we are online.
+
+        Not what changed: of changes just before the server knew that we want to hear
+        of them, it tells one only (XEP-0163 §4.3.4).
+        """
+        self._watched[node] = changed
+
+    async def publish(self, node: str, item: stanza.Item) -> None:
+        """
+        Put an item into a node that nobody but the account can read.
+
+        Raises:
+            DirectoryUnavailable: If the server has no such nodes, or no room in it.
+            PeerUnreachable: If the server does not answer.
+
+        """
+        try:
+            await self._ask("set", stanza.publish(node, item))
+        except IqError as exc:
+            if not stanza.is_elsewise(exc.iq["error"].xml):
+                raise self._error(exc) from None
+            # Somebody made it otherwise, so perhaps readable by others.
+            await self._made_private(node)
+            await self._asked("set", stanza.publish(node, item))
+
+    async def _made_private(self, node: str) -> None:
+        await self._asked("set", stanza.configure(node))
+
+    async def items(self, node: str) -> list[stanza.Item]:
+        """
+        All that lies in a node; nothing if there is no such node.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `publish`.
+
+        """
+        try:
+            return stanza.found(await self._ask("get", stanza.fetch(node)))
+        except IqError as exc:
+            if exc.iq["error"]["condition"] == "item-not-found":
+                return []
+            raise self._error(exc) from None
+
+    async def retract(self, node: str, id: str) -> None:
+        """
+        Take an item away, if it is there.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `publish`.
+
+        """
+        try:
+            await self._ask("set", stanza.retract(node, id))
+        except IqError as exc:
+            if exc.iq["error"]["condition"] != "item-not-found":
+                raise self._error(exc) from None
+
+    async def _asked(self, kind: str, element: Element) -> None:
+        try:
+            await self._ask(kind, element)
+        except IqError as exc:
+            raise self._error(exc) from None
+
+    async def _ask(self, kind: str, element: Element) -> Element:
+        iq: Any = self.xmpp.make_iq()
+        iq["type"] = kind
+        iq.xml.append(element)
+        try:
+            async with asyncio.timeout(SECONDS):
+                result = await iq.send(timeout=SECONDS + 1)
+        except (TimeoutError, IqTimeout):
+            raise PeerUnreachable("Your server does not answer.") from None
+        answer: Element = result.xml
+        return answer
+
+    def _error(self, exc: IqError) -> MobilityError:
+        domain = self.xmpp.boundjid.domain
+        if exc.iq["error"]["condition"] in _NO_ROOM:
+            return DirectoryUnavailable(
+                f"{domain} does not keep that much for your devices. Remove some that "
+                "you do not use any more, or ask who runs the server."
+            )
+        return DirectoryUnavailable(
+            f"{domain} does not keep lists for its users (XEP-0163), so your devices "
+            "cannot find one another there. Show one the code of the other instead, "
+            "or ask who runs the server."
+        )
+
+    async def _announce(self, sent: StanzaBase) -> StanzaBase:
+        """Our presence says what we want to be told of (XEP-0163 §4.3.2, XEP-0115)."""
+        if self._watched and isinstance(sent, Presence) and sent["type"] == "available":
+            disco: Any = self.xmpp.plugin["xep_0030"]
+            for node in self._watched:
+                await disco.add_feature(f"{node}+notify")
+            await self.xmpp.plugin["xep_0115"].update_caps(broadcast=False)
+        return sent
+
+    def _on_message(self, message: StanzaBase) -> None:
+        # Anybody can send an event; only the account's own server speaks for its nodes.
+        sender = message["from"]
+        if message["type"] == "error" or sender.full != self.xmpp.boundjid.bare:
+            return
+        for node in stanza.concerns(message.xml) & self._watched.keys():
+            self._watched[node]()

@@ -1,0 +1,179 @@
+"""What lies in the account's private nodes: descriptions of devices, and offers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from types import ModuleType
+from xml.etree.ElementTree import Element, canonicalize, tostring
+
+import pytest
+from defusedxml.ElementTree import fromstring
+from hypothesis import given
+from hypothesis import strategies as st
+from slixmpp.xmlstream.tostring import tostring as written
+
+from mobility.errors import RemoteProtocolError
+from mobility.protocol.agreement import Between, Party, agreement_key, recover
+from mobility.protocol.device import check_device, describe
+from mobility.protocol.envelope import Envelope
+from mobility.protocol.transfer import Offer, check_heading
+from mobility.xmpp import ns
+from mobility.xmpp.devices import stanza as device_xml
+from mobility.xmpp.offers import Waiting
+from mobility.xmpp.offers import stanza as offer_xml
+from mobility.xmpp.pep import stanza as pep_xml
+from mobility.xmpp.transfer.stanza import Said
+from tests.stanza.examples import stanzas
+
+ACCOUNT = "juliet@capulet.example"
+PHONE, LAPTOP = (
+    describe(key, name="x", kind="pc", jid=f"{ACCOUNT}/x", apps={"urn:app": 1})
+    for key in (b"p" * 32, b"l" * 32)
+)
+LATER = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+WAITING = Waiting(
+    Said("sid-1", Offer("s", "urn:app")), PHONE.id, LAPTOP.id, b"k" * 32, LATER
+)
+
+
+def inside(page: str, tag: str) -> Element:
+    (found,) = [each for stanza in stanzas(page) for each in stanza.iter(tag)]
+    return found
+
+
+def same(one: Element, other: Element) -> bool:
+    texts = [canonicalize(tostring(e), strip_text=True) for e in (one, other)]
+    return texts[0] == texts[1]
+
+
+def test_the_example_of_a_device_is_read_checked_and_written_as_it_stands_there() -> (
+    None
+):
+    example = inside("devices.md", device_xml.ELEMENT)
+    device = device_xml.from_xml(example)
+    check_device(device, account=ACCOUNT)
+    assert same(device_xml.to_xml(device), example)
+    (iq,) = stanzas("devices.md")
+    item = pep_xml.Item(device.id, device_xml.to_xml(device))
+    assert same(pep_xml.publish(ns.DEVICES, item), iq[0])
+
+
+def test_the_example_of_an_offer_is_read_and_written_and_opens_for_its_device() -> None:
+    example = inside("first-wins.md", offer_xml.ELEMENT)
+    waiting = offer_xml.from_xml(example)
+    assert same(offer_xml.to_xml(waiting), example)
+    assert (waiting.initiator, waiting.responder) == (PHONE.id, LAPTOP.id)
+    parties = [Party(each.identity, each.agreement) for each in (PHONE, LAPTOP)]
+    secret = recover(
+        Between(ACCOUNT, waiting.sid, *parties),
+        private=agreement_key(b"l" * 32),
+        ephemeral=waiting.key,
+    )
+    offer = waiting.said.event
+    assert isinstance(offer, Offer)
+    plain = Envelope(secret, waiting.sid, 7).open("initiator offer", offer.sealed)
+    check_heading(offer, plain)
+
+
+def test_a_notification_names_its_nodes_whatever_it_carries() -> None:
+    (message,) = stanzas("first-wins.md")
+    assert pep_xml.concerns(message) == {ns.OFFERS}
+    event = "http://jabber.org/protocol/pubsub#event"
+    for inner in ("<purge node='a'/>", "<items node='a'><retract id='x'/></items>"):
+        text = f"<message><event xmlns='{event}'>{inner}<items/></event></message>"
+        assert pep_xml.concerns(fromstring(text)) == {"a", ""}
+
+
+DEVICE = f'<device xmlns="{ns.DEVICES}" '
+OFFER = (
+    f'<offer xmlns="{ns.OFFERS}" from="{PHONE.id}" to="{LAPTOP.id}"'
+    ' expires="2026-03-01T12:30:00Z">'
+)
+KEY = f"<key>{'A' * 43}=</key>"
+INSIDE = (
+    '<transfer xmlns="urn:xmpp:tmp:mobility:transfer:0" action="offer" sid="s"'
+    ' session="s" app="a" schema="1" epoch="1" size="1" frames="1" digest=""/>'
+)
+TIMES = [
+    "",
+    "2026-03-01",
+    "2026-03-01T12:30:00",
+    "2026-03-01T12:30:00+01:00",
+    "2026-02-30T12:30:00Z",
+    "2026-03-01T12:30:00.1234567Z",
+    "٢٠٢٦-03-01T12:30:00Z",
+]
+INVALID: list[tuple[ModuleType, str]] = [
+    (device_xml, "<device/>"),
+    (device_xml, DEVICE + "><identity>?</identity></device>"),
+    (device_xml, DEVICE + '><app uri="a"/></device>'),
+    (device_xml, DEVICE + '><app uri="a" schema="one"/></device>'),
+    (device_xml, DEVICE + f">{'<app/>' * 65}</device>"),
+    (offer_xml, "<offer/>"),
+    (offer_xml, OFFER + "</offer>"),
+    (offer_xml, OFFER + KEY + "</offer>"),
+    (offer_xml, OFFER + INSIDE + "</offer>"),
+    (offer_xml, OFFER + "<key>AAAA</key>" + INSIDE + "</offer>"),
+    (offer_xml, OFFER + KEY + INSIDE.replace('"offer"', '"abort"') + "</offer>"),
+    (offer_xml, OFFER + KEY + INSIDE.replace('sid="s"', "") + "</offer>"),
+    (offer_xml, OFFER.replace(PHONE.id, "phone") + KEY + INSIDE + "</offer>"),
+    (offer_xml, OFFER.replace(LAPTOP.id, "") + KEY + INSIDE + "</offer>"),
+    *(
+        (
+            offer_xml,
+            OFFER.replace("2026-03-01T12:30:00Z", time) + KEY + INSIDE + "</offer>",
+        )
+        for time in TIMES
+    ),
+]
+
+
+def test_the_invalid_ones_are_wrong_in_one_thing_only() -> None:
+    offer_xml.from_xml(fromstring(OFFER + KEY + INSIDE + "</offer>"))
+
+
+@pytest.mark.parametrize(("module", "text"), INVALID, ids=range(len(INVALID)))
+def test_what_is_neither_is_refused(module: ModuleType, text: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        module.from_xml(fromstring(text))
+
+
+def arrived(element: Element) -> Element:
+    found: Element = fromstring(written(element))
+    return found
+
+
+@given(st.text(min_size=1), st.dictionaries(st.just("urn:a"), st.integers(1, 2**31)))
+def test_a_device_arrives_as_it_was_and_its_signature_holds(
+    name: str, apps: dict[str, int]
+) -> None:
+    device = describe(
+        b"p" * 32, name=f"x{name}", kind="pc", jid=f"{ACCOUNT}/x", apps=apps
+    )
+    back = device_xml.from_xml(arrived(device_xml.to_xml(device)))
+    assert back == device
+    check_device(back, account=ACCOUNT)
+
+
+@given(
+    st.datetimes(
+        min_value=datetime(2, 1, 1),
+        timezones=st.just(timezone(timedelta(hours=2))),
+    ),
+    st.binary(min_size=32, max_size=32),
+)
+def test_an_offer_arrives_as_it_was_to_the_second(time: datetime, key: bytes) -> None:
+    waiting = Waiting(WAITING.said, PHONE.id, LAPTOP.id, key, time)
+    back = offer_xml.from_xml(arrived(offer_xml.to_xml(waiting)))
+    assert back.expires == time.replace(microsecond=0)
+    assert (back.key, back.said.sid) == (key, waiting.sid)
+
+
+def test_an_offer_for_ever_does_not_expire() -> None:
+    text = OFFER.replace("2026-03-01T12:30:00Z", "9999-12-31T23:59:59Z")
+    waiting = offer_xml.from_xml(fromstring(text + KEY + INSIDE + "</offer>"))
+    assert not waiting.expired(LATER)
+
+
+def test_no_key_and_no_content_is_shown() -> None:
+    assert "kkkk" not in repr(WAITING)
