@@ -27,7 +27,7 @@ class Way:
     carrier: str
 
 
-WAYS = (Way("inline", "iq"),)
+WAYS = (Way("inline", "iq"),)  # those on the direct carrier first
 
 
 class Cargo(App):

@@ -12,7 +12,7 @@ from tests.bench.loads import Load
 __all__ = ["FULL", "MB", "QUICK", "LeftOut", "Plan", "RunFailed", "Timed", "climb"]
 
 MB = 10**6
-_TELLING = 2**20  # bytes from which the rate of one size tells that of the next
+_TELLING = 2**20  # bytes from which one size tells how long the next will take
 
 
 class RunFailed(Exception):
@@ -55,17 +55,16 @@ class Timed:
     seconds: Sequence[float]
 
     @property
-    def rate(self) -> float:
-        """Bytes a second, in the median round."""
-        return self.size / statistics.median(self.seconds)
+    def median(self) -> float:
+        return statistics.median(self.seconds)
 
     def summary(self) -> dict[str, Any]:
         return {
             "bytes": self.size,
             "rounds": len(self.seconds),
-            "median_ms": round(statistics.median(self.seconds) * 1000, 2),
+            "median_ms": round(self.median * 1000, 2),
             "p95_ms": round(_p95(self.seconds) * 1000, 2),
-            "mb_per_s": round(self.rate / MB, 3),
+            "mb_per_s": round(self.size / self.median / MB, 3),
         }
 
 
@@ -98,16 +97,27 @@ async def climb(
         carry: Carries one once; gives the seconds that it took.
 
     """
-    rate = 0.0
+    done: list[Timed] = []
     for load in loads:
-        expected = load.size / rate if rate else 0.0
+        expected = _expected(load.size, done)
         if expected > plan.patience:
-            yield LeftOut(load.size, _too_long(expected, rate))
-            continue
-        timed = Timed(load.size, await _repeat(plan, load, carry))
-        if load.size >= _TELLING:
-            rate = timed.rate
-        yield timed
+            yield LeftOut(load.size, _too_long(expected))
+        else:
+            done.append(Timed(load.size, await _repeat(plan, load, carry)))
+            yield done[-1]
+
+
+def _expected(size: int, done: Sequence[Timed]) -> float:
+    """
+    Seconds, on a straight line through the last two sizes; 0 where nothing tells.
+
+    What every transfer costs whatever its size must not count for each byte.
+    """
+    if not done or done[-1].size < _TELLING:
+        return 0.0
+    before, last = [Timed(0, [0.0]), *done][-2:]
+    slope = (last.median - before.median) / (last.size - before.size)
+    return last.median + slope * (size - last.size)
 
 
 async def _repeat(
@@ -119,6 +129,7 @@ async def _repeat(
     return seconds
 
 
-def _too_long(expected: float, rate: float) -> str:
-    many = f"{expected:.0f} seconds" if expected < 120 else f"{expected / 60:.0f} min"
-    return f"would take about {many}, at {rate / MB:.1f} MB/s"
+def _too_long(seconds: float) -> str:
+    if seconds < 120:
+        return f"would take about {seconds:.0f} seconds"
+    return f"would take about {seconds / 60:.0f} minutes"
