@@ -24,7 +24,7 @@ __all__ = ["measure"]
 # Machines are noisy: the measure of our direct carrier is taken right before it.
 PEERS = ("wormhole", "xep_0047", "xep_0065", "asyncio_tls")
 _TELLING = 2**20  # bytes from which the throughput of a peer says something
-_OFTEN, _PATIENCE = 3, 30  # at most so many rounds, and so many seconds each
+_OFTEN, _ENOUGH, _PATIENCE = 3, 20, 20  # what a peer is worth: see Plan
 
 Rows = list[dict[str, Any]]
 
@@ -54,8 +54,9 @@ async def measure(
     run = _Run(plan, loads)
     rare = dataclasses.replace(
         plan,
-        rounds={size: min(often, _OFTEN) for size, often in plan.rounds.items()},
-        patience=min(plan.patience, _PATIENCE),
+        rounds=dict.fromkeys(plan.rounds, _OFTEN),
+        enough=min(plan.enough, _ENOUGH),
+        patience=_PATIENCE,
     )
     for name in PEERS:
         await run.measure_peer(

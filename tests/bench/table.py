@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 __all__ = ["print_tables"]
@@ -26,20 +26,21 @@ def print_tables(result: dict[str, Any]) -> None:
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title)
-    for name in rows[0] if rows else ():
-        table.add_column(name, justify="left" if _is_name(rows, name) else "right")
+    table = Table(title=title, box=None)
+    for name, value in rows[0].items() if rows else ():
+        side: JustifyMethod = "left" if isinstance(value, str) else "right"
+        table.add_column(name.replace("_", " "), justify=side)
     for row in rows:
         table.add_row(*(_cell(name, value) for name, value in row.items()))
     return table
 
 
-def _is_name(rows: list[dict[str, Any]], column: str) -> bool:
-    return isinstance(rows[0][column], str)
-
-
 def _cell(name: str, value: Any) -> str:
-    return _SIZES.get(value, str(value)) if name == "bytes" else str(value)
+    if name == "bytes":
+        return _SIZES.get(value, str(value))
+    if isinstance(value, float) and value >= 100:
+        return f"{value:,.0f}"
+    return str(value)
 
 
 def _described(row: dict[str, Any]) -> str:
