@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Plan:
         enough: Seconds after which a size is not carried once more.
         patience: Seconds that one round may take, as far as that can be foreseen.
         deadline: Seconds after which one round has failed.
+        whole: Seconds for everything; the less is left, the thinner it gets.
 
     """
 
@@ -36,6 +38,14 @@ class Plan:
     enough: float
     patience: float
     deadline: float
+    whole: float
+
+    def thinned(self, seconds: float) -> Plan:
+        """The plan for one of several, which has so many seconds for itself."""
+        share = max(0.0, seconds) / 4  # the start, the small sizes, the large, the end
+        return dataclasses.replace(
+            self, enough=min(self.enough, share), patience=min(self.patience, share)
+        )
 
 
 FULL = Plan(
@@ -43,8 +53,11 @@ FULL = Plan(
     enough=90,
     patience=180,
     deadline=600,
+    whole=3 * 3600,
 )
-QUICK = Plan({15_000: 5, 2**20: 2, 2**26: 3}, enough=1.5, patience=2.5, deadline=60)
+QUICK = Plan(
+    {15_000: 5, 2**20: 2, 2**26: 3}, enough=1.5, patience=5, deadline=60, whole=50
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +137,9 @@ async def _repeat(
     plan: Plan, load: Load, carry: Callable[[Load], Awaitable[float]]
 ) -> list[float]:
     seconds: list[float] = []
-    while len(seconds) < plan.rounds[load.size] and sum(seconds) < plan.enough:
+    while not seconds or (
+        len(seconds) < plan.rounds[load.size] and sum(seconds) < plan.enough
+    ):
         seconds.append(await carry(load))
     return seconds
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -51,7 +52,8 @@ async def measure(
         What the benchmark prints.
 
     """
-    run = _Run(plan, loads)
+    began = time.monotonic()
+    run = _Run(loads)
     rare = dataclasses.replace(
         plan,
         rounds=dict.fromkeys(plan.rounds, _OFTEN),
@@ -62,9 +64,11 @@ async def measure(
         await run.measure_peer(
             name, _open_peer(name, server, folder / name, rare), rare
         )
-    for way in WAYS:
+    for number, way in enumerate(WAYS):
+        left = plan.whole - (time.monotonic() - began)
+        thin = plan.thinned(left / (len(WAYS) - number))
         place = folder / f"{way.format}-{way.carrier}"
-        await run.measure_way(way, server, place)
+        await run.measure_way(way, server, place, thin)
     return run.result()
 
 
@@ -81,19 +85,20 @@ def _open_peer(
 class _Run:
     """What has been found out so far."""
 
-    def __init__(self, plan: Plan, loads: Sequence[Load]) -> None:
-        self._plan = plan
+    def __init__(self, loads: Sequence[Load]) -> None:
         self._loads = loads
         self._results: Rows = []
         self._peers: Rows = []
         self._left_out: Rows = []
         self._failed: Rows = []
 
-    async def measure_way(self, way: Way, server: RunningServer, folder: Path) -> None:
+    async def measure_way(
+        self, way: Way, server: RunningServer, folder: Path, plan: Plan
+    ) -> None:
         named = dataclasses.asdict(way)
         with self._noting(named):
-            async with open_pair(way, server, folder, self._plan) as pair:
-                async for step in climb(self._plan, self._loads, pair.carry):
+            async with open_pair(way, server, folder, plan) as pair:
+                async for step in climb(plan, self._loads, pair.carry):
                     if isinstance(step, LeftOut):
                         self._left_out.append(named | step.summary())
                     else:

@@ -14,7 +14,9 @@ from tests.bench.figures import LeftOut, Plan, RunFailed, Timed, climb
 from tests.bench.loads import Load, make_loads
 
 SMALL, MIDDLE, LARGE = 15_000, 2**20, 2**26
-PLAN = Plan({SMALL: 3, MIDDLE: 2, LARGE: 1}, enough=10, patience=10, deadline=1)
+PLAN = Plan(
+    {SMALL: 3, MIDDLE: 2, LARGE: 1}, enough=10, patience=10, deadline=1, whole=9
+)
 LOADS = [Load(size, Path("/nowhere"), "") for size in PLAN.rounds]
 
 
@@ -48,6 +50,18 @@ async def test_a_round_is_not_repeated_once_there_was_enough() -> None:
     first, *_ = await climbed(1e9, before=6)
     assert isinstance(first, Timed)
     assert len(first.seconds) == 2
+
+
+async def test_a_run_that_is_short_of_time_gets_thinner_but_leaves_no_way_out() -> None:
+    thin = PLAN.thinned(-1)
+    assert (thin.enough, thin.patience) == (0, 0)
+    steps = [step async for step in climb(thin, LOADS, _instantly)]
+    assert [type(step) for step in steps] == [Timed, Timed, LeftOut]
+    assert PLAN.thinned(1000) == PLAN
+
+
+async def _instantly(load: Load) -> float:
+    return load.size / 1e9
 
 
 def test_a_summary_is_in_milliseconds_and_in_millions_of_bytes() -> None:
