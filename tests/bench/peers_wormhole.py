@@ -3,7 +3,8 @@ magic-wormhole over loopback: its mailbox server, `wormhole send`, `wormhole rec
 
 The bytes go directly from the sender to the receiver (its "transit"), without a relay,
 which is its fastest way. Only they are timed, from the moment at which both are
-connected: programs that start, and the exchange of keys, are not.
+connected: programs that start, and the exchange of keys, are not. (While it sends, its
+transit listens on all interfaces; there is no option for that.)
 """
 
 from __future__ import annotations
