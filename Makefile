@@ -45,3 +45,6 @@ docs: setup
 lock: setup
 	$(bin)/python -m pip install -qq --upgrade --upgrade-strategy eager --editable . --group dev
 	$(bin)/python -m pip freeze --exclude-editable >constraints.txt
+	@scripts/setup bench
+	.venv-bench/bin/python -m pip install -qq --upgrade --upgrade-strategy eager --group bench
+	.venv-bench/bin/python -m pip freeze >constraints-bench.txt
