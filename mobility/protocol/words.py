@@ -47,7 +47,6 @@ class Offer:
         size: Bytes of the state, before it is sealed or compressed.
         formats: How it can be laid out, in the initiator's order of preference.
         carriers: How its frames can travel, likewise.
-        key: The initiator's ephemeral key, where no visit gave both a secret.
         sealed: The heading: title, what the state is known by, and all this.
 
     """
@@ -60,7 +59,6 @@ class Offer:
     size: int = 0
     formats: tuple[str, ...] = ("inline",)
     carriers: tuple[str, ...] = ("iq",)
-    key: bytes = b""
     sealed: bytes = field(default=b"", repr=False)
 
 

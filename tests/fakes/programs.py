@@ -44,7 +44,7 @@ def begin() -> dict[str, Any]:
     return order
 
 
-def tell(event: str, **fields: Any) -> None:
+def tell(event: str = "", **fields: Any) -> None:
     """Say something to the test."""
     told = {"event": event, "at": time.monotonic(), **fields}
     print(json.dumps(told), flush=True)

@@ -72,7 +72,6 @@ INVALID: list[tuple[ModuleType, str, str]] = [
     (transfer_xml, TRANSFER + 'action="reclaim" epoch="-1"/>', NUMBER),
     (transfer_xml, OFFER + 'schema="1" epoch="1"/>', NUMBER),
     (transfer_xml, OFFER + 'schema="" epoch="1" size="1"/>', NUMBER),
-    (transfer_xml, OFFER + 'schema="1" epoch="1" size="1" key="?"/>', BASE64),
     (transfer_xml, TRANSFER + 'action="fetch"/>', "identifier"),
     (transfer_xml, TRANSFER + 'action="stored" stream=""/>', "identifier"),
     (session_xml, CHECKPOINT + 'number="1" frame="0"/>', NUMBER),

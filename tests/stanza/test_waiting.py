@@ -16,7 +16,8 @@ from mobility.errors import RemoteProtocolError
 from mobility.protocol.agreement import Between, Party, agreement_key, recover
 from mobility.protocol.device import check_device, describe
 from mobility.protocol.envelope import Envelope
-from mobility.protocol.transfer import Offer, check_heading
+from mobility.protocol.heading import Heading
+from mobility.protocol.transfer import Offer
 from mobility.xmpp import ns
 from mobility.xmpp.devices import stanza as device_xml
 from mobility.xmpp.offers import Waiting
@@ -72,7 +73,7 @@ def test_the_example_of_an_offer_is_read_and_written_and_opens_for_its_device() 
     offer = waiting.said.event
     assert isinstance(offer, Offer)
     plain = Envelope(secret, waiting.sid, 7).open("initiator offer", offer.sealed)
-    check_heading(offer, plain)
+    assert Heading.decode(plain, offer).title
 
 
 def test_a_notification_names_its_nodes_whatever_it_carries() -> None:

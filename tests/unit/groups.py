@@ -29,6 +29,7 @@ from mobility.protocol.transfer import (
     Commit,
     Confirm,
     Data,
+    Memory,
     Offer,
     Phase,
     Ready,
@@ -115,7 +116,7 @@ class Rules:
     devices: int = 2
     unlucky: bool = True  # is anything lost or repeated, does a responder fail?
     group: type[Group] = Group
-    recovery: Recovery = field(default_factory=lambda: RECOVERY[I, True])
+    recovery: Recovery = field(default_factory=lambda: RECOVERY[I, Memory.STATE])
     journals_winner: bool = True
 
     def begin(self) -> World:
@@ -214,7 +215,7 @@ def says_or_hears(scene: Scene, rules: Rules) -> Iterator[Scene]:
             yield after
             yield scene.but(to_them=None)
     if rules.unlucky:
-        back = RECOVERY[R, True].get(scene.pair.theirs, scene.pair.theirs)
+        back = RECOVERY[R, Memory.FRAMES].get(scene.pair.theirs, scene.pair.theirs)
         yield scene.but(theirs=back)  # the responder crashes
 
 
@@ -330,12 +331,6 @@ def runs(pair: Pair) -> tuple[bool, bool]:
     return pair.mine in RUNS[I], pair.theirs in RUNS[R]
 
 
-def holders(world: World) -> int:
-    """How many devices have been given the content, and may be committed to."""
-    return sum(map(holds, world.pairs))
-
-
-@functools.cache
 def holds(pair: Pair) -> bool:
     return pair.theirs in HAS_CONTENT
 

@@ -166,7 +166,7 @@ def test_the_offer_is_bound_to_what_it_says() -> None:
     offer = TRANSFER["offer"]
     names = ("session", "app", "capture", "schema", "epoch", "size")
     fields = [offer.get(name, "") for name in names]
-    about = H("offer", *fields, "inline files", "direct iq", b"").hex()
+    about = H("offer", *fields, "inline files", "direct iq").hex()
     plain = unsealed(
         SECRET, offer.get("sid", ""), 7, "initiator offer", sealed("offer")
     )

@@ -82,8 +82,6 @@ def to_xml(said: Said) -> Element:
 def _offer(element: Element, offer: proto.Offer) -> None:
     for name in ("session", "app", "schema", "epoch", "capture", "size"):
         element.set(name, str(getattr(offer, name)))
-    if offer.key:
-        element.set("key", b64(offer.key))
     for name in offer.formats:
         SubElement(element, _FORMAT, name=name)
     for name in offer.carriers:
@@ -144,7 +142,6 @@ def _from_offer(element: Element, sealed: bytes) -> proto.Offer:
         size=number(element.get("size"), most=2**63),
         formats=_names(element, _FORMAT),
         carriers=_names(element, _CARRIER),
-        key=raw(element.get("key")),
         sealed=sealed,
     )
 
