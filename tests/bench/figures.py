@@ -40,9 +40,9 @@ class Plan:
     deadline: float
     whole: float
 
-    def thinned(self, seconds: float) -> Plan:
-        """The plan for one of several, which has so many seconds for itself."""
-        share = max(0.0, seconds) / 4  # the start, the small sizes, the large, the end
+    def thinned(self, left: float) -> Plan:
+        """The plan for the next one, when so many seconds are left for all."""
+        share = max(0.0, left) / 10
         return dataclasses.replace(
             self, enough=min(self.enough, share), patience=min(self.patience, share)
         )

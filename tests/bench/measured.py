@@ -22,9 +22,8 @@ from tests.fakes.running import RunningServer
 
 __all__ = ["measure"]
 
-# Machines are noisy: the measure of our direct carrier is taken right before it.
 PEERS = ("wormhole", "xep_0047", "xep_0065", "asyncio_tls")
-_TELLING = 2**20  # bytes from which the throughput of a peer says something
+_TELLING = 2**20  # bytes; they tell whether more of them would take too long
 _OFTEN, _ENOUGH, _PATIENCE = 3, 20, 20  # what a peer is worth: see Plan
 
 Rows = list[dict[str, Any]]
@@ -56,7 +55,7 @@ async def measure(
     run = _Run(loads)
     rare = dataclasses.replace(
         plan,
-        rounds=dict.fromkeys(plan.rounds, _OFTEN),
+        rounds={size: _OFTEN if size > _TELLING else 1 for size in plan.rounds},
         enough=min(plan.enough, _ENOUGH),
         patience=_PATIENCE,
     )
@@ -64,9 +63,8 @@ async def measure(
         await run.measure_peer(
             name, _open_peer(name, server, folder / name, rare), rare
         )
-    for number, way in enumerate(WAYS):
-        left = plan.whole - (time.monotonic() - began)
-        thin = plan.thinned(left / (len(WAYS) - number))
+    for way in WAYS:
+        thin = plan.thinned(plan.whole - (time.monotonic() - began))
         place = folder / f"{way.format}-{way.carrier}"
         await run.measure_way(way, server, place, thin)
     return run.result()

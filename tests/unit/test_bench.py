@@ -57,7 +57,7 @@ async def test_a_run_that_is_short_of_time_gets_thinner_but_leaves_no_way_out() 
     assert (thin.enough, thin.patience) == (0, 0)
     steps = [step async for step in climb(thin, LOADS, _instantly)]
     assert [type(step) for step in steps] == [Timed, Timed, LeftOut]
-    assert PLAN.thinned(1000) == PLAN
+    assert PLAN.thinned(100) == PLAN
 
 
 async def _instantly(load: Load) -> float:

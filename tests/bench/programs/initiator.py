@@ -6,8 +6,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from mobility import Client, Introduction, Invitation, MobilityError, Screen
-from tests.bench.cargo import Cargo, Way, hand_over
+from mobility import Carrier, Client, Introduction, Invitation, MobilityError, Screen
+from tests.bench.cargo import Way, cargo_by
 from tests.bench.programs.orders import first_order, orders, tell
 from tests.fakes.programs import heard
 
@@ -20,7 +20,7 @@ async def approve(_: Introduction) -> str:
 async def carry(phone: Client, screen: Screen, way: Way, path: Path) -> None:
     """Hand it over, and take it back once it has been looked at there."""
     began = time.monotonic()
-    moved = await hand_over(phone, screen, Cargo(path), way)
+    moved = await phone.transfer(cargo_by(way, path), to=screen)
     seconds = time.monotonic() - began
     tell(seconds=seconds, round_trips=moved.round_trips)
     await heard()
@@ -38,6 +38,7 @@ async def main() -> None:
         port=order["port"],
         ca_file=Path(order["ca_file"]),
         data=Path(order["data"]),
+        carriers=(Carrier(way.carrier),),  # no other if this one fails
     ) as phone:
         invitation = Invitation.parse(order["code"])
         async with phone.visit(invitation, approve=approve) as screen:

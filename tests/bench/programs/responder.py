@@ -52,7 +52,7 @@ async def main() -> None:
         tasks.start(serve(display, arrived))
         async for _ in orders():
             cargo = await arrived.get()
-            tell(sha256=await asyncio.to_thread(cargo.sha256))
+            tell(sha256=await cargo.sha256())
             del cargo
 
 
