@@ -185,6 +185,8 @@ def initiator_hears(scene: Scene) -> Scene:
 def responder_says(scene: Scene, rules: Rules) -> Iterator[Scene]:
     pair = scene.pair
     for event in SAYS if rules.unlucky else SAYS[:-1]:
+        if event is Ready and pair.theirs is not Phase.MOVING:
+            continue  # nothing was uploaded: the content comes from the initiator only
         after = moved(R, pair.theirs, event)
         if after is not None:
             yield scene.but(theirs=after, to_me=pair.to_me or event)
@@ -331,6 +333,12 @@ def runs(pair: Pair) -> tuple[bool, bool]:
     return pair.mine in RUNS[I], pair.theirs in RUNS[R]
 
 
+def holders(world: World) -> int:
+    """How many devices have been given the content, and may be committed to."""
+    return sum(map(holds, world.pairs))
+
+
+@functools.cache
 def holds(pair: Pair) -> bool:
     return pair.theirs in HAS_CONTENT
 

@@ -21,7 +21,7 @@ from mobility.protocol.firstwins import (
     Group,
     Phase,
 )
-from tests.unit.groups import SURVIVES, Rules, World, reachable, runners
+from tests.unit.groups import SURVIVES, Rules, World, holders, reachable, runners
 from tests.unit.groups import settles as settled
 
 OPEN = Group.of(["a", "b", "c"])
@@ -145,6 +145,7 @@ def test_after_a_crash_only_a_journalled_winner_goes_on(
 
 def one_at_most(world: World) -> None:
     assert runners(world) <= 1, world
+    assert holders(world) <= 1, world  # nobody but the winner is ever given the content
 
 
 ABORTS = Rules().recovery
