@@ -17,7 +17,7 @@ from slixmpp.exceptions import IqError
 
 from mobility.errors import CarrierLost, LocalProtocolError
 from mobility.protocol.carrier import Carrier, Pipe
-from mobility.xmpp.bytestreams import inband, plugin, sockets, stanza
+from mobility.xmpp.bytestreams import inband, plugin, reach, sockets, stanza
 from mobility.xmpp.bytestreams.stanza import Offer, Opening, Streamhost
 from mobility.xmpp.stream import Stream
 from tests.fakes.proxy import Proxy
@@ -245,6 +245,64 @@ async def test_a_stream_is_expected_once(juliet: Stream) -> None:
                 pass
 
 
+async def test_the_newest_stream_takes_the_place_of_one_that_nobody_took(
+    juliet: Stream, romeo: Stream
+) -> None:
+    streams = juliet.bytestreams
+    with romeo.bytestreams.expect(juliet.jid, "s") as expected:
+        opened = [
+            await streams.open(carrier, romeo.jid, "s", seconds=SECONDS)
+            for carrier in ALL
+        ]
+        arrived = await expected.pipe(seconds=SECONDS)
+        assert arrived.carrier is IBB
+        for older in opened[:2]:
+            assert await is_lost(older)
+            await older.close()
+        await opened[2].send(b"newest")
+        await opened[2].close()
+        assert await read_all(arrived) == b"newest"
+
+
+async def test_the_newest_stream_takes_the_place_of_one_that_hangs(
+    juliet: Stream, romeo: Stream
+) -> None:
+    streams = juliet.bytestreams
+    with romeo.bytestreams.expect(juliet.jid, "s") as expected:
+        async with mute() as port:
+            iq = juliet.xmpp.make_iq_set(ito=romeo.xmpp.boundjid)
+            hanging = Offer("s", (Streamhost(juliet.jid, "127.0.0.1", port),))
+            iq.xml.append(stanza.offer(hanging))
+            refused = asyncio.ensure_future(iq.send())
+            opened = await streams.open(DIRECT, romeo.jid, "s", seconds=SECONDS)
+            arrived = await expected.pipe(seconds=SECONDS)
+            with pytest.raises(IqError, match="not-acceptable"):
+                await soon(refused)
+        await opened.send(b"newest")
+        await opened.close()
+        assert await read_all(arrived) == b"newest"
+
+
+async def test_a_streamhost_that_hangs_is_overtaken_by_the_next(
+    juliet: Stream, romeo: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "_HEAD_START", 0.01)
+    async with mute() as port, sockets.Listener("right") as listener:
+        hosts = [Streamhost("a@b/c", "127.0.0.1", n) for n in (port, listener.port)]
+        offer = Offer("s", tuple(hosts))
+        connection, _ = await soon(reach.reach(offer, "right", "127.0.0.1"))
+        assert connection.getpeername()[1] == listener.port
+        connection.close()
+        (await listener.connection()).close()
+
+
+@contextlib.asynccontextmanager
+async def mute() -> AsyncIterator[int]:
+    """The port of something that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
 # --- our own streamhost ------------------------------------------------------------
 
 
@@ -266,7 +324,10 @@ async def test_our_port_serves_the_stream_and_nobody_else_and_closes_then(
     connection.close()
 
 
-async def test_a_crowd_that_says_nothing_does_not_fill_the_device() -> None:
+async def test_a_crowd_that_says_nothing_does_not_fill_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sockets, "_GREETING", 60.0)
     loop = asyncio.get_running_loop()
     async with sockets.Listener("right") as listener:
         crowd = [socket.create_connection(("127.0.0.1", listener.port))]
@@ -351,6 +412,21 @@ async def test_a_stream_that_nobody_took_is_cut_when_nobody_expects_it(
         await opened.close()
 
 
+async def test_a_proxy_that_dies_in_the_middle_cuts_the_stream(
+    own_server: RunningServer,
+) -> None:
+    here = address(own_server)
+    async with Stream(*own_server.add(), **here) as juliet:
+        async with Stream(*own_server.add(), **here) as romeo:
+            opened, arrived = await pair(juliet, romeo, PROXY)
+            await own_server.kill()
+            assert await is_lost(opened)
+            with contextlib.suppress(CarrierLost):
+                # To the receiver it may look like an end: frames tell (see the docs).
+                assert await soon(arrived.receive()) == b""
+            await asyncio.gather(opened.close(), arrived.close())
+
+
 async def test_in_band_a_connection_lost_for_good_cuts_the_stream(
     server: RunningServer, romeo: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -409,12 +485,14 @@ async def test_a_slow_reader_holds_an_in_band_sender_back(
     ping = juliet.xmpp.plugin["xep_0199"].send_ping
     while arrived._waiting <= inband._UNREAD:
         await soon(ping(romeo.xmpp.boundjid))  # it comes behind the blocks
+    most = inband._UNREAD + (inband._WINDOW + 1) * inband.BLOCK
+    for _ in range(30):  # as long as all of it would take
+        await soon(ping(romeo.xmpp.boundjid))
+        assert arrived._waiting <= most
     assert not sending.done()
     got = b""
     while len(got) < len(data):
         got += await arrived.receive()
-        most = inband._UNREAD + (inband._WINDOW + 1) * inband.BLOCK
-        assert arrived._waiting <= most
     assert got == data
     await sending
     await asyncio.gather(opened.close(), arrived.close())

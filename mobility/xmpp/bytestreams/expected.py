@@ -73,6 +73,7 @@ class Expected:
 
     def arrive(self, pipe: Arrival) -> None:
         """Here it is."""
+        self._give_up()
         self._drop()
         if self._ended:
             pipe.cut()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from slixmpp import Iq
@@ -13,9 +14,10 @@ from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from mobility.errors import CarrierLost
 from mobility.protocol.carrier import Carrier
 from mobility.xmpp.bytestreams import stanza
+from mobility.xmpp.bytestreams.answering import Key
 from mobility.xmpp.bytestreams.stanza import Block
 
-__all__ = ["BLOCK", "InBand"]
+__all__ = ["BLOCK", "InBand", "InBandStreams"]
 
 BLOCK = 16 * 1024  # bytes; base64 makes stanzas of 22 KB, which every server takes
 STALL = 60.0  # seconds without a block, or without its receipt
@@ -157,3 +159,41 @@ class InBand:
         self._readable.set()
         self._room.set()
         self._ended()
+
+
+class InBandStreams:
+    """
+    The in-band streams that go one way, by peer and name.
+
+    Args:
+        ask: Sends an IQ of this element to this JID.
+
+    """
+
+    def __init__(
+        self, ask: Callable[[str, Element, float], asyncio.Future[Iq]]
+    ) -> None:
+        self._ask = ask
+        self._streams: dict[Key, InBand] = {}
+
+    def get(self, key: Key) -> InBand | None:
+        return self._streams.get(key)
+
+    def begin(self, key: Key, size: int) -> InBand:
+        """A new one; one of the same name is over."""
+        peer, sid = key
+
+        def ended() -> None:
+            if self._streams.get(key) is stream:
+                del self._streams[key]
+
+        if key in self._streams:
+            self._streams[key].cut()
+        stream = InBand(sid, size, partial(self._ask, peer), ended)
+        self._streams[key] = stream
+        return stream
+
+    def cut(self) -> None:
+        """Nothing goes through any of them any more."""
+        for stream in list(self._streams.values()):
+            stream.cut()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final, Literal, Self
 from xml.etree.ElementTree import Element
 
@@ -13,7 +13,6 @@ from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.jid import JID, InvalidJID
 from slixmpp.plugins import BasePlugin
-from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import CoroutineCallback
 from slixmpp.xmlstream.matcher import MatchXPath
 
@@ -22,8 +21,9 @@ from mobility.protocol.carrier import Carrier
 from mobility.protocol.socks5 import stream_address
 from mobility.xmpp.bytestreams import stanza
 from mobility.xmpp.bytestreams.addresses import own_addresses
+from mobility.xmpp.bytestreams.answering import Key, Receive, answering
 from mobility.xmpp.bytestreams.expected import Arrival, Expected
-from mobility.xmpp.bytestreams.inband import BLOCK, InBand
+from mobility.xmpp.bytestreams.inband import BLOCK, InBand, InBandStreams
 from mobility.xmpp.bytestreams.reach import reach
 from mobility.xmpp.bytestreams.sockets import Listener, SocketPipe
 from mobility.xmpp.bytestreams.stanza import Offer, Opening, Streamhost
@@ -34,9 +34,6 @@ __all__ = ["Bytestreams", "Expected"]
 _ANSWER = 120.0  # seconds after which slixmpp forgets an IQ; `open` gives up earlier
 _ACTIVATION = 10.0  # seconds
 _UNREACHED: Final = "The other device did not take the stream."
-
-Key = tuple[str, str]  # the peer's full JID, and the name of the stream
-Receive = Callable[[Key, Element], Awaitable[Element | None]]
 
 
 class Bytestreams(BasePlugin):
@@ -60,15 +57,15 @@ class Bytestreams(BasePlugin):
 
     def plugin_init(self) -> None:
         self._expected: dict[Key, Expected] = {}
-        self._incoming: dict[Key, InBand] = {}
-        self._outgoing: dict[Key, InBand] = {}
+        self._incoming = InBandStreams(self._ask)
+        self._outgoing = InBandStreams(self._ask)
         self._proxy: Streamhost | None = None
         for tag, receive in self._receivers().items():
             self.xmpp.register_handler(
                 CoroutineCallback(
                     f"{self.name} {tag}",
                     MatchXPath(f"{{jabber:client}}iq/{tag}"),
-                    _answering(receive),
+                    answering(receive),
                 )
             )
         self.xmpp.add_event_handler("session_start", self._on_new_session)
@@ -93,8 +90,8 @@ class Bytestreams(BasePlugin):
     def _on_new_session(self, _: Any) -> None:
         """What went through the old session does not go on in this one."""
         self._proxy = None
-        for stream in [*self._incoming.values(), *self._outgoing.values()]:
-            stream.cut()
+        self._incoming.cut()
+        self._outgoing.cut()
 
     @property
     def _me(self) -> str:
@@ -186,28 +183,12 @@ class Bytestreams(BasePlugin):
             raise CarrierLost(_UNREACHED)
 
     async def _in_band(self, peer: str, sid: str) -> Arrival:
-        stream = self._stream(self._outgoing, (peer, sid), BLOCK)
+        stream = self._outgoing.begin((peer, sid), BLOCK)
         try:
             await self._ask(peer, stanza.opening(Opening(sid, BLOCK)), _ANSWER)
         except BaseException:
             stream.cut()
             raise
-        return stream
-
-    def _stream(self, among: dict[Key, InBand], key: Key, size: int) -> InBand:
-        """A new in-band stream; one of the same name is over."""
-        peer, sid = key
-
-        def ask(element: Element, seconds: float) -> asyncio.Future[Iq]:
-            return self._ask(peer, element, seconds)
-
-        def ended() -> None:
-            if among.get(key) is stream:
-                del among[key]
-
-        if key in among:
-            among[key].cut()
-        stream = among[key] = InBand(sid, size, ask, ended)
         return stream
 
     def _ask(
@@ -274,39 +255,17 @@ class Bytestreams(BasePlugin):
     async def _on_open(self, key: Key, element: Element) -> None:
         opening = stanza.read_opening(element)
         expected = self._expecting(key)
-        expected.arrive(self._stream(self._incoming, key, opening.size))
+        expected.arrive(self._incoming.begin(key, opening.size))
 
     async def _on_data(self, key: Key, element: Element) -> None:
         block = stanza.read_block(element)
-        if key not in self._incoming:
-            raise XMPPError("item-not-found", etype="cancel")
-        await self._incoming[key].take(block)
+        await _known(self._incoming.get(key)).take(block)
 
     async def _on_close(self, key: Key, element: Element) -> None:
-        stream = self._incoming.get(key) or self._outgoing.get(key)
-        if stream is None:
-            raise XMPPError("item-not-found", etype="cancel")
-        stream.finish()
+        _known(self._incoming.get(key) or self._outgoing.get(key)).finish()
 
 
-def _answering(receive: Receive) -> Callable[[StanzaBase], Awaitable[None]]:
-    """What a request comes to is its answer."""
-
-    async def on_iq(iq: StanzaBase) -> None:
-        assert isinstance(iq, Iq)
-        if iq["type"] in {"result", "error"}:
-            return
-        if len(iq.xml) != 1 or iq["type"] != "set":  # RFC 6120 §8.2.3
-            raise XMPPError("bad-request", etype="modify")
-        (element,) = iq.xml
-        try:
-            key = (str(iq["from"]), stanza.read_sid(element))
-            answer = await receive(key, element)
-        except RemoteProtocolError:
-            raise XMPPError("bad-request", etype="modify") from None
-        reply = iq.reply()
-        if answer is not None:
-            reply.xml.append(answer)
-        reply.send()
-
-    return on_iq
+def _known(stream: InBand | None) -> InBand:
+    if stream is None:
+        raise XMPPError("item-not-found", etype="cancel")
+    return stream

@@ -183,7 +183,10 @@ class Listener:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(self._socket)
+            try:
+                connection, _ = await loop.sock_accept(self._socket)
+            except OSError:
+                return  # out of descriptors: whoever waits here takes another carrier
             if len(self._tasks) > _MOST_WAITING:
                 connection.close()
             else:

@@ -126,3 +126,9 @@ def test_a_domain(domain: str) -> None:
 def test_no_domain(domain: str) -> None:
     with pytest.raises(ServerError, match="cannot be a server's domain"):
         replace(CONFIG, domain=domain)
+
+
+def test_uploads_stay_for_a_day_and_can_be_deleted() -> None:
+    upload = CONFIG.text().partition('Component "upload.localhost"')[2]
+    assert "http_file_share_expires_after = 86400" in upload
+    assert 'modules_enabled = { "mobility_upload" }' in upload
