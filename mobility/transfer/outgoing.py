@@ -92,7 +92,7 @@ class Outgoing(Side):
         await self._until_confirm(patience)
 
     async def _until_commit(self) -> proto.Commit:
-        state = await self._session.capture()
+        state = await self._session.capture(to=self.peer)
         frames = self._envelope.frames("state", encode_state(state, known=self._known))
         await self.say(self._offer(frames, state.title))
         await self.expect(proto.Accept, seconds=timing.ANSWER)

@@ -15,6 +15,7 @@ from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.connection import Connection
+from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
@@ -76,7 +77,12 @@ class Stream:
         xmpp.enable_direct_tls = host is None
         for plugin in ("xep_0198", "xep_0199"):
             xmpp.register_plugin(plugin)
-        for ours in (MobilityVisit, MobilityTransfer, MobilitySession):
+        for ours in (
+            MobilityVisit,
+            MobilityTransfer,
+            MobilitySession,
+            MobilityPublished,
+        ):
             xmpp.register_plugin(ours.name)
         # The password never leaves this device, in TLS neither: no PLAIN.
         xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
@@ -85,6 +91,7 @@ class Stream:
         self.visits = MobilityVisit.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
+        self.published = MobilityPublished.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
