@@ -392,9 +392,7 @@ class Client:
         """
         if to.over:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
-        session = app.session or Session(
-            secrets.token_urlsafe(12), app, send=self.stream.sessions.send_packet
-        )
+        session = app.session or self._session(secrets.token_urlsafe(12), app)
         if session.id in self._moved or not session.runs:
             raise LocalProtocolError(
                 "This session is on another screen, or on its way there. "
@@ -410,6 +408,10 @@ class Client:
         )
         self._watch(moved)
         return await moved.hand_over(to.jid, progress)
+
+    def _session(self, id: str, app: App) -> Session:
+        wire, nodes = self.stream.sessions, self.stream.published
+        return Session(id, app, send=wire.send_packet, nodes=nodes)
 
     def _watch(self, moved: MovedSession) -> None:
         self._moved[moved.session.id] = moved
@@ -433,7 +435,7 @@ class Client:
             if not kept.away or kept.app not in made or kept.id in self._moved:
                 continue
             app = made[kept.app]()
-            session = Session(kept.id, app, send=self.stream.sessions.send_packet)
+            session = self._session(kept.id, app)
             app.session = session
             moved = MovedSession.recovered(
                 self._link(kept.secret),

@@ -147,6 +147,7 @@ class PublicDisplay:
                 transfers=self._transfers,
                 visits=self.stream.visits,
                 sessions=self.stream.sessions,
+                published=self.stream.published,
                 start=self._tasks.start,
                 counting=self._count,
                 receipt=lambda secret: sign_receipt(self._identity, secret),

@@ -27,6 +27,7 @@ from mobility.session import Session
 from mobility.tasks import few_at_once
 from mobility.transfer import WINDOW, Incoming, Link, Outgoing
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
@@ -52,6 +53,7 @@ class House:
     transfers: Transfers
     visits: MobilityVisit
     sessions: MobilitySession
+    published: MobilityPublished
     start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     counting: Callable[[float | None], None]  # the countdown, or None when it is off
     receipt: Callable[[bytes], bytes]  # signs that a visit's traces are wiped
@@ -241,7 +243,8 @@ class Visit:
             text = f"{self._house.name} could not open the app that this needs."
             await incoming.refuse("no-such-app", text)
             return
-        session = Session(offer.session, app, send=self._house.sessions.send_packet)
+        wire, nodes = self._house.sessions, self._house.published
+        session = Session(offer.session, app, send=wire.send_packet, nodes=nodes)
         hosted = _Hosted(session, incoming, {})
         app.session, app._checkpoint = session, hosted.soon.set
         session.touched = lambda: self._touched(hosted)

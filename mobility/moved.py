@@ -167,7 +167,9 @@ class MovedSession:
             phase = Phase.COMMITTED  # even if that was all that we could write down
         moved._kept = replace(kept, life=kept.life + 1)
         link.store.keep(moved._kept)
-        moved._files = file_digests(decode_state(kept.state))
+        state = decode_state(kept.state)
+        moved._files = file_digests(state)
+        session.expect(state)
         moved._outgoing = Outgoing.recovered(link, session, kept, phase)
         transfers.add(moved._outgoing)
         session.runs = False

@@ -8,11 +8,25 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from mobility.app import App
-from mobility.errors import LocalProtocolError, TransferAborted
+from mobility.errors import (
+    InvalidState,
+    LocalProtocolError,
+    MobilityError,
+    TransferAborted,
+)
 from mobility.failures import traced
 from mobility.protocol.backlog import Backlog
-from mobility.protocol.capture import Capture, Direction, PacketLog, packed, unpacked
+from mobility.protocol.capture import (
+    Capture,
+    Direction,
+    PacketLog,
+    Place,
+    packed,
+    unpacked,
+)
 from mobility.protocol.session import Packet, Stanza, State
+from mobility.publishing import Publication
+from mobility.xmpp.published import MobilityPublished
 
 __all__ = ["Session"]
 
@@ -22,6 +36,7 @@ _MOST_UNHEARD = 2000  # packets that we keep until the owner has surely had them
 _MOST_ARRIVED = 10_000  # packets that wait for a slow app
 _MOST_RECORDED = 2000  # packets while the session moves
 _MOST_SNAPSHOTS = 10
+_MOST_WAITING = 50  # packets that go along with a commit, rather than be published
 _LIFE = 1 << 20  # packets between two starts of a device, at most
 
 
@@ -40,11 +55,17 @@ class Session:
     Args:
         id, app: As above.
         send: Puts a packet on the wire to a peer.
+        nodes: Where a published state can live.
 
     """
 
     def __init__(
-        self, id: str, app: App, *, send: Callable[[str, Packet], None]
+        self,
+        id: str,
+        app: App,
+        *,
+        send: Callable[[str, Packet], None],
+        nodes: MobilityPublished | None = None,
     ) -> None:
         self.id = id
         self.app = app
@@ -70,6 +91,10 @@ class Session:
         self._applied = 0  # and the last that the app has
         self._skipping = False  # take the next packet, whatever its number
         self._over = False
+        self._published = None if nodes is None else Publication(nodes)
+        self._expected: Capture | None = None  # once it is known how it is captured
+        self._bound_for = ""  # who may read what is published, and is to go on with it
+        self._items = Backlog(_MOST_ARRIVED, _MOST_HELD, _size)  # published by others
         self._ended = asyncio.Event()
         app._send = self._send
         app._record = self._note
@@ -119,6 +144,7 @@ class Session:
         """Whether it is new, as far as the log goes back."""
         if not self.app.capture.logs:
             return True
+        self._wake.set()  # it may have to be published
         return self.app.log.add(stanza, direction, now=self.app._now())
 
     def receive_packet(self, packet: Packet) -> None:
@@ -129,7 +155,8 @@ class Session:
             self.missed()  # it will come again, behind those that are missing
             return
         self._skipping = False
-        packet = replace(packet, stanza=self._stamped(packet.stanza, self.peer))
+        named = replace(packet.stanza, id=_name(packet))
+        packet = replace(packet, stanza=self._stamped(named, self.peer))
         if not self._arrived.fits(packet):
             log.warning("the app is too slow for its packets; one was dropped")
             return
@@ -162,6 +189,32 @@ class Session:
                         self._keep(packet.stanza, Direction.IN)
                     live = replace(packet.stanza, delay=None)
                     await self._guarded(self.app.receive(live))
+                while self._items and self.runs and not self._held:
+                    stanza = self._items.popleft()
+                    if self._keep(stanza, Direction.IN):
+                        live = replace(stanza, delay=None)
+                        await self._guarded(self.app.receive(live))
+            if self.runs and self._publishes and self._record is None:
+                await self._publish()
+
+    async def _publish(self) -> None:
+        """What cannot be published now is, with the next packet or checkpoint."""
+        try:
+            await self._publication.flush(self.app.log)
+        except (MobilityError, ValueError) as exc:
+            log.warning("a packet could not be published: %s", traced(exc))
+
+    @property
+    def _publication(self) -> Publication:
+        if self._published is None:
+            raise TransferAborted("This device cannot publish a session.")
+        return self._published
+
+    def _hear_item(self, stanza: Stanza) -> None:
+        """What is published, by whomever; our own comes back, and is dropped."""
+        if not self._over:
+            self._items.append(stanza)
+            self._wake.set()
 
     async def _guarded(self, applied: Awaitable[None]) -> None:
         """An app's bug with one packet must not end the session."""
@@ -172,21 +225,36 @@ class Session:
 
     # --- ownership -------------------------------------------------------------
 
-    async def capture(self) -> State:
+    async def capture(self, *, to: str = "") -> State:
         """
         Take what moves, as the app's capture says; from now on, packets are recorded.
+
+        Args:
+            to: Who shall run it next.
+
 
         An app that says something while it is taken may have put it into the state or
         not. Then another one is taken.
         """
         async with self._applying:
+            self._expected = self.app.capture
             for _ in range(_MOST_SNAPSHOTS):
                 said = self._said
                 state = await self._captured()
-                if said == self._said:
+                if said == self._said or self._publishes:
                     break
-            self._record = _Record(packet.stanza for packet in self._arrived)
+            waiting = self._publication.waiting(self.app.log) if self._publishes else ()
+            self._record = _Record(logged.stanza for logged in waiting)
+            for packet in self._arrived:
+                self._record.append(packet.stanza)
+            if self._publishes:
+                self._bound_for = to
+                await self._publication.grant(to, "member")
             return state
+
+    @property
+    def _publishes(self) -> bool:
+        return self.app.capture is Capture.PUBLISHED
 
     async def _captured(self) -> State:
         app, capture = self.app, self.app.capture
@@ -194,7 +262,12 @@ class Session:
             return await app.snapshot()
         if capture is Capture.HYBRID:
             return packed(await self._based(), capture, app.log)
-        return packed(await app.initial(), capture, app.log)
+        if capture is Capture.REPLAY:
+            return packed(await app.initial(), capture, app.log)
+        state, place = await app.initial(), self._publication.place
+        if place is None or len(self._publication.waiting(app.log)) > _MOST_WAITING:
+            place = await self._publication.flush(app.log)
+        return packed(state, capture, app.log, place)
 
     async def _based(self) -> State:
         """The snapshot that the log comes after; a new one, if that does not reach."""
@@ -209,8 +282,17 @@ class Session:
 
     async def checkpoint(self) -> tuple[State, int]:
         """What would move now, and the last of the peer's packets that is in it."""
+        if self._publishes and self.runs:
+            applied = self._applied
+            await self._publication.flush(self.app.log)
+            return await self._captured(), applied
         async with self._applying:
             return await self._captured(), self._applied
+
+    async def saved(self) -> State:
+        """What would move now."""
+        async with self._applying:
+            return await self._captured()
 
     async def stop(self) -> list[Stanza]:
         """
@@ -229,17 +311,38 @@ class Session:
             self.runs = False
             await self.app.stop()
             self._let_go = True
+            if self._publishes:  # what waits goes along, and is published there
+                await self._publication.grant(self._bound_for, "publisher")
             return [] if self._record is None else self._record.stanzas
 
     async def resume(self) -> None:
         """The transfer came to nothing: go on as if it had not been tried."""
         if self._over:
             return  # and meanwhile it was taken away
+        await self._fence(self._bound_for)
         self._record = None
         self._let_go = False
         if not self.runs:
             self.runs = True
             await self.app.start()
+
+    async def _fence(self, jid: str) -> None:
+        """It runs here: nobody else publishes, as far as the service can see to it."""
+        if self._publishes and jid:
+            try:
+                await self._publication.grant(jid, "none")
+            except MobilityError as exc:
+                log.warning("a device may still publish: %s", exc)
+
+    async def unpublish(self) -> None:
+        """
+        Remove a published state from the service, for instance when it is over.
+
+        Raises:
+            PeerUnreachable: If the service does not do it.
+
+        """
+        await self._publication.delete()
 
     def meet(self, peer: str, sid: str, epoch: int, *, life: int = 0) -> None:
         """
@@ -286,13 +389,37 @@ class Session:
     async def _load(self, state: State) -> None:
         """Restore, and replay what comes after."""
         app = self.app
-        plain, app.capture, _ = unpacked(state, app.log)
+        plain, capture, place = unpacked(state, app.log)
+        if self._expected not in {None, capture}:
+            raise InvalidState("The session was captured in another way than here.")
+        self._expected = app.capture = capture
+        cut = app.log.cut
+        if place is not None:
+            await self._catch_up(place)
+            cut = self._publication.cut
         app._base = plain if app.capture is Capture.HYBRID else None
         await app.restore(plain)
-        if app.log.cut is not None:
-            await app.replay_cut(app.log.cut)
+        if cut is not None:
+            await app.replay_cut(cut)
         for stanza in tuple(app.log):
             await self._guarded(app.replay(stanza))
+
+    async def _load_again(self, state: State) -> None:
+        """It is ours already: if its node does not answer, what is here must do."""
+        try:
+            await self._load(state)
+        except MobilityError as exc:
+            log.warning("the last of a published session is missing: %s", exc)
+
+    async def _catch_up(self, place: Place) -> None:
+        now = self.app._now()
+        await self._publication.catch_up(place, self.app.log, self._hear_item, now)
+
+    def expect(self, state: State) -> None:
+        """What we know to be true of this session, whoever hands it over later."""
+        _, self._expected, place = unpacked(state, PacketLog(self.app.log_limits))
+        if place is not None:
+            self._publication.place = place
 
     async def _replay(self, stanza: Stanza, direction: Direction) -> None:
         """One packet after those that were loaded, unless it was among them."""
@@ -318,18 +445,20 @@ class Session:
 
         """
         async with self._applying:
-            if state is not None and self._number != self._sent:
-                await self._load(state)
+            await self._fence(self.peer)  # before we look for the last time
+            if state is not None and (self._publishes or self._number != self._sent):
+                await self._load_again(state)
             for stanza in tail:
                 said = Direction.IN if stanza.sender else Direction.OUT
                 await self._replay(stanza, said)
             for packet in self._unheard:
-                if packet.number > heard:
+                if packet.number > heard and not self.app.log.has(_name(packet)):
                     await self._replay(packet.stanza, Direction.OUT)
             if state is not None:
                 self._arrived.clear()  # what came before the commit is in the tail
             self._held = self._let_go = False
             self.runs = True
+            self._wake.set()
             await self.app.start()
 
     def forget_heard(self, heard: int) -> None:
@@ -349,6 +478,9 @@ class Session:
         self._held = False
         self._arrived.clear()
         self._unheard.clear()
+        self._items.clear()
+        if self._published is not None:
+            self._published.leave()
         self._over = True
 
     async def close(self) -> None:
@@ -379,3 +511,12 @@ class _Record:
 
 def _weight(packet: Packet) -> int:
     return packet.stanza.weight
+
+
+def _size(stanza: Stanza) -> int:
+    return stanza.weight
+
+
+def _name(packet: Packet) -> str:
+    """What both devices call a packet between them."""
+    return f"{packet.sid}.{packet.number}"

@@ -13,6 +13,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from mobility.errors import InvalidState
@@ -94,6 +95,7 @@ class Place:
         owner: Bare JID of whoever made the node.
         last: Id of the last item.
         count: How many there are, or were before the service forgot some.
+        cut: Up to this stamp packets were lost before they could be published.
 
     """
 
@@ -102,6 +104,12 @@ class Place:
     owner: str
     last: str = ""
     count: int = 0
+    cut: float | None = None
+
+    @property
+    def node_of(self) -> tuple[str, str, str]:
+        """What stays the same whatever is published."""
+        return self.service, self.node, self.owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ class PacketLog:
         limits: What is kept.
         cut: Up to this stamp packets are missing, since there were too many; None if
             the log is complete. Seconds since 1970, like all stamps here.
+        added: How many packets there ever were in it.
 
     Args:
         limits: As above.
@@ -137,6 +146,7 @@ class PacketLog:
     def __init__(self, limits: LogLimits = LogLimits(), *, mark: str = "") -> None:
         self.limits = limits
         self.cut: float | None = None
+        self.added = 0
         self._mark = mark
         self._named = 0
         self._kept: deque[Logged] = deque()
@@ -161,6 +171,15 @@ class PacketLog:
     def size(self) -> int:
         """Bytes."""
         return self._size
+
+    def has(self, id: str) -> bool:
+        """Whether a packet of that name is in it."""
+        return any(logged.stanza.id == id for logged in self._kept)
+
+    def since(self, added: int) -> list[Logged]:
+        """What was added after so many, as far as it is still there."""
+        missing = min(self.added - added, len(self._kept))
+        return list(islice(self._kept, len(self._kept) - missing, None))
 
     def stamped(self, stanza: Stanza, *, at: float, sender: str = "") -> Stanza:
         """The packet with a name, a stamp and a sender, where it has none yet."""
@@ -199,6 +218,7 @@ class PacketLog:
         self._kept.append(logged)
         self._keys.add(logged.key)
         self._size += logged.size
+        self.added += 1
         return True
 
     def trim(self, now: float) -> None:
@@ -325,6 +345,7 @@ def _place(fields: object) -> Place:
             "owner": str(owner),
             "last": str(last),
             "count": int(count),
-        } if 0 <= count < 2**31:
-            return Place(service, node, owner, last, count)
+            "cut": cut,
+        } if 0 <= count < 2**31 and is_stamp(cut):
+            return Place(service, node, owner, last, count, cut)
     raise ValueError("no place")

@@ -112,6 +112,7 @@ class ServerConfig:
             f"proxy.{self.domain}": "proxy65",
             f"upload.{self.domain}": "http_file_share",
             f"pubsub.{self.domain}": "pubsub",
+            f"conference.{self.domain}": "muc",
         }
 
     @property
@@ -220,6 +221,17 @@ class ServerConfig:
                 "http_file_share_access": [self.domain],
                 "http_file_share_expires_after": _UPLOADS_STAY,
                 "modules_enabled": ["mobility_upload"],
+            }
+        if module == "pubsub":
+            return {
+                "modules_enabled": ["mobility_nodes"],
+                "mobility_nodes_access": [self.domain],
+                "pubsub_max_items": 10_000,
+            }
+        if module == "muc":
+            return {
+                "restrict_room_creation": "local",
+                "muc_room_default_history_length": 100,
             }
         return {}
 

@@ -96,7 +96,7 @@ class Outgoing(Side):
         await self._until_confirm(patience)
 
     async def _until_commit(self) -> proto.Commit:
-        state = await self._session.capture()
+        state = await self._session.capture(to=self.peer)
         known = self._known
         manifest = await aside(_heavy(state), Manifest.of, state, known)
         await self.say(self._offer(manifest))

@@ -18,6 +18,7 @@ from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.devices import MobilityDevices
 from mobility.xmpp.offers import MobilityOffers
+from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
@@ -80,7 +81,12 @@ class Stream:
         xmpp.enable_direct_tls = host is None
         for plugin in ("xep_0198", "xep_0199"):
             xmpp.register_plugin(plugin)
-        for ours in (MobilityVisit, MobilityTransfer, MobilitySession):
+        for ours in (
+            MobilityVisit,
+            MobilityTransfer,
+            MobilitySession,
+            MobilityPublished,
+        ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
             xmpp.register_plugin(carrier.name)
@@ -98,6 +104,7 @@ class Stream:
         self.uploads.ca_file = ca_file
         self.devices = MobilityDevices.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
+        self.published = MobilityPublished.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)

@@ -17,7 +17,16 @@ from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 from mobility.xmpp.text import legal
 
-__all__ = ["ELEMENT", "SESSION", "from_xml", "packet", "to_message", "to_xml"]
+__all__ = [
+    "ELEMENT",
+    "SESSION",
+    "carried",
+    "from_xml",
+    "packet",
+    "payload",
+    "to_message",
+    "to_xml",
+]
 
 SESSION: Final = f"{{{ns.SESSION}}}session"
 ELEMENT: Final = f"{{{ns.SESSION}}}checkpoint"
@@ -39,15 +48,26 @@ def to_message(message: Element, sent: Packet) -> None:
         ValueError: If an app made one that is no packet.
 
     """
-    element = _element(sent.stanza, 1)
-    if not _is_payload(element):
-        raise ValueError(f"{sent.stanza.name!r} is in a namespace of XMPP's own")
-    message.append(element)
+    message.append(payload(sent.stanza))
     SubElement(
         message,
         SESSION,
         {"sid": sent.sid, "epoch": str(sent.epoch), "number": str(sent.number)},
     )
+
+
+def payload(stanza: Stanza) -> Element:
+    """
+    The element that a packet of an app is.
+
+    Raises:
+        ValueError: If an app made one that is no packet.
+
+    """
+    element = _element(stanza, 1)
+    if not _is_payload(element):
+        raise ValueError(f"{stanza.name!r} is in a namespace of XMPP's own")
+    return element
 
 
 def _element(stanza: Stanza, depth: int) -> Element:
@@ -74,15 +94,28 @@ def packet(message: Element) -> Packet:
 
     """
     about = message.find(SESSION)
-    payloads = [child for child in message if _is_payload(child)]
-    if about is None or len(payloads) != 1:
-        raise RemoteProtocolError("A message of a session carries one packet.")
+    if about is None:
+        raise RemoteProtocolError("A message of a session says which.")
     return Packet(
         about.get("sid", ""),
         number(about.get("epoch")),
         number(about.get("number")),
-        _stanza(payloads[0], 1),
+        carried(message),
     )
+
+
+def carried(parent: Element) -> Stanza:
+    """
+    The packet that is a child of an element.
+
+    Raises:
+        RemoteProtocolError: If there is not exactly one.
+
+    """
+    payloads = [child for child in parent if _is_payload(child)]
+    if len(payloads) != 1:
+        raise RemoteProtocolError("A message of a session carries one packet.")
+    return _stanza(payloads[0], 1)
 
 
 def _is_payload(child: Element) -> bool:
