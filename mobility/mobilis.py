@@ -29,7 +29,7 @@ from mobility.protocol.capture import Capture
 from mobility.protocol.mobilis import Answer, Handover, History, Offer, Phase, Role
 from mobility.protocol.session import Stanza
 from mobility.tasks import Tasks
-from mobility.xmpp.mobilis import MobilisTransfer
+from mobility.xmpp.mobilis import GONE, MobilisTransfer
 from mobility.xmpp.stream import Stream
 
 __all__ = ["Mobilis", "OldOffer"]
@@ -50,6 +50,7 @@ class _Talk:
         self.peer = peer
         self.app = app
         self.machine = Handover(role)
+        self.answers_ping = False  # not all of these devices know XEP-0199
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Answer] = loop.create_future()
         self.history: asyncio.Future[History | None] = loop.create_future()
@@ -178,6 +179,7 @@ class Mobilis:
             ) from None
         if not answer.accepts:
             raise TransferRefused("The other device does not take it.")
+        talk.answers_ping = not await self._wire.refuses_ping(talk.peer)
 
     async def _move(self, talk: _Talk, app: App) -> None:
         await app.stop()
@@ -185,6 +187,9 @@ class Mobilis:
             history = self._history(app)
             talk.machine.send(history)
             await self._wire.tell(talk.peer, history.lines)
+            # A server may keep a message for later instead of sending it back.
+            if talk.answers_ping and await self._wire.refuses_ping(talk.peer):
+                raise PeerUnreachable(GONE)
         except MobilityError:
             await app.start()
             raise

@@ -54,6 +54,7 @@ class MobilisDevice:
         context = ssl.create_default_context(cafile=server.ca_file)
         self.xmpp = ClientXMPP(f"{jid}/mxa", password, ssl_context=context)
         self.xmpp.enable_direct_tls = False
+        self.xmpp.register_plugin("xep_0199")
         self.mechanisms: tuple[str, ...] = ALL
         self.decides = asyncio.Event()
         self.decides.set()

@@ -2,8 +2,8 @@
 
 from slixmpp.plugins.base import register_plugin
 
-from .plugin import MobilisTransfer
+from .plugin import GONE, MobilisTransfer
 
 register_plugin(MobilisTransfer)
 
-__all__ = ["MobilisTransfer"]
+__all__ = ["GONE", "MobilisTransfer"]

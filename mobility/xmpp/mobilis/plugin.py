@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Self
@@ -23,10 +22,14 @@ from mobility.protocol.mobilis import Answer, History, Line, Offer
 from mobility.xmpp.errors import from_stanza, to_stanza
 from mobility.xmpp.mobilis import stanza
 
-__all__ = ["MobilisTransfer"]
+__all__ = ["GONE", "MobilisTransfer"]
 
 log = logging.getLogger(__name__)
 RECEIPT = 20.0  # seconds
+GONE = (
+    "The other device has gone, and the session goes on here. If it appears there too, "
+    "end it there."
+)
 
 
 async def _nobody(peer: str, said: Offer) -> None:
@@ -129,13 +132,22 @@ class MobilisTransfer(BasePlugin):
         self.xmpp.register_handler(bounce)
         try:
             message.send()
-            # What is sent later arrives later: after an answer no error can come.
-            with contextlib.suppress(IqError, IqTimeout):
-                await self.xmpp.plugin["xep_0199"].send_ping(JID(peer), timeout=RECEIPT)
+            # What is sent later arrives later: after this no error can come any more.
+            await self.refuses_ping(peer)
         finally:
             self.xmpp.remove_handler(name)
         if bounced.is_set():
-            raise PeerUnreachable("The other device has gone.")
+            raise PeerUnreachable(GONE)
+
+    async def refuses_ping(self, peer: str) -> bool:
+        """Whether an error comes back: nobody is there, or knows no XEP-0199."""
+        try:
+            await self.xmpp.plugin["xep_0199"].send_ping(JID(peer), timeout=RECEIPT)
+        except IqError:
+            return True
+        except IqTimeout:
+            pass  # this says nothing
+        return False
 
     async def _on_iq(self, iq: StanzaBase) -> None:
         kind = {"get": Offer, "set": Answer}.get(iq["type"])
