@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mobility.protocol import firstwins, transfer, visit
+from mobility.protocol import firstwins, mobilis, transfer, visit
 
 FOLDER = Path(__file__).parents[1] / "docs/protocol/generated"
 Table: TypeAlias = Mapping[Any, Mapping[tuple[Any, type], Any]]
@@ -122,6 +122,14 @@ def pages() -> dict[Path, str]:
             rows(STEPS, steps(firstwins.TRANSITIONS)),
             "## What a crash does",
             rows(["journalled phase", "after"], outcomes()),
+        ),
+        FOLDER / "mobilis.md": page(
+            "A handover of Mobilis: table and diagram",
+            "mobility/protocol/mobilis.py",
+            f"Roles: {values(mobilis.Role)}. A step that is not here is refused. "
+            "Either side may fall silent; the other notices that by its clock.",
+            diagram(mobilis.TRANSITIONS),
+            rows(STEPS, steps(mobilis.TRANSITIONS)),
         ),
         FOLDER / "transfer.md": page(
             "A transfer: table and diagram",

@@ -1,4 +1,4 @@
-"""Every XML namespace of our own, in one place."""
+"""Every XML namespace of our own, and of old devices, in one place."""
 
 VISIT = "urn:xmpp:tmp:mobility:visit:0"
 TRANSFER = "urn:xmpp:tmp:mobility:transfer:0"
@@ -8,3 +8,7 @@ DEVICES = "urn:xmpp:tmp:mobility:devices:0"
 OFFERS = "urn:xmpp:tmp:mobility:offers:0"
 PUBLISHED = "urn:xmpp:tmp:mobility:published:0"
 ERRORS = "urn:xmpp:tmp:mobility:errors:0"
+
+# Of Mobilis (2012), which we did not choose.
+MOBILIS = "mobilis:iq:sessionmobility#sessiontransfer"
+MOBILIS_HISTORY = "urn:xmpp:forward:state"

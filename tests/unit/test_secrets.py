@@ -16,7 +16,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from mobility.errors import MobilityError
-from mobility.protocol import handshake, session, transfer, visit, words
+from mobility.protocol import handshake, mobilis, session, transfer, visit, words
 from mobility.protocol.capture import Direction, PacketLog
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.invitation import Invitation, Invitations
@@ -78,6 +78,7 @@ def values() -> Iterator[object]:
         transfer.Reclaim,
     ):
         yield kind(sealed=CANARY)
+    yield mobilis.History((mobilis.Line("a@b", "c@d", "CANARY", 0.0),))
     yield handshake._Agreement(CANARY, "CANARY")
     yield Stream("a@b/c", "CANARY")
 
