@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -190,6 +190,10 @@ class TakesTheNext(Group):
         return super().left(sid)
 
 
+def planted(**bug: Any) -> Rules:
+    return Rules(unlucky=False, **bug)
+
+
 def one_owner_at_most(world: World) -> None:
     assert runners(world) <= 1, world
 
@@ -197,9 +201,9 @@ def one_owner_at_most(world: World) -> None:
 @pytest.mark.parametrize(
     ("rules", "check"),
     [
-        (Rules(group=KeepsBoth), one_at_most),
-        (Rules(group=TakesTheNext), one_at_most),
-        (Rules(journals_winner=False, recovery=SURVIVES), one_owner_at_most),
+        (planted(group=KeepsBoth), one_at_most),
+        (planted(group=TakesTheNext), one_at_most),
+        (planted(journals_winner=False, recovery=SURVIVES), one_owner_at_most),
     ],
     ids=["keeps-two", "takes-the-next", "forgets-the-winner"],
 )
