@@ -117,13 +117,16 @@ class Transfers:
 
     def _from_past(self, said: Said) -> Said | None:
         """All that is left of this transfer is its last phase, and perhaps a word."""
-        if any(kept.sid == said.sid for kept in self._store.kept()):
+        kept = self._store.kept()
+        if any(session.sid == said.sid for session in kept):
             raise RemoteProtocolError("Its app is not running here yet.")
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
         if word is not None and kind is type(word):
             return Said(said.sid, word)
-        if kind is proto.Confirm:  # whoever hears "unknown" takes the session back
+        if kind is proto.Confirm and not any(session.away for session in kept):
+            # Whoever hears "unknown" takes it back; that is right if we crashed while
+            # it came, but not once it is here.
             raise RemoteProtocolError("It runs here, which cannot be proved any more.")
         if kind is proto.Abort:
             return Said(said.sid, proto.Abort("This device was restarted."))

@@ -89,6 +89,8 @@ class Outcome:
         lost: Acknowledged strokes that are gone; the whole session, if it is nowhere.
         doubled: Strokes that are there twice, and moments at which two ran it.
         stuck: What did not come to an end.
+        reached: Whether it was struck at all; a machine that is too slow may be the
+            reason that it was not.
 
     """
 
@@ -96,6 +98,7 @@ class Outcome:
     lost: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
     stuck: tuple[str, ...] = ()
+    reached: bool = True
 
     @property
     def ok(self) -> bool:
@@ -247,7 +250,7 @@ def _open(told: list[dict[str, Any]]) -> set[int]:
 
 def _judged(cell: Cell, world: World, stuck: tuple[str, ...]) -> Outcome:
     if not world.phone.told("stopped") and not world.other.told("stopped"):
-        return Outcome("the point was not reached", stuck=stuck or ("not struck",))
+        return Outcome("not reached", stuck=stuck or ("not struck",), reached=False)
     doubled = _two_owners(cell, world)
     shown = world.phone.program.all("shows")
     if stuck or not shown:

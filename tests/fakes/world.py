@@ -18,9 +18,9 @@ from tests.fakes.running import RunningServer
 
 __all__ = ["DEADLINE", "Device", "Program", "World"]
 
-DEADLINE = 20.0  # seconds for whatever is waited for
+DEADLINE = 25.0  # seconds for whatever is waited for
 # The patience of both; an outage is longer than they wait for the answer to a commit.
-TIMES = {"ASK": 0.1, "TRY": 0.2, "STEP": 2.5, "PATIENCE": 0.3, "ANSWER": 4.0}
+TIMES = {"ASK": 0.1, "TRY": 0.2, "STEP": 8.0, "PATIENCE": 0.3, "ANSWER": 8.0}
 
 
 class Program:
