@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mobility.app import App, AppFactory
 from mobility.dispatch import Transfers
 from mobility.errors import MobilityError, RemoteProtocolError, VisitRefused
+from mobility.hosted import Ground
 from mobility.hosting import House, Visit
 from mobility.protocol import visit as proto
 from mobility.protocol.carrier import Carrier
@@ -147,11 +148,13 @@ class PublicDisplay:
                 name=self.name,
                 factories=self._factories,
                 largest=self._size,
-                transfers=self._transfers,
+                ground=Ground(
+                    self._transfers,
+                    self.stream.sessions,
+                    self.stream.published,
+                    self._tasks.start,
+                ),
                 visits=self.stream.visits,
-                sessions=self.stream.sessions,
-                published=self.stream.published,
-                start=self._tasks.start,
                 counting=self._count,
                 receipt=lambda secret: sign_receipt(self._identity, secret),
             )

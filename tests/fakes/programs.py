@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mobility import Stanza, State, hosting
+from mobility import Stanza, State, hosted
 from mobility.protocol import transfer as proto
 from mobility.protocol.state import decode_state
 from mobility.store import Kept, Store
@@ -36,7 +36,7 @@ def begin() -> dict[str, Any]:
     order["ca_file"] = Path(order["ca_file"])
     for name, seconds in order["times"].items():
         setattr(timing, name, seconds)
-    hosting.CHECKPOINT, hosting.SOON = 0.2, 0.01
+    hosted.CHECKPOINT, hosted.SOON = 0.2, 0.01
     stream._SLOWEST = 0.3
     _tell_what_is_saved()
     if order["stop"]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, hosting
+from mobility import Client, hosted, hosting
 from mobility import client as phones
 from mobility.transfer import timing
 from tests.fakes.running import RunningServer
@@ -42,10 +42,11 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "OPEN", 1.0)
     monkeypatch.setattr(timing, "AGAIN", 0.05)
     monkeypatch.setattr(timing, "CUT", 3.0)
-    monkeypatch.setattr(hosting, "CHECKPOINT", 0.2)
-    monkeypatch.setattr(hosting, "SOON", 0.01)
+    monkeypatch.setattr(hosted, "CHECKPOINT", 0.2)
+    monkeypatch.setattr(hosted, "SOON", 0.01)
     monkeypatch.setattr(hosting, "TICK", 0.05)
     monkeypatch.setattr(hosting, "GOODBYE", 1.0)
+    monkeypatch.setattr(hosted, "GOODBYE", 1.0)
     monkeypatch.setattr(phones, "GOODBYE", 1.0)
 
 

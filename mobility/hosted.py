@@ -1,0 +1,311 @@
+"""A session that came from another device and runs here, until it goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from mobility.app import App
+from mobility.dispatch import Transfers
+from mobility.errors import MobilityError, TransferAborted
+from mobility.failures import traced
+from mobility.protocol import transfer as proto
+from mobility.protocol.blob import Blob
+from mobility.protocol.envelope import Envelope
+from mobility.protocol.session import Checkpoint, State
+from mobility.protocol.state import encode_state, file_digests
+from mobility.protocol.transfer import Phase
+from mobility.session import Session
+from mobility.tasks import few_at_once
+from mobility.transfer import WINDOW, Incoming, Link, Outgoing, Report, Tail, unseen
+from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.published import MobilityPublished
+from mobility.xmpp.session import MobilitySession
+
+__all__ = ["Ground", "Hosted", "told"]
+
+log = logging.getLogger(__name__)
+CHECKPOINT = 30.0  # seconds of change that may be lost at most
+SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
+GOODBYE = 3.0  # seconds for each last thing that is done when a session ends
+CLOSE = 5.0  # seconds for an app to forget what it showed
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a session needs of the device that it runs on."""
+
+    transfers: Transfers
+    sessions: MobilitySession
+    published: MobilityPublished
+    start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+class Hosted:
+    """
+    One session, from the offer on.
+
+    Attributes:
+        session: Runs here once its initiator has committed.
+        running: Set from then on.
+        unclean: Whether its app could not be closed.
+
+    Args:
+        ground, link, incoming: Where we are, and how it comes.
+        app: Fresh, to be restored.
+        offer: What was offered.
+
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        link: Link,
+        incoming: Incoming,
+        app: App,
+        offer: proto.Offer,
+    ) -> None:
+        wire, nodes = ground.sessions, ground.published
+        self.session = Session(offer.session, app, send=wire.send_packet, nodes=nodes)
+        self.incoming = incoming
+        self.running = asyncio.Event()
+        self.unclean = False
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_gone: Callable[[], None] = lambda: None
+        self._ground = ground
+        self._link = link
+        self._offer = offer
+        self._files: dict[str, bytes | Blob] = {}
+        self._dirty = asyncio.Event()
+        self._soon = asyncio.Event()
+        self._checkpoints = 0
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._giving: Outgoing | None = None
+        self._giver: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        app.session, app._checkpoint = self.session, self._soon.set
+        self.session.touched = self._touched
+        self.session.runs = False
+        self.session.meet(incoming.peer, incoming.sid, offer.epoch)
+        incoming.watch(self.session)
+
+    def __repr__(self) -> str:
+        return f"<Hosted {self.session.id}>"
+
+    @property
+    def gone(self) -> bool:
+        """It is dropped, or about to be."""
+        return self._closing is not None
+
+    # --- it comes ----------------------------------------------------------------
+
+    async def arrive(self, progress: Report = unseen) -> None:
+        """
+        Take it, and run it.
+
+        Raises:
+            MobilityError: It stays where it was; nothing of it is left here.
+
+        """
+        try:
+            await self.incoming.receive(self._offer, self._restore, progress)
+            await self._run(await self.incoming.committed())
+        except BaseException:
+            await self.drop()
+            raise
+
+    async def _restore(self, state: State) -> None:
+        self._files = file_digests(state)
+        self.session.title = state.title
+        await self.session.load(state, self._offer.schema)
+
+    async def _run(self, tail: Tail) -> None:
+        await self.session.take(tail.packets, heard=tail.heard)
+        self.running.set()
+        for job in (
+            self.incoming.confirm(),
+            self.session.apply_packets(),
+            self._save(),
+            self._obey(),
+        ):
+            self._start(job)
+
+    def _touched(self) -> None:
+        self._dirty.set()
+        self.on_change()
+
+    def follow(self, peer: str) -> None:
+        """The other device was restarted, and has proved that it is the same."""
+        self.session.peer = peer
+
+    def online(self, *, resumed: bool) -> None:
+        """We were away: what was said meanwhile is asked for."""
+        if not resumed:
+            self.session.resend()
+        self._start(self.incoming.mention(proto.Status()))
+
+    async def _obey(self) -> None:
+        """Whoever sent the session may reclaim it at any time."""
+        with contextlib.suppress(TransferAborted):
+            await self.incoming.expect(proto.Reclaim, seconds=None)
+        await self._cease()
+
+    async def _cease(self) -> None:
+        """It runs elsewhere."""
+        self.session.runs = False
+        try:
+            await self.session.app.stop()
+        except Exception as exc:
+            log.error("an app failed to stop: %s", traced(exc))
+        await self.drop()
+
+    # --- it goes -----------------------------------------------------------------
+
+    def give(self, sid: str, peer: str, request: proto.Request) -> None:
+        """
+        Hand it back, since its owner asks for it.
+
+        Raises:
+            UnknownTransfer: If it does not run here.
+            InvalidState: If somebody else asks.
+
+        """
+        if not self.incoming.machine.runs:
+            raise UnknownTransfer("That session does not run here.")
+        outgoing = Outgoing(self._link, sid, peer, self.session, known=self._files)
+        outgoing.exchanges += 1
+        outgoing.hear(request)
+        before = self._giver
+        if self._giving is not None and self._giving.machine.runs:
+            assert before is not None
+            before.cancel()  # who asks again does not wait for the last answer
+        self._ground.transfers.add(outgoing)
+        self._giving = outgoing
+        self._giver = self._start(self._give(outgoing, before))
+
+    async def _give(
+        self, outgoing: Outgoing, before: asyncio.Task[None] | None
+    ) -> None:
+        await outgoing.expect(proto.Request, seconds=None)
+        if before is not None:
+            await asyncio.wait({before})
+        try:
+            async with asyncio.timeout(GOODBYE):
+                await self.running.wait()
+            if self.gone:
+                raise TransferAborted("That session does not run here any more.")
+            await outgoing.run()
+        except Exception as exc:
+            outgoing.abort("The session could not be handed back.")
+            log.info("not given back: %s", told(exc))
+            if outgoing.machine.state is Phase.LOST:  # they do not have it, so we do
+                await self.session.resume()
+            return
+        finally:
+            self._ground.transfers.close(outgoing)
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Forget it, and let the other device know so when it asks."""
+        if self.gone:
+            return
+        self._ground.transfers.close(self.incoming)
+        self.session.end()
+        self._files.clear()
+        for job in self._jobs - {asyncio.current_task()}:
+            job.cancel()
+        # Whoever dropped it may be cancelled when a visit ends; the wipe is not.
+        self._closing = self._ground.start(self._close())
+        self.on_gone()
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE):
+                await self.session.close()
+        except Exception as exc:  # whatever an app does, the wipe goes on
+            self.unclean = True
+            log.error("an app failed to close: %s", traced(exc))
+
+    async def closed(self) -> None:
+        """Wait until its app has forgotten it."""
+        if self._closing is not None:
+            await asyncio.wait({self._closing})
+
+    async def halt(self) -> None:
+        """Do nothing any more; what it is, it stays."""
+        jobs = self._jobs - {asyncio.current_task()}
+        for job in jobs:
+            job.cancel()
+        if jobs:
+            _, late = await asyncio.wait(jobs, timeout=GOODBYE)
+            self.unclean |= bool(late)
+
+    # --- checkpoints -------------------------------------------------------------
+
+    async def _save(self) -> None:
+        """Send a checkpoint at the app's own points, and after 30 s of change."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECKPOINT):
+                    await self._soon.wait()
+                await asyncio.sleep(SOON)
+            if not (self._dirty.is_set() or self._soon.is_set()):
+                continue
+            self._dirty.clear()
+            self._soon.clear()
+            try:
+                await self._checkpoint()
+            except UnknownTransfer:
+                log.info("the other device has taken a session back")
+                await self._cease()
+                return
+            except Exception as exc:
+                self._dirty.set()
+                log.info("no checkpoint: %s", told(exc))
+
+    async def _checkpoint(self) -> None:
+        """Where the owner's packets stand, the schema, and the state; sealed."""
+        session = self.session
+        state, heard = await session.checkpoint()
+        self._checkpoints += 1
+        number = self._checkpoints
+        head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
+        envelope = Envelope(self._link.secret, session.sid, session.epoch)
+        plain = head + encode_state(state, known=self._files)
+        frames = envelope.frames(f"checkpoint {number}", plain)
+
+        async def send(frame: int, sealed: bytes) -> None:
+            where = (session.sid, session.epoch, number)
+            event = Checkpoint(*where, frame, len(frames), sealed)
+            await self._ground.sessions.ask(session.peer, event)
+
+        await few_at_once((send(n, f) for n, f in enumerate(frames)), WINDOW)
+
+    async def say_goodbye(self) -> None:
+        """Send a last checkpoint, if that is quickly done."""
+        if not self.session.runs:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE):
+                await self._checkpoint()
+        except Exception as exc:
+            log.info("no goodbye: %s", told(exc))
+
+    # --- its jobs ----------------------------------------------------------------
+
+    def _start(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._ground.start(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+        return task
+
+
+def told(exc: Exception) -> str:
+    """What may be logged of an error: the place of a bug, the kind of a failure."""
+    expected = isinstance(exc, MobilityError | TimeoutError)
+    return type(exc).__name__ if expected else traced(exc)
