@@ -177,9 +177,13 @@ async def test_a_device_that_is_not_there(
     assert app.steps == ["start"]
 
 
+@pytest.mark.parametrize("knows_ping", [True, False])
 async def test_an_app_whose_history_comes_back_goes_on_here(
-    server: RunningServer, mobilis: Mobilis, device: MobilisDevice
+    server: RunningServer, mobilis: Mobilis, device: MobilisDevice, knows_ping: bool
 ) -> None:
+    if not knows_ping:
+        device.xmpp.remove_handler("Ping")
+
     class Slow(Chat):
         async def stop(self) -> None:
             await super().stop()

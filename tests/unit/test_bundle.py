@@ -417,6 +417,17 @@ def test_a_bomb_is_refused_even_if_its_manifest_says_so() -> None:
         read(raw, largest=10**9)
 
 
+def test_what_hides_behind_a_content_that_fills_a_chunk_is_found() -> None:
+    content = bytes(65_531)
+    stored = b"\1" + struct.pack("<2H", 65_531, 65_531 ^ 0xFFFF) + content
+    about = Part(b"manifest.json", manifest([content]))
+    plain = archive([about, Part(b"files/0", content, packed=stored)])
+    assert contents(read(plain)) == [content]
+    hiding = archive([about, Part(b"files/0", content, packed=stored + b"hidden")])
+    with pytest.raises(InvalidState, match="not what it says"):
+        read(hiding)
+
+
 def test_a_bundle_that_changes_while_it_is_open_is_noticed() -> None:
     raw = io.BytesIO(written())
     found = read_bundle(raw, sizes=sizes, largest=10**6)
