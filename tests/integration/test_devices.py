@@ -112,10 +112,8 @@ def keys() -> Iterator[bytes]:
 
 
 def offer(to: DeviceDescription, sid: str = "sid-1", **changes: Any) -> Waiting:
-    said = Said(
-        sid, Offer("session-1", "urn:app", size=85, key=b"k" * 32, sealed=b"sealed")
-    )
-    return replace(Waiting(said, "p" * 22, to.id, LATER), **changes)
+    said = Said(sid, Offer("session-1", "urn:app", size=85, sealed=b"sealed"))
+    return replace(Waiting(said, "p" * 22, to.id, b"k" * 32, LATER), **changes)
 
 
 async def test_two_devices_find_each_other_and_are_told_of_changes(

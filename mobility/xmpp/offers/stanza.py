@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.transfer import Offer
 from mobility.xmpp import ns
+from mobility.xmpp.exchange import b64, raw
 from mobility.xmpp.transfer import stanza as transfer
 from mobility.xmpp.transfer.stanza import Said
 
@@ -19,7 +20,7 @@ __all__ = ["ELEMENT", "Waiting", "from_xml", "to_xml"]
 ELEMENT: Final = f"{{{ns.OFFERS}}}offer"
 _DEVICE = re.compile(r"[A-Za-z0-9_-]{22}")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
-_KEY = 32  # bytes of an ephemeral X25519 key
+_KEY = 32  # bytes
 GENEROUS = timedelta(hours=1)  # that a clock may be wrong, before an offer is not shown
 
 
@@ -31,6 +32,7 @@ class Waiting:
     Args:
         said: The offer, sealed like any other.
         initiator, responder: Names of the devices.
+        key: The initiator's ephemeral X25519 public key.
         expires: When the initiator gives it up. A hint for people: what counts is the
             word of the initiator, since clocks are not trusted.
 
@@ -39,6 +41,7 @@ class Waiting:
     said: Said
     initiator: str
     responder: str
+    key: bytes = field(repr=False)
     expires: datetime
 
     @property
@@ -55,6 +58,7 @@ def to_xml(waiting: Waiting) -> Element:
     element = Element(ELEMENT, attrib={"from": waiting.initiator})
     element.set("to", waiting.responder)
     element.set("expires", _stamp(waiting.expires))
+    SubElement(element, f"{{{ns.OFFERS}}}key").text = b64(waiting.key)
     element.append(transfer.to_xml(waiting.said))
     return element
 
@@ -69,16 +73,18 @@ def from_xml(element: Element) -> Waiting:
     """
     payload = element.find(transfer.ELEMENT)
     devices = element.get("from", ""), element.get("to", "")
+    key = raw(element.findtext(f"{{{ns.OFFERS}}}key"))
     if (
         element.tag != ELEMENT
         or payload is None
         or not all(map(_DEVICE.fullmatch, devices))
+        or len(key) != _KEY
     ):
         raise RemoteProtocolError("That is not an offer that waits.")
     said = transfer.from_xml(payload)
-    if not isinstance(said.event, Offer) or len(said.event.key) != _KEY:
-        raise RemoteProtocolError("What waits is not an offer to one's own device.")
-    return Waiting(said, *devices, _time(element.get("expires", "")))
+    if not isinstance(said.event, Offer):
+        raise RemoteProtocolError("What waits is not an offer.")
+    return Waiting(said, *devices, key, _time(element.get("expires", "")))
 
 
 def _stamp(time: datetime) -> str:
