@@ -29,7 +29,6 @@ from mobility.protocol.transfer import (
     Commit,
     Confirm,
     Data,
-    Fetch,
     Memory,
     Offer,
     Phase,
@@ -44,8 +43,8 @@ from mobility.protocol.transfer import (
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 Recovery: TypeAlias = Mapping[Phase, Phase]
-SAYS: Final = (Accept, Refuse, Ready, Confirm, Fetch, Abort)
-ACCEPTS: Final = frozenset({Accept, Fetch, Ready})
+SAYS: Final = (Accept, Refuse, Ready, Confirm, Abort)
+ACCEPTS: Final = frozenset({Accept, Ready})  # a fetch is to both what an accept is
 ENDED: Final = (Refuse, Abort, Unknown)
 ME: Final = "me"
 ORDER: Final = operator.attrgetter("order")
@@ -187,11 +186,11 @@ def initiator_hears(scene: Scene) -> Scene:
 
 def responder_says(scene: Scene, rules: Rules) -> Iterator[Scene]:
     pair = scene.pair
-    for event in SAYS if rules.unlucky else SAYS[:4]:
+    for event in SAYS if rules.unlucky else SAYS[:-1]:
         after = moved(R, pair.theirs, event)
         if after is not None:
             yield scene.but(theirs=after, to_me=pair.to_me or event)
-    if rules.unlucky and pair.theirs in {Phase.READY, Phase.ACCEPTED}:
+    if rules.unlucky and pair.theirs in {Phase.READY}:
         yield scene.but(to_me=pair.to_me or Status)
 
 

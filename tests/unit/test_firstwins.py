@@ -171,7 +171,7 @@ def test_two_devices_never_run_it_both_and_one_does_in_the_end(
 def test_nor_do_three_devices_whatever_the_initiator_does_or_forgets() -> None:
     rules = Rules(devices=3, unlucky=False)
     found = reachable(rules, one_at_most)
-    assert len(found) >= 61_598
+    assert len(found) >= 60_000
     assert {world.phase for world in found} == set(Phase)
 
 
