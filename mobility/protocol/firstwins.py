@@ -8,8 +8,8 @@ another: to each it is an offer like any other, which may be aborted with the co
 
 Rules for whoever edits the table:
 
-1. A winner is journalled before anything is said to anybody. Others may have all frames
-   already, where these were uploaded; only the winner is ever committed to.
+1. A winner is journalled before anything is said to anybody. Only the winner is sent
+   data, and committed to. (Others may be ready where the frames were uploaded before.)
 2. There is never a second winner. One that falls out before the commit ends the group:
    the others have been told no, and what they were told holds. The session never
    left; its user may offer it again, which is a new group of new transfers.
@@ -147,7 +147,9 @@ class Group:
 
     def accepted(self, sid: str) -> Self:
         """
-        A responder accepts. Whether it has won is told by `winner` and `condition`.
+        A responder accepts: its transfer leaves the phase offered, by whatever word.
+
+        Whether it has won is told by `winner` and `condition`.
 
         Raises:
             RemoteProtocolError: If it was not asked, or has answered already.

@@ -33,6 +33,7 @@ from mobility.protocol.transfer import (
     Offer,
     Phase,
     Ready,
+    Reclaim,
     Refuse,
     Role,
     Status,
@@ -43,8 +44,8 @@ from mobility.protocol.transfer import (
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 Recovery: TypeAlias = Mapping[Phase, Phase]
 SAYS: Final = (Accept, Refuse, Ready, Confirm, Abort)
+ACCEPTS: Final = frozenset({Accept, Ready})  # a fetch is to both what an accept is
 ENDED: Final = (Refuse, Abort, Unknown)
-HAS_CONTENT: Final = frozenset({Phase.READY, Phase.COMMITTED, Phase.CONFIRMED})
 ME: Final = "me"
 ORDER: Final = operator.attrgetter("order")
 _ORDER: Final = itertools.count()
@@ -117,6 +118,7 @@ class Rules:
     unlucky: bool = True  # is anything lost or repeated, does a responder fail?
     group: type[Group] = Group
     recovery: Recovery = field(default_factory=lambda: RECOVERY[I, Memory.STATE])
+    theirs: Memory = Memory.FRAMES  # what a responder has after a crash
     journals_winner: bool = True
 
     def begin(self) -> World:
@@ -177,7 +179,7 @@ def initiator_hears(scene: Scene) -> Scene:
     assert pair.to_me is not None
     after, mattered, answer = heard(I, pair.mine, pair.to_me)
     scene = scene.but(mine=after, to_them=pair.to_them or answer)
-    if mattered and pair.to_me is Accept:
+    if mattered and pair.mine is Phase.OFFERED and pair.to_me in ACCEPTS:
         return scene._replace(group=group.accepted(ME))
     return scene.left() if mattered and pair.to_me in ENDED else scene
 
@@ -185,12 +187,10 @@ def initiator_hears(scene: Scene) -> Scene:
 def responder_says(scene: Scene, rules: Rules) -> Iterator[Scene]:
     pair = scene.pair
     for event in SAYS if rules.unlucky else SAYS[:-1]:
-        if event is Ready and pair.theirs is not Phase.MOVING:
-            continue  # nothing was uploaded: the content comes from the initiator only
         after = moved(R, pair.theirs, event)
         if after is not None:
             yield scene.but(theirs=after, to_me=pair.to_me or event)
-    if rules.unlucky and pair.theirs in {Phase.READY, Phase.ACCEPTED}:
+    if rules.unlucky and pair.theirs in {Phase.READY}:
         yield scene.but(to_me=pair.to_me or Status)
 
 
@@ -217,7 +217,8 @@ def says_or_hears(scene: Scene, rules: Rules) -> Iterator[Scene]:
             yield after
             yield scene.but(to_them=None)
     if rules.unlucky:
-        back = RECOVERY[R, Memory.FRAMES].get(scene.pair.theirs, scene.pair.theirs)
+        table = RECOVERY[R, rules.theirs]
+        back = table.get(scene.pair.theirs, scene.pair.theirs)
         yield scene.but(theirs=back)  # the responder crashes
 
 
@@ -333,14 +334,9 @@ def runs(pair: Pair) -> tuple[bool, bool]:
     return pair.mine in RUNS[I], pair.theirs in RUNS[R]
 
 
-def holders(world: World) -> int:
-    """How many devices have been given the content, and may be committed to."""
-    return sum(map(holds, world.pairs))
-
-
-@functools.cache
-def holds(pair: Pair) -> bool:
-    return pair.theirs in HAS_CONTENT
+def let_go(world: World) -> int:
+    """To how many devices the initiator has committed."""
+    return sum(not runs(pair)[0] for pair in world.pairs)
 
 
 def settles(world: World, rules: Rules) -> World:
@@ -348,7 +344,8 @@ def settles(world: World, rules: Rules) -> World:
     What becomes of a world once luck is good and all act as they should.
 
     They hear what is on the wires, abort whom the group tells them to, and ask for what
-    they miss; nobody is forced to go through with it, so the user cancels the rest.
+    they miss; nobody is forced to go through with it, so the user cancels the rest, and
+    reclaims what was lost.
     """
     for _ in range(20):
         before = world
@@ -394,6 +391,8 @@ def next_word(scene: Scene) -> Scene:
         return scene.but(theirs=after, to_me=Confirm)
     if pair.theirs in {Phase.ACCEPTED, Phase.MOVING, Phase.READY}:
         return scene.but(to_me=Status)
-    if pair.mine is Phase.COMMITTED:
+    if pair.mine in {Phase.COMMITTED, Phase.CONFIRMED}:
         return scene.but(to_them=Status)
+    if pair.mine is Phase.LOST:
+        return scene.but(mine=Phase.RECLAIMED, to_them=Reclaim)
     return scene
