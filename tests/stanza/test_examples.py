@@ -11,6 +11,7 @@ from mobility.errors import MobilityError
 from mobility.protocol import visit
 from mobility.protocol.transfer import Event
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.published import stanza as published_xml
 from mobility.xmpp.session import stanza as session_xml
 from mobility.xmpp.transfer import stanza as transfer_xml
 from mobility.xmpp.visit import stanza as visit_xml
@@ -45,6 +46,15 @@ def test_every_packet_is_read_and_written_as_it_stands_there() -> None:
     written = Element(message.tag, message.attrib)
     session_xml.to_message(written, session_xml.packet(message))
     assert same(written, message)
+
+
+def test_every_published_packet_is_read_and_written_as_it_stands_there() -> None:
+    (example,) = elements("session.md", published_xml.ELEMENT)
+    item = Element("item", {"id": "a.1"})
+    item.append(example)
+    packet, direction = published_xml.from_xml(item)
+    assert packet.id == "a.1"
+    assert same(published_xml.to_xml(packet, direction), example)
 
 
 def test_every_step_of_a_visit_has_an_example() -> None:
