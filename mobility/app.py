@@ -151,7 +151,9 @@ class App:
         """
         if self._record is not None:
             return self._record(stanza)
-        return self.capture.logs and self.log.add(stanza, Direction.IN, now=self._now())
+        if not self.capture.logs:
+            return True
+        return self.log.add(stanza, Direction.IN, now=self._now())
 
     def compact(self, state: State) -> None:
         """

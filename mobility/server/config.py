@@ -231,7 +231,8 @@ class ServerConfig:
         if module == "muc":
             return {
                 "restrict_room_creation": "local",
-                "muc_room_default_history_length": 100,
+                "muc_room_locking": False,  # or nobody else gets in at first
+                "muc_room_default_history_length": 200,
             }
         return {}
 

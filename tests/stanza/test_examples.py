@@ -11,6 +11,7 @@ from mobility.errors import MobilityError
 from mobility.protocol import visit
 from mobility.protocol.transfer import Event
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.published import stanza as published_xml
 from mobility.xmpp.session import stanza as session_xml
 from mobility.xmpp.transfer import stanza as transfer_xml
 from mobility.xmpp.visit import stanza as visit_xml
@@ -22,6 +23,9 @@ CODED = [
     ("transfer.md", transfer_xml),
     ("session.md", session_xml),
 ]
+
+
+PUBLISHED_ITEM = "{http://jabber.org/protocol/pubsub}item"
 
 
 def same(one: Element, other: Element) -> bool:
@@ -45,6 +49,15 @@ def test_every_packet_is_read_and_written_as_it_stands_there() -> None:
     written = Element(message.tag, message.attrib)
     session_xml.to_message(written, session_xml.packet(message))
     assert same(written, message)
+
+
+def test_every_published_packet_is_read_and_written_as_it_stands_there() -> None:
+    found = [i for s in stanzas("session.md") for i in s.iter(PUBLISHED_ITEM)]
+    assert found
+    for item in found:
+        packet, direction = published_xml.from_xml(item)
+        assert packet.id == item.get("id")
+        assert same(published_xml.to_xml(packet, direction), item[0])
 
 
 def test_every_step_of_a_visit_has_an_example() -> None:

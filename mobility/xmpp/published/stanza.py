@@ -13,7 +13,7 @@ from mobility.xmpp import ns
 from mobility.xmpp.session.stanza import carried, payload
 from mobility.xmpp.text import legal
 
-__all__ = ["EVENT", "from_xml", "published", "to_xml"]
+__all__ = ["ELEMENT", "EVENT", "from_xml", "published", "to_xml"]
 
 ELEMENT: Final = f"{{{ns.PUBLISHED}}}packet"
 EVENT: Final = "{http://jabber.org/protocol/pubsub#event}"

@@ -95,7 +95,9 @@ def packet(message: Element) -> Packet:
     """
     about = message.find(SESSION)
     if about is None:
-        raise RemoteProtocolError("A message of a session says which.")
+        raise RemoteProtocolError(
+            "A message of a session says which, and carries one packet."
+        )
     return Packet(
         about.get("sid", ""),
         number(about.get("epoch")),
