@@ -456,7 +456,8 @@ class Session:
                     await self._replay(packet.stanza, Direction.OUT)
             if state is not None:
                 self._arrived.clear()  # what came before the commit is in the tail
-            self._held = self._let_go = False
+            self._held = False
+            self._let_go = state is not None  # what its old owner says again is in it
             self.runs = True
             self._wake.set()
             await self.app.start()
