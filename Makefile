@@ -28,7 +28,7 @@ static: setup
 	$(bin)/lint-imports --no-logo
 
 check: static
-	$(bin)/pytest -q tests/unit tests/stanza
+	$(bin)/pytest -q tests/unit tests/stanza tests/simulation
 
 # Two at a time: most of what a test of real programs does is wait for them.
 test: static

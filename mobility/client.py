@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from mobility.app import App, AppFactory
 from mobility.dispatch import Transfers
@@ -214,21 +214,24 @@ class Client:
     ) -> None:
         self.device = device
         self._carriers = tuple(carriers)
-        self.stream = Stream(
-            _with_resource(jid),
-            password,
-            host=host,
-            port=port,
-            ca_file=ca_file,
-            on_change=self._on_change,
+        self.stream = self._connect(
+            _with_resource(jid), password, host=host, port=port, ca_file=ca_file
         )
         self._folder = data
         self._screens: dict[str, Screen] = {}
         self._moved: dict[str, MovedSession] = {}
 
+    # What `mobility.testing` replaces: the only two ways to the outside.
+
+    def _connect(self, jid: str, password: str, **where: Any) -> Stream:
+        return Stream(jid, password, on_change=self._on_change, **where)
+
+    def _journal(self) -> Store:
+        return Store(self._folder)
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            self._store = stack.enter_context(Store(self._folder))
+            self._store = stack.enter_context(self._journal())
             self._transfers = Transfers(self._store, Memory.STATE)
             self.stream.visits.receive = self._on_visit
             self.stream.transfers.receive = self._transfers.receive

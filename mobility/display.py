@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -109,13 +109,8 @@ class PublicDisplay:
         self._visit: Visit | None = None
         self._rival = False
         self._changed = asyncio.Event()
-        self.stream = Stream(
-            jid,
-            password,
-            host=host,
-            port=port,
-            ca_file=ca_file,
-            on_change=self._on_change,
+        self.stream = self._connect(
+            jid, password, host=host, port=port, ca_file=ca_file
         )
 
     @property
@@ -126,9 +121,17 @@ class PublicDisplay:
     def _public(self) -> bytes:
         return self._identity.public_key().public_bytes_raw()
 
+    # What `mobility.testing` replaces: the only two ways to the outside.
+
+    def _connect(self, jid: str, password: str, **where: Any) -> Stream:
+        return Stream(jid, password, on_change=self._on_change, **where)
+
+    def _journal(self) -> Store:
+        return Store(self._folder)
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            self._store = stack.enter_context(Store(self._folder))
+            self._store = stack.enter_context(self._journal())
             raw = self._store.identity(secrets.token_bytes(32))
             self._identity = Ed25519PrivateKey.from_private_bytes(raw)
             # The same address after every restart: phones ask there how it ended.
