@@ -110,7 +110,7 @@ class Network:
         self._carry(stream, element, what)
 
     def _carry(self, stream: SimulatedStream, element: Element, what: str) -> None:
-        if self._chance(self.faults.loss):
+        if self.loses():
             self.lost += 1
             self._note(f"lost: {what}")
             return
@@ -124,7 +124,7 @@ class Network:
     def _arrival(self, sender: str, element: Element) -> float:
         """When: streams keep their order (RFC 6120 §10.1), unless the faults do not."""
         way = sender, element.get("to", "")
-        when = self._loop.time() + self._dice.uniform(*self.faults.delay)
+        when = self._loop.time() + self.way()
         if not self._chance(self.faults.reorder):
             when = max(when, self._latest.get(way, 0.0))
             self._latest[way] = when
@@ -166,8 +166,23 @@ class Network:
         SubElement(child, f"{{{_STANZAS}}}service-unavailable")
         line = self._lines.get(sender)
         if line is not None and line.stream.life.on:
-            way = self._dice.uniform(*self.faults.delay)
-            self._loop.call_later(way, self._arrive, error, f"nobody for {what}")
+            self._loop.call_later(self.way(), self._arrive, error, f"nobody for {what}")
+
+    # --- for streams of bytes --------------------------------------------------
+
+    def find(self, jid: str) -> SimulatedStream | None:
+        """Who is online under this address."""
+        line = self._lines.get(jid)
+        there = line is not None and line.up and line.stream.life.on
+        return line.stream if line is not None and there else None
+
+    def way(self) -> float:
+        """Seconds from one device to another."""
+        return self._dice.uniform(*self.faults.delay)
+
+    def loses(self) -> bool:
+        """Whether something is lost now."""
+        return self._chance(self.faults.loss)
 
     def _chance(self, probability: float) -> bool:
         return probability > 0 and self._dice.random() < probability

@@ -21,6 +21,7 @@ from slixmpp.xmlstream import StanzaBase
 
 from mobility.testing.hostile import Distortion
 from mobility.testing.network import Network
+from mobility.testing.pipes import Bytestreams
 from mobility.testing.power import Life
 from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.session import MobilitySession
@@ -132,8 +133,8 @@ class SimulatedStream:
         self.visits = self._plugin(MobilityVisit)
         self.transfers = self._plugin(MobilityTransfer)
         self.sessions = self._plugin(MobilitySession)
-        # There is no server that would carry, store or list anything.
-        self.bytestreams = self.uploads = self.published = None
+        self.bytestreams = Bytestreams(network, self)
+        self.uploads = self.published = None  # no service stores or publishes here
 
     def _plugin(self, kind: type[X]) -> X:
         plugin = kind(None)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from mobility import MobilityError
+from mobility import MobilityError, State
 from mobility.testing import (
     Deadlock,
     Display,
@@ -264,3 +264,36 @@ def test_what_a_display_said_before_it_handed_back_is_not_applied_again() -> Non
         world.run(scenario())
         world.check()
         assert phone.app(Ledger).entries == ["one", "two"]
+
+
+@pytest.mark.parametrize("faults", [Faults(), Faults(loss=0.2), Faults(cut=0.02)])
+def test_large_files_go_by_streams_that_are_cut(faults: Faults) -> None:
+    document = bytes(range(256)) * 4000
+
+    class Reader(Ledger):
+        async def snapshot(self) -> State:
+            return State({"entries": self.entries}, {"document": self.document})
+
+        async def restore(self, state: State) -> None:
+            await super().restore(state)
+            self.document = state.files["document"]
+
+        def __init__(self, *entries: str) -> None:
+            super().__init__(*entries)
+            self.document = document
+
+    for seed in range(3):
+        with Simulation(seed=seed, faults=faults) as world:
+            lobby, phone = world.display(Reader), world.phone(Reader)
+            world.run(carried(phone, lobby, Reader("one")))
+            world.check()
+            assert any("piece by" in line for line in world.trace)
+            assert phone.app(Reader).document == document
+
+
+async def carried(phone: Phone, lobby: Display, app: Ledger) -> None:
+    while not lobby.here:
+        await _try(phone.transfer(app, to=lobby))
+        if phone.here:
+            app = phone.app(Ledger)
+    await phone.take_back()
