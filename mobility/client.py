@@ -44,7 +44,7 @@ from mobility.protocol.visit import (
     Wiped,
 )
 from mobility.session import Session
-from mobility.store import Store
+from mobility.store import Kept, Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Report, Ways, unseen
 from mobility.xmpp.errors import UnknownTransfer
@@ -435,21 +435,45 @@ class Client:
         made = {factory.uri: factory for factory in factories}
         found = []
         for kept in self._store.kept():
-            if not kept.away or kept.app not in made or kept.id in self._moved:
-                continue
-            app = made[kept.app]()
-            session = self._session(kept.id, app)
-            app.session = session
-            moved = MovedSession.recovered(
-                self._link(kept.secret),
-                self._transfers,
-                session,
-                kept,
-                on_back=partial(self._left_behind, kept.peer),
-            )
-            self._watch(moved)
-            found.append(moved)
+            if kept.away and kept.app in made and kept.id not in self._moved:
+                found.append(self._recovered(kept, made[kept.app]()))
         return found
+
+    async def leaving(self, *factories: type[App] | AppFactory) -> list[MovedSession]:
+        """
+        Sessions that were on their way when this device stopped; they run here again.
+
+        Until the app is open the other device waits, at most for some minutes.
+        `MovedSession.go_on` continues where it stopped.
+
+        Args:
+            factories: The apps that can go on with them here.
+
+        Raises:
+            MobilityError: If one of them cannot be restored.
+
+        """
+        made = {factory.uri: factory for factory in factories}
+        found = []
+        for kept in self._store.kept():
+            if kept.leaving and kept.app in made and kept.id not in self._moved:
+                moved = self._recovered(kept, made[kept.app]())
+                await moved.open()
+                found.append(moved)
+        return found
+
+    def _recovered(self, kept: Kept, app: App) -> MovedSession:
+        session = self._session(kept.id, app)
+        app.session = session
+        moved = MovedSession.recovered(
+            self._link(kept.secret),
+            self._transfers,
+            session,
+            kept,
+            on_back=partial(self._left_behind, kept.peer),
+        )
+        self._watch(moved)
+        return moved
 
     def _left_behind(self, peer: str, moved: MovedSession) -> None:
         """The visit that it was away on ended for us when we crashed: say so there."""
@@ -476,7 +500,8 @@ class Client:
     def _link(self, secret: bytes) -> Link:
         stream = self.stream
         ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
-        return Link(stream.transfers, self._store, self._tasks, secret, ways)
+        frames = None if self._folder is None else self._folder / "frames"
+        return Link(stream.transfers, self._store, self._tasks, secret, ways, frames)
 
     def _on_packet(self, peer: str, packet: Packet) -> None:
         moved = self._moved_by(peer, packet.sid)

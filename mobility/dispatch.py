@@ -24,6 +24,11 @@ def bare(jid: str) -> str:
     return jid.partition("/")[0]
 
 
+def _stood_by(phase: Phase, word: bytes) -> proto.Event | None:
+    """Whoever took a session over says so also after a crash."""
+    return proto.Confirm(word) if word and phase is Phase.CONFIRMED else None
+
+
 async def _nobody(peer: str, said: Said) -> None:
     raise UnknownTransfer(_UNKNOWN)
 
@@ -43,8 +48,9 @@ class Transfers:
         self._memory = memory
         self._sides: dict[str, Outgoing | Incoming] = {}
         # Of those that are over: role, phase and the word that we stand by.
+        words = store.words()
         self._past: dict[str, tuple[Role, Phase, proto.Event | None]] = {
-            sid: (role, phase, None)
+            sid: (role, phase, _stood_by(phase, words.get(sid, b"")))
             for sid, (role, phase, _) in store.recover(memory).items()
         }
         self.on_offer: Callable[[str, Said], Awaitable[None]] = _nobody
@@ -101,7 +107,7 @@ class Transfers:
             side.exchanges += 1
             answer = side.hear(said.event)
             if getattr(said.event, "sealed", b""):
-                side.peer = peer  # it has another resource now, and has proved itself
+                side.follow(peer)  # it has another resource now, and has proved itself
             return None if answer is None else Said(said.sid, answer)
         if side is not None:
             raise UnknownTransfer(_UNKNOWN)
@@ -117,17 +123,13 @@ class Transfers:
 
     def _from_past(self, said: Said) -> Said | None:
         """All that is left of this transfer is its last phase, and perhaps a word."""
-        kept = self._store.kept()
-        if any(session.sid == said.sid for session in kept):
+        waiting = {kept.sid for kept in self._store.kept()}
+        if said.sid in waiting | {coming.sid for coming in self._store.arriving()}:
             raise RemoteProtocolError("Its app is not running here yet.")
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
         if word is not None and kind is type(word):
             return Said(said.sid, word)
-        if kind is proto.Confirm and not any(session.away for session in kept):
-            # Whoever hears "unknown" takes it back; that is right if we crashed while
-            # it came, but not once it is here.
-            raise RemoteProtocolError("It runs here, which cannot be proved any more.")
         if kind is proto.Abort:
             return Said(said.sid, proto.Abort("This device was restarted."))
         if kind is proto.Refuse:

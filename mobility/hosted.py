@@ -92,6 +92,7 @@ class Hosted:
         self.session.runs = False
         self.session.meet(incoming.peer, incoming.sid, offer.epoch)
         incoming.watch(self.session)
+        incoming.on_peer = self.follow
 
     def __repr__(self) -> str:
         return f"<Hosted {self.session.id}>"
@@ -146,7 +147,7 @@ class Hosted:
         """We were away: what was said meanwhile is asked for."""
         if not resumed:
             self.session.resend()
-        self._start(self.incoming.mention(proto.Status()))
+        self._start(self.incoming.inquire())
 
     async def _obey(self) -> None:
         """Whoever sent the session may reclaim it at any time."""

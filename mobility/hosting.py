@@ -192,6 +192,7 @@ class Visit:
             return
         hosted = Hosted(self._house.ground, self._link, incoming, app, offer)
         hosted.on_change = self.touch
+        incoming.on_peer = self._follow
         hosted.on_gone = lambda: self._forget(hosted)
         self._hosted[hosted.session.id] = hosted
         try:

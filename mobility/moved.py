@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 from mobility.app import App
 from mobility.dispatch import Transfers
 from mobility.errors import (
     InvalidState,
-    MobilityError,
+    LocalProtocolError,
     PeerUnreachable,
     SessionAway,
     TransferAborted,
@@ -21,13 +20,25 @@ from mobility.errors import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
-from mobility.protocol.envelope import Envelope
+from mobility.protocol.envelope import PLAIN, Envelope
+from mobility.protocol.layout import read_layout
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import decode_state, encode_state, file_digests
 from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.session import Session
 from mobility.store import Kept
-from mobility.transfer import Incoming, Link, Outgoing, Report, Tail, timing, word
+from mobility.transfer import (
+    Incoming,
+    Link,
+    Outgoing,
+    Report,
+    Tail,
+    timing,
+    unseen,
+    word,
+)
+from mobility.transfer.sealed import Opened
+from mobility.transfer.spool import Spool
 
 __all__ = ["MovedSession"]
 
@@ -67,6 +78,7 @@ class MovedSession:
         self._coming: tuple[Incoming, Offer, State] | None = None
         self._kept: Kept | None = None
         self._files: dict[str, bytes | Blob] = {}
+        self._framed: set[str] = set()  # contents that are in the frames on disk
         self._frames: dict[int, bytes] = {}
         self._newest = 0  # the checkpoint whose frames these are
         self._returning = asyncio.Lock()
@@ -108,13 +120,20 @@ class MovedSession:
             sid,
             peer,
             self.session,
-            before_commit=lambda state, sealed: self._keep(sid, peer, state, sealed),
+            before_sending=lambda state, name: self._keep(sid, peer, state, name),
+            before_commit=lambda state, sealed: self._commit(sid, peer, state, sealed),
             progress=progress,
         )
         self._outgoing = outgoing
         self._transfers.add(outgoing)
+        await self._run(outgoing)
+        return self
+
+    async def _run(
+        self, outgoing: Outgoing, again: tuple[State, str] | None = None
+    ) -> None:
         try:
-            await outgoing.run(patience=timing.PATIENCE)
+            await outgoing.run(patience=timing.PATIENCE, again=again)
         except BaseException as exc:
             if outgoing.machine.state is Phase.LOST:
                 await self._link.tasks.complete(self.reclaim())
@@ -123,32 +142,56 @@ class MovedSession:
                 self._stay(outgoing)
             raise
         self.round_trips = outgoing.exchanges
-        return self
 
-    def _keep(self, sid: str, peer: str, state: State, sealed: bytes) -> None:
+    def _keep(self, sid: str, peer: str, state: State, name: str) -> None:
+        """Before the first frame: after a crash the transfer goes on from here."""
+        self._framed = {blob.sha256 for blob in state.blobs.values()}
+        self._journal(sid, peer, state, format=name, leaving=True)
+
+    def _commit(self, sid: str, peer: str, state: State, sealed: bytes) -> None:
         """Before the commit: from now on this is what we go on from after a crash."""
+        name = "" if self._kept is None else self._kept.format
+        kept = self._journal(sid, peer, state, format=name, word=sealed)
+        self.session.meet(peer, sid, kept.epoch)
+        assert self._outgoing is not None
+        self._outgoing.watch(self.session)
+
+    def _journal(self, sid: str, peer: str, state: State, **how: Any) -> Kept:
+        files = file_digests(state)
         kept = Kept(
             self.session.id,
             self.app.uri,
             self.app.schema,
             self.session.epoch + 1,
-            encode_state(state),
-            *(sid, peer, self.place, self._link.secret, sealed),
+            self._without_blobs(state),
+            *(sid, peer, self.place, self._link.secret),
+            **how,
         )
         self._link.store.keep(kept)  # if this fails, nothing has changed
-        self._kept, self._files = kept, file_digests(state)
-        self.session.meet(peer, sid, kept.epoch)
-        assert self._outgoing is not None
-        self._outgoing.watch(self.session)
+        self._kept, self._files = kept, self._files | files
+        return kept
+
+    def _without_blobs(self, state: State) -> bytes:
+        """A journal is no place for what is larger than memory; the frames have it."""
+        blobs = {blob.sha256 for blob in state.blobs.values()}
+        kept = blobs if self._link.frames is None else blobs & self._framed
+        return encode_state(state, known=kept)
 
     def _stay(self, outgoing: Outgoing) -> None:
         """It came to nothing: the session is here, and nobody else's."""
         self._transfers.close(outgoing)
         if self._kept is not None:
-            self._link.store.forget(self._kept.id)
-            self._kept = None
+            self._forget(self._kept)
             self.session.part()
         self._leave_off()
+
+    def _forget(self, kept: Kept) -> None:
+        """It is here, and stays here."""
+        self._link.store.forget(kept.id)
+        path = self._link.path(kept.sid)
+        if path is not None:
+            path.unlink(missing_ok=True)
+        self._kept = None
 
     @classmethod
     def recovered(
@@ -162,19 +205,27 @@ class MovedSession:
     ) -> Self:
         """What was away when we crashed."""
         moved = cls(link, transfers, session, kept.place, on_back=on_back)
-        phase = transfers.phase(kept.sid)
-        if phase not in {Phase.CONFIRMED, Phase.LOST}:
-            phase = Phase.COMMITTED  # even if that was all that we could write down
         moved._kept = replace(kept, life=kept.life + 1)
         link.store.keep(moved._kept)
-        state = decode_state(kept.state)
-        moved._files = file_digests(state)
+        moved._files = framed_contents(link, kept)
+        moved._framed = set(moved._files)
+        state = decode_state(kept.state, known=moved._files)
+        moved._files |= file_digests(state)
         session.expect(state)
-        moved._outgoing = Outgoing.recovered(link, session, kept, phase)
+        phase = transfers.phase(kept.sid) or Phase.COMMITTED
+        if kept.leaving:
+            session.epoch = kept.epoch - 1
+        elif phase not in {Phase.CONFIRMED, Phase.LOST}:
+            phase = Phase.COMMITTED  # even if that was all that we could write down
+        moved._outgoing = Outgoing.recovered(
+            *(link, session, kept, phase),
+            lambda state, sealed: moved._commit(kept.sid, kept.peer, state, sealed),
+        )
         transfers.add(moved._outgoing)
         session.runs = False
-        session.meet(kept.peer, kept.sid, kept.epoch, life=moved._kept.life)
-        moved._outgoing.watch(session)
+        if not kept.leaving:
+            session.meet(kept.peer, kept.sid, kept.epoch, life=moved._kept.life)
+            moved._outgoing.watch(session)
         return moved
 
     def online(self, *, resumed: bool) -> None:
@@ -182,7 +233,7 @@ class MovedSession:
         if self.away and self._outgoing is not None:
             if not resumed:
                 self.session.resend()
-            self._link.tasks.start(self._outgoing.mention(proto.Status()))
+            self._link.tasks.start(self._outgoing.inquire())
 
     def receive_checkpoint(self, frame: Checkpoint) -> None:
         """
@@ -215,8 +266,39 @@ class MovedSession:
 
     def _save(self, state: State) -> None:
         assert self._kept is not None
-        self._kept = replace(self._kept, state=encode_state(state), word=b"")
+        self._files |= file_digests(state)
+        self._kept = replace(self._kept, state=self._without_blobs(state), word=b"")
         self._link.store.keep(self._kept)
+
+    async def go_on(self, *, progress: Report = unseen) -> Self:
+        """
+        After a crash: go on with the transfer that was under way, where it stopped.
+
+        Raises:
+            TransferError: As for `Client.transfer`.
+            LocalProtocolError: If there was none.
+
+        """
+        kept, outgoing = self._kept, self._outgoing
+        if kept is None or outgoing is None or not kept.leaving:
+            raise LocalProtocolError("This session is not on its way to anywhere.")
+        outgoing.report = progress
+        await self._run(outgoing, (self._saved(kept), kept.format))
+        return self
+
+    async def open(self) -> None:
+        """
+        Run a session here again whose transfer was under way when we crashed.
+
+        Raises:
+            MobilityError: If it cannot be restored.
+
+        """
+        assert self._kept is not None
+        await self.session.resume_from(self._saved(self._kept), self._kept.schema)
+
+    def _saved(self, kept: Kept) -> State:
+        return decode_state(kept.state, known=self._files)
 
     # --- the way back ----------------------------------------------------------
 
@@ -324,6 +406,7 @@ class MovedSession:
             )  # they forget it when we confirm
         finally:
             await incoming.confirm()
+            self._link.store.stand_by(incoming.sid, incoming.seal(proto.Confirm))
             self.round_trips = incoming.exchanges
             self._transfers.close(incoming)
             self._settle(offer.epoch)
@@ -331,8 +414,7 @@ class MovedSession:
     async def _lost(self) -> bool:
         """Ask whether the device still has it: only a clear no counts."""
         assert self._outgoing is not None
-        with contextlib.suppress(MobilityError):
-            await self._outgoing.tell(proto.Status())
+        await self._outgoing.inquire()
         return self._outgoing.machine.state is Phase.LOST
 
     async def reclaim(self) -> App:
@@ -354,7 +436,7 @@ class MovedSession:
 
     async def _reclaim(self) -> App:
         assert self._kept is not None
-        state = self._migrated(decode_state(self._kept.state), self._kept.schema)
+        state = self._migrated(self._saved(self._kept), self._kept.schema)
         tail = self._committed_tail()
         await self.session.restore(state)
         if self._coming is not None:
@@ -391,8 +473,7 @@ class MovedSession:
     def _settle(self, epoch: int) -> None:
         assert self._kept is not None
         assert self._outgoing is not None
-        self._link.store.forget(self._kept.id)
-        self._kept = None
+        self._forget(self._kept)
         self._transfers.close(self._outgoing)
         self.session.epoch = epoch
         self.session.part()
@@ -406,3 +487,16 @@ class MovedSession:
 
 def _could_not_start(place: str) -> TransferAborted:
     return TransferAborted(f"{place} could not start the session. It goes on here.")
+
+
+def framed_contents(link: Link, kept: Kept) -> dict[str, bytes | Blob]:
+    """What the frames on disk have, by SHA-256."""
+    path = link.path(kept.sid) if kept.format else None
+    if path is None or not path.exists():
+        return {}
+    envelope = Envelope(kept.secret, kept.sid, kept.epoch)
+    spool = Spool(path)
+    parts = [Opened(spool, envelope, number) for number in range(len(spool.ends))]
+    manifest, contents = read_layout(kept.format, parts, largest=spool.count * PLAIN)
+    found = zip((entry.sha256 for entry in manifest.coming), contents, strict=True)
+    return dict(found)

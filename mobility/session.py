@@ -326,6 +326,14 @@ class Session:
             self.runs = True
             await self.app.start()
 
+    async def resume_from(self, state: State, schema: int) -> None:
+        """After a crash: run it here as it was captured; packets are recorded."""
+        async with self._applying:
+            await self.load(state, schema)
+            self._record = _Record([])
+            self.runs = True
+            await self.app.start()
+
     async def _fence(self, jid: str) -> None:
         """It runs here: nobody else publishes, as far as the service can see to it."""
         if self._publishes and jid:

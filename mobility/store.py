@@ -9,8 +9,9 @@ phase: nothing that names a visitor and none of their content.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -18,19 +19,27 @@ from typing import Self
 from mobility.errors import JournalError, SettingsError
 from mobility.protocol.transfer import Memory, Phase, Role, recovered
 
-__all__ = ["Kept", "Store"]
+__all__ = ["Arriving", "Kept", "Store"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS identity (key BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS transfers (
     sid TEXT PRIMARY KEY, role TEXT NOT NULL, phase TEXT NOT NULL,
-    epoch INTEGER NOT NULL
+    epoch INTEGER NOT NULL, word BLOB NOT NULL DEFAULT x''
 );
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, app TEXT NOT NULL, schema INTEGER NOT NULL,
     epoch INTEGER NOT NULL, state BLOB NOT NULL, sid TEXT NOT NULL,
     peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
-    life INTEGER NOT NULL
+    life INTEGER NOT NULL, format TEXT NOT NULL, leaving INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS arriving (
+    sid TEXT PRIMARY KEY, peer TEXT NOT NULL, place TEXT NOT NULL,
+    secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
+    word BLOB NOT NULL, state BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS groups (
+    session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
 );
 """
 _MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may repeat
@@ -52,6 +61,9 @@ class Kept:
         word: What we committed, to be said again if need be; empty once a checkpoint
             shows that it was heard.
         life: How often this device has started since.
+        format: In which its frames are on disk, if they are.
+        leaving: It has not been committed: it runs here, and its frames are being
+            fetched.
 
     """
 
@@ -66,10 +78,40 @@ class Kept:
     secret: bytes = field(default=b"", repr=False)
     word: bytes = field(default=b"", repr=False)
     life: int = 0
+    format: str = ""
+    leaving: bool = False
 
     @property
     def away(self) -> bool:
-        return bool(self.sid)
+        return bool(self.sid) and not self.leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """
+    A session that came, or is coming, to a personal device.
+
+    Args:
+        sid: Of the transfer.
+        peer: Full JID of the device that had it.
+        place: What that device calls itself.
+        secret: That both share.
+        offer: As it came, in XML.
+        format: That we accepted; its frames are on disk.
+        word: The commit that we heard.
+        state: The last checkpoint here, laid out without the contents that are in the
+            frames; empty before there is one.
+
+    """
+
+    sid: str
+    peer: str
+    place: str
+    secret: bytes = field(repr=False)
+    offer: str = field(repr=False)
+    format: str
+    word: bytes = field(default=b"", repr=False)
+    state: bytes = field(default=b"", repr=False)
 
 
 class Store:
@@ -125,7 +167,9 @@ class Store:
     def journal(self, sid: str, role: Role, phase: Phase, epoch: int) -> None:
         """Write down how far a transfer is. Call this before the wire hears of it."""
         self._run(
-            "INSERT OR REPLACE INTO transfers VALUES (?, ?, ?, ?)",
+            "INSERT INTO transfers (sid, role, phase, epoch) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (sid) DO UPDATE SET phase = excluded.phase,"
+            " epoch = excluded.epoch",
             (sid, role.value, phase.value, epoch),
         )
         self._run(
@@ -134,19 +178,31 @@ class Store:
             (_MOST_TRANSFERS,),
         )
 
+    def stand_by(self, sid: str, word: bytes) -> None:
+        """Write down the last word about a transfer, to be said again if need be."""
+        self._run("UPDATE transfers SET word = ? WHERE sid = ?", (word, sid))
+
+    def words(self) -> dict[str, bytes]:
+        """The last words of transfers."""
+        rows = self._run("SELECT sid, word FROM transfers WHERE word != x''")
+        return dict(rows.fetchall())
+
     def recover(self, memory: Memory) -> dict[str, tuple[Role, Phase, int]]:
         """
         After a start: every transfer with the phase that it is in now.
 
         Args:
-            memory: What is still known of each.
+            memory: What is still known of each, unless all its frames are on disk.
 
         """
+        complete = {kept.sid for kept in self.kept() if kept.leaving}
+        complete |= {arriving.sid for arriving in self.arriving()}
         rows = self._run("SELECT sid, role, phase, epoch FROM transfers").fetchall()
         found = {}
         for sid, role_name, phase_name, epoch in rows:
             role = Role(role_name)
-            phase = recovered(role, Phase(phase_name), memory)
+            known = Memory.FRAMES if sid in complete else memory
+            phase = recovered(role, Phase(phase_name), known)
             self.journal(sid, role, phase, epoch)
             found[sid] = (role, phase, int(epoch))
         return found
@@ -154,15 +210,48 @@ class Store:
     def keep(self, kept: Kept) -> None:
         """Write a session down, or its new checkpoint."""
         row = (kept.id, kept.app, kept.schema, kept.epoch, kept.state, kept.sid)
+        how = (kept.word, kept.life, kept.format, kept.leaving)
         self._run(
-            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, kept.peer, kept.place, kept.secret, kept.word, kept.life),
+            "INSERT OR REPLACE INTO sessions"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, kept.peer, kept.place, kept.secret, *how),
         )
 
     def kept(self) -> list[Kept]:
         """All sessions, those that were touched last at the end."""
         rows = self._run("SELECT * FROM sessions ORDER BY rowid").fetchall()
         return [Kept(*row) for row in rows]
+
+    def arrive(self, arriving: Arriving) -> None:
+        """Write down that a session comes, and what is new about it."""
+        fields = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
+        self._run(
+            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*fields, arriving.offer, arriving.format, arriving.word, arriving.state),
+        )
+
+    def arriving(self) -> list[Arriving]:
+        """Sessions that came here and have not gone, in their order."""
+        rows = self._run("SELECT * FROM arriving ORDER BY rowid").fetchall()
+        return [Arriving(*row) for row in rows]
+
+    def left(self, sid: str) -> None:
+        """The session that came by this transfer is not here any more."""
+        self._run("DELETE FROM arriving WHERE sid = ?", (sid,))
+
+    def group(self, session: str, winner: str, sids: Collection[str]) -> None:
+        """Write down to whom a session is offered, and who was the first."""
+        row = (session, winner, json.dumps(sorted(sids)))
+        self._run("INSERT OR REPLACE INTO groups VALUES (?, ?, ?)", row)
+
+    def groups(self) -> dict[str, tuple[str, list[str]]]:
+        """For each session that is offered to several: the winner, and all."""
+        rows = self._run("SELECT * FROM groups").fetchall()
+        return {session: (winner, json.loads(sids)) for session, winner, sids in rows}
+
+    def ungroup(self, session: str) -> None:
+        """Nothing is left to say about that offer."""
+        self._run("DELETE FROM groups WHERE session = ?", (session,))
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""

@@ -169,7 +169,9 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is your last word?"""
+    """What is your last word? Sealed: who asks may have another address than before."""
+
+    sealed: bytes = field(default=b"", repr=False)
 
 
 Event: TypeAlias = (

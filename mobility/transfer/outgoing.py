@@ -10,17 +10,19 @@ from dataclasses import replace
 from typing import Any, BinaryIO, Self, cast
 
 from mobility.errors import (
+    JournalError,
     MobilityError,
     SessionAway,
     TransferAborted,
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.envelope import PLAIN
 from mobility.protocol.heading import Heading
 from mobility.protocol.layout import INLINE, lay_out, preferred
 from mobility.protocol.session import State
 from mobility.protocol.state import Manifest
-from mobility.protocol.transfer import Phase, Role, Transfer
+from mobility.protocol.transfer import Memory, Phase, Role, Transfer
 from mobility.session import Session
 from mobility.store import Kept
 from mobility.tasks import aside
@@ -44,6 +46,7 @@ class Outgoing(Side):
         link, sid, peer: The other device, and how this transfer is called.
         session: It runs here until the commit.
         known: SHA-256 of files that the peer gave us.
+        before_sending: Journals that all frames are on disk, and their format.
         before_commit: Journals what we need after a crash, before the wire hears.
         progress: Called now and then.
 
@@ -57,6 +60,7 @@ class Outgoing(Side):
         session: Session,
         *,
         known: Collection[str] = (),
+        before_sending: Callable[[State, str], None] = lambda state, name: None,
         before_commit: Callable[[State, bytes], None] = lambda state, word: None,
         progress: Report = unseen,
     ) -> None:
@@ -64,15 +68,19 @@ class Outgoing(Side):
         self.begin(session.epoch + 1)
         self._session = session
         self._known = known
+        self._before_sending = before_sending
         self._before_commit = before_commit
-        self._progress = progress
+        self.report = progress
 
-    async def run(self, *, patience: float | None = None) -> None:
+    async def run(
+        self, *, patience: float | None = None, again: tuple[State, str] | None = None
+    ) -> None:
         """
         Hand the session over.
 
         Args:
             patience: Seconds after the commit until we give up waiting; None for ever.
+            again: After a crash, the state and format of the frames that are on disk.
 
         Raises:
             TransferError: The session runs here as before; or, if SessionAway, we let
@@ -84,7 +92,10 @@ class Outgoing(Side):
         if not self._session.runs:
             raise TransferAborted("That session does not run here.")
         try:
-            commit = await self._until_commit()
+            if again is None:
+                commit = await self._until_commit()
+            else:
+                commit = await self._until_commit_again(*again)
         except BaseException as exc:
             try:
                 self.abort(reason(exc))
@@ -104,7 +115,13 @@ class Outgoing(Side):
             *(proto.Accept, proto.Fetch, proto.Ready), seconds=timing.ANSWER
         )
         if not isinstance(first, proto.Ready):
-            await self._deliver(state, manifest, first, plain)
+            fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
+            name = Fetching.decode(plain).format if fetched else first.format
+            spool = await self._seal(name, state, manifest)
+            await self._deliver(name, spool, manifest.size, first, plain)
+        return await self._let_go(state)
+
+    async def _let_go(self, state: State) -> proto.Commit:
         packets = await self._session.stop()
         tail = Tail(tuple(packets), self._session.heard).encode()
         if len(tail) > _MOST_TAIL:
@@ -114,6 +131,18 @@ class Outgoing(Side):
         self._before_commit(state, commit.sealed)
         self.step(commit)
         return commit
+
+    async def _until_commit_again(self, state: State, name: str) -> proto.Commit:
+        """Go on where a crash has left us: all frames are on disk."""
+        spool = Spool(self.link.path(self.sid))
+        event: Any = None
+        if self.machine.state is not Phase.READY:
+            await self.inquire()  # it may be waiting, or ready by now
+            seconds = timing.ANSWER
+            event, plain = await self.expect(proto.Fetch, proto.Ready, seconds=seconds)
+            size = spool.count * PLAIN
+            await self._deliver(name, spool, size, event, plain)
+        return await self._let_go(state)
 
     def _offer(self, manifest: Manifest) -> proto.Offer:
         offer = proto.Offer(
@@ -130,23 +159,40 @@ class Outgoing(Side):
         heading = Heading(manifest.title, sha).encode(offer)
         return replace(offer, sealed=self.seal(proto.Offer, heading))
 
+    async def _seal(self, name: str, state: State, manifest: Manifest) -> Spool:
+        """All frames of the state in this format, sealed once."""
+        spool = self.link.spool(self.sid, manifest.size)
+        try:
+            spool.truncate(0)
+            await aside(manifest.size, self._lay_out, spool, name, state, manifest)
+            if spool.named:
+                await aside(manifest.size, spool.sync)
+                self.memory = Memory.FRAMES
+                self._before_sending(state, name)
+                self._journal(self.machine.state)
+        except OSError as exc:
+            raise JournalError(
+                f"This device has no room for the session ({exc.strerror or exc})."
+            ) from exc
+        return spool
+
+    def _lay_out(
+        self, spool: Spool, name: str, state: State, manifest: Manifest
+    ) -> None:
+        def part() -> BinaryIO:
+            return cast(BinaryIO, Sealing(spool, self.envelope))
+
+        lay_out(name, manifest, manifest.contents(state), part)
+
     async def _deliver(
-        self,
-        state: State,
-        manifest: Manifest,
-        first: Any,
-        plain: bytes,
+        self, name: str, spool: Spool, size: int, event: Any, plain: bytes
     ) -> None:
         """Send what is fetched, until the peer has all of it."""
-        fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
-        name = Fetching.decode(plain).format if fetched else first.format
-        spool = await aside(manifest.size, self._sealed, name, state, manifest)
         loop = asyncio.get_running_loop()
-        sending = Sending(self, spool, Meter(loop.time, manifest.size, self._progress))
+        sending = Sending(self, spool, Meter(loop.time, size, self.report))
         patience = timing.STEP if name == INLINE else timing.CUT
-        event: Any = first
         try:
-            if name == INLINE and not fetched:
+            if name == INLINE and isinstance(event, proto.Accept):
                 sending.begin("", 0, Carrier.IQ)
             while not isinstance(event, proto.Ready):
                 if isinstance(event, proto.Fetch):
@@ -161,16 +207,6 @@ class Outgoing(Side):
             sending.stop()
             self.link.tasks.start(sending.clean())
 
-    def _sealed(self, name: str, state: State, manifest: Manifest) -> Spool:
-        """All frames of the state in this format, sealed once."""
-        spool = Spool()
-
-        def part() -> BinaryIO:
-            return cast(BinaryIO, Sealing(spool, self.envelope))
-
-        lay_out(name, manifest, manifest.contents(state), part)
-        return spool
-
     async def _until_confirm(self, patience: float | None) -> None:
         try:
             async with asyncio.timeout(patience):
@@ -183,12 +219,22 @@ class Outgoing(Side):
             ) from None
 
     @classmethod
-    def recovered(cls, link: Link, session: Session, kept: Kept, phase: Phase) -> Self:
-        """The transfer that took a session away before we crashed."""
-        side = cls(link, kept.sid, kept.peer, session)
+    def recovered(
+        cls,
+        link: Link,
+        session: Session,
+        kept: Kept,
+        phase: Phase,
+        before_commit: Callable[[State, bytes], None],
+    ) -> Self:
+        """The transfer that took a session away, or was about to, before we crashed."""
+        side = cls(link, kept.sid, kept.peer, session, before_commit=before_commit)
         side.begin(kept.epoch)
         side.machine = Transfer(Role.INITIATOR, state=phase)
-        side._said[proto.Commit] = proto.Commit(kept.word)
+        if kept.leaving:
+            side.memory = Memory.FRAMES
+        else:
+            side._said[proto.Commit] = proto.Commit(kept.word)
         return side
 
     def reclaim(self, epoch: int) -> None:

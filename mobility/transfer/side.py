@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mobility.errors import (
@@ -21,6 +23,7 @@ from mobility.errors import (
 from mobility.protocol import transfer as proto
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.heading import Heading
+from mobility.protocol.layout import SMALL
 from mobility.protocol.session import Stanza
 from mobility.protocol.state import (
     decode_packets,
@@ -32,6 +35,7 @@ from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import timing
 from mobility.transfer.collecting import Pulled
+from mobility.transfer.spool import Spool
 from mobility.transfer.ways import Ways
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.transfer import MobilityTransfer
@@ -46,13 +50,33 @@ _STALE = (proto.Data, proto.Fetch, proto.Stored, proto.Cut, Pulled)  # may be re
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What two devices share: wire, journal, secret; and who owns their tasks."""
+    """
+    What two devices share: wire, journal, secret; and who owns their tasks.
+
+    Args:
+        frames: Folder where the frames of large states outlive a crash; None on a
+            device that keeps no content.
+        place: What the other device calls itself.
+
+    """
 
     wire: MobilityTransfer
     store: Store
     tasks: Tasks
     secret: bytes = field(repr=False)
     ways: Ways = field(default_factory=Ways)
+    frames: Path | None = None
+    place: str = ""
+
+    def spool(self, sid: str, size: int) -> Spool:
+        """Where the frames of a state of so many bytes are kept."""
+        kept = self.frames is not None and size > SMALL
+        return Spool(self.path(sid) if kept else None)
+
+    def path(self, sid: str) -> Path | None:
+        """The file of a transfer's frames, if frames are kept."""
+        name = hashlib.sha256(sid.encode()).hexdigest()  # a stranger may have chosen it
+        return None if self.frames is None else self.frames / name[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +106,7 @@ class Side:
         self.link = link
         self.envelope = Envelope(link.secret, sid, 0)
         self.memory = Memory.STATE
+        self.on_peer: Callable[[str], None] = lambda peer: None
         self.on_status: Callable[[], None] = lambda: None
         self._said: dict[type, proto.Event] = {}
         self._heard: asyncio.Queue[tuple[proto.Event | Pulled, bytes]] = asyncio.Queue()
@@ -234,7 +259,7 @@ class Side:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timing.ASK):
                     return await self._heard.get()
-            await self.mention(proto.Status())
+            await self.inquire()
         return await self._heard.get()
 
     def check(self) -> None:
@@ -273,10 +298,20 @@ class Side:
     async def _refetch(self, session: Session) -> None:
         """The peer resends what it has before it answers."""
         before = session.heard
-        await self.mention(proto.Status())
+        await self.inquire()
         if session.heard == before:
             session.skip()
-            await self.mention(proto.Status())
+            await self.inquire()
+
+    async def inquire(self) -> None:
+        """Ask for the word that the peer stands by, if it can be reached."""
+        await self.mention(proto.Status(self.seal(proto.Status)))
+
+    def follow(self, peer: str) -> None:
+        """The peer has proved itself under another address."""
+        if peer != self.peer:
+            self.peer = peer
+            self.on_peer(peer)
 
     async def mention(self, event: proto.Event) -> None:
         """Tell the peer, if it can be reached."""

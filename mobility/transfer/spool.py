@@ -90,6 +90,11 @@ class Spool:
         """Behind the last frame of the part that `first` is in."""
         return next(end for end in self.ends if end > first)
 
+    @property
+    def named(self) -> bool:
+        """Whether the frames survive a crash."""
+        return self._path is not None
+
     def sync(self) -> None:
         """What is written survives a power cut from now on."""
         os.fsync(self._fd)

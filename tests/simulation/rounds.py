@@ -204,9 +204,9 @@ def two_owners_planted() -> Iterator[None]:
     run, row = Outgoing.run, proto.TRANSITIONS[Phase.COMMITTED]
     assert isinstance(row, dict)
 
-    async def impatient(self: Outgoing, *, patience: float | None = None) -> None:
+    async def impatient(self: Outgoing, **options: Any) -> None:
         try:
-            await run(self, patience=patience)
+            await run(self, **options)
         except SessionAway:
             self.abort("It takes too long.")
             await self._session.resume()

@@ -126,7 +126,7 @@ def _event(kind: type[proto.Event], element: Element) -> proto.Event:
     if kind is proto.Reclaim:
         return proto.Reclaim(number(element.get("epoch")), sealed)
     if kind is proto.Status:
-        return proto.Status()
+        return proto.Status(sealed)
     if kind is proto.Ready:
         return proto.Ready(sealed)
     return proto.Commit(sealed) if kind is proto.Commit else proto.Confirm(sealed)
