@@ -401,9 +401,7 @@ class MovedSession:
         try:
             state = self._migrated(state, offer.schema)
             await self.session.take(tail.packets, heard=tail.heard, state=state)
-            self._save(
-                (await self.session.checkpoint())[0]
-            )  # they forget it when we confirm
+            self._save(await self.session.saved())  # they forget it when we confirm
         finally:
             await incoming.confirm()
             self._link.store.stand_by(incoming.sid, incoming.seal(proto.Confirm))

@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from mobility import MobilityError, SessionAway, TransferAborted
 from mobility.protocol import transfer as proto
