@@ -4,6 +4,7 @@ Devices, a network and a clock of their own, to test an app's transfers with.
 Nothing here needs a server, a socket or a second of real time; see docs/testing.md.
 """
 
+from mobility.testing import hostile
 from mobility.testing.devices import Device, Display, Phone
 from mobility.testing.faults import Faults
 from mobility.testing.ledger import Ledger
@@ -21,4 +22,5 @@ __all__ = [
     "PowerCut",
     "Simulation",
     "Stuck",
+    "hostile",
 ]

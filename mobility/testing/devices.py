@@ -137,7 +137,7 @@ class Device:
         if self.on:
             self.crashes += 1
             self._world.note(f"{self.name} loses power: {where}")
-            self._world.look()
+            self._world.follow()
             self._ready = self._world.loop.create_future()
             self.life.end()
 

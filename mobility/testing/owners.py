@@ -59,7 +59,7 @@ class Owners:
             What is wrong, once.
 
         """
-        self._follow(devices)
+        self.follow(devices)
         running = self._running(devices)
         for number, runners in running.items():
             if len(runners) < 2:
@@ -77,7 +77,8 @@ class Owners:
             if number not in running:
                 yield f"app {number} runs nowhere"
 
-    def _follow(self, devices: Iterable[Device]) -> None:
+    def follow(self, devices: Iterable[Device]) -> None:
+        """See which app is which, and what was taken back."""
         for device in devices:
             if not device.on:
                 continue

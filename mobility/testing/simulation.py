@@ -202,6 +202,10 @@ class Simulation:
         for found in self.owners.look(self.devices):
             self.note(found)
 
+    def follow(self) -> None:
+        """See which app is which, just before a device loses its power."""
+        self.owners.follow(self.devices)
+
     def check(self) -> None:
         """
         See that all is well.
