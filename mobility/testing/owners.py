@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from mobility.app import App
 from mobility.session import Session
-from mobility.testing.devices import Device, Phone
+from mobility.testing.device import Device
+from mobility.testing.phone import Phone
 
 __all__ = ["Owners"]
 
