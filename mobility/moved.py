@@ -14,6 +14,7 @@ from mobility.errors import (
     InvalidState,
     LocalProtocolError,
     PeerUnreachable,
+    RemoteProtocolError,
     SessionAway,
     TransferAborted,
     TransferExpired,
@@ -82,6 +83,7 @@ class MovedSession:
         self._frames: dict[int, bytes] = {}
         self._newest = 0  # the checkpoint whose frames these are
         self._returning = asyncio.Lock()
+        self._reclaiming = False
         self._back = asyncio.Event()
         self.watcher: asyncio.Task[None] | None = None
 
@@ -242,10 +244,13 @@ class MovedSession:
         Raises:
             InvalidState: If it was not sealed by the device that has our session, or
                 cannot be read. The one before stays.
+            RemoteProtocolError: If it comes too late to go on from.
 
         """
         if frame.epoch != self.session.epoch or frame.number < self._newest:
             return
+        if self._reclaiming:  # from the one before: what this one has must not be lost
+            raise RemoteProtocolError("This session is being taken back.")
         if not 0 <= frame.frame < frame.frames <= _MOST_FRAMES:
             raise InvalidState("The checkpoint is not laid out as it should be.")
         envelope = Envelope(self._link.secret, frame.sid, frame.epoch)
@@ -436,7 +441,12 @@ class MovedSession:
         assert self._kept is not None
         state = self._migrated(self._saved(self._kept), self._kept.schema)
         tail = self._committed_tail()
-        await self.session.restore(state)
+        self._reclaiming = True
+        try:
+            await self.session.restore(state)
+        except BaseException:
+            self._reclaiming = False
+            raise
         if self._coming is not None:
             self._transfers.close(self._coming[0])
             self._coming = None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from mobility.app import App
 from mobility.session import Session
-from mobility.testing.devices import Device, Phone
+from mobility.testing.device import Device
+from mobility.testing.phone import Phone
 
 __all__ = ["Owners"]
 
@@ -59,7 +60,7 @@ class Owners:
             What is wrong, once.
 
         """
-        self._follow(devices)
+        self.follow(devices)
         running = self._running(devices)
         for number, runners in running.items():
             if len(runners) < 2:
@@ -77,7 +78,8 @@ class Owners:
             if number not in running:
                 yield f"app {number} runs nowhere"
 
-    def _follow(self, devices: Iterable[Device]) -> None:
+    def follow(self, devices: Iterable[Device]) -> None:
+        """See which app is which, and what was taken back."""
         for device in devices:
             if not device.on:
                 continue

@@ -11,11 +11,13 @@ from contextvars import Context
 from typing import Any, Self, TypeVar
 
 from mobility.app import App, AppFactory
-from mobility.testing.devices import Device, Display, Phone
+from mobility.testing.device import Device
+from mobility.testing.display import Display
 from mobility.testing.faults import Faults
 from mobility.testing.loop import Deadlock, VirtualLoop
 from mobility.testing.network import Network
 from mobility.testing.owners import Owners
+from mobility.testing.phone import Phone
 from mobility.testing.power import PowerCut, life_of
 
 __all__ = ["Simulation", "Stuck"]
@@ -201,6 +203,10 @@ class Simulation:
         """See who runs what, now."""
         for found in self.owners.look(self.devices):
             self.note(found)
+
+    def follow(self) -> None:
+        """See which app is which, just before a device loses its power."""
+        self.owners.follow(self.devices)
 
     def check(self) -> None:
         """

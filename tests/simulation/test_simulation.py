@@ -297,3 +297,24 @@ async def carried(phone: Phone, lobby: Display, app: Ledger) -> None:
         if phone.here:
             app = phone.app(Ledger)
     await phone.take_back()
+
+
+def test_a_checkpoint_that_comes_while_its_session_is_reclaimed_loses_nothing() -> None:
+    class Slow(Ledger):
+        async def restore(self, state: State) -> None:
+            await asyncio.sleep(2)
+            await super().restore(state)
+
+    with Simulation() as world:
+        lobby, phone = world.display(Slow), world.phone(Slow)
+
+        async def scenario() -> None:
+            await phone.transfer(Slow("one"), to=lobby)
+            await phone.do(phone.app(Slow).write("two"))
+            await world.happens("lobby: hears headline")
+            await phone.reclaim()
+
+        world.run(scenario())
+        world.check()
+        assert any("hears checkpoint" in line for line in world.trace)
+        assert phone.app(Slow).entries == ["one", "two"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mobility
+import mobility.testing
 
 
 def test_the_public_names_are_these_and_no_others() -> None:
@@ -60,3 +61,18 @@ def test_the_public_names_are_these_and_no_others() -> None:
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(mobility, name) for name in mobility.__all__)
     assert len(set(mobility.__all__)) == len(mobility.__all__)
+
+
+def test_the_names_for_tests_of_apps_are_these_and_no_others() -> None:
+    assert mobility.testing.__all__ == [
+        "Deadlock",
+        "Device",
+        "Display",
+        "Faults",
+        "Ledger",
+        "Phone",
+        "PowerCut",
+        "Simulation",
+        "Stuck",
+        "hostile",
+    ]
