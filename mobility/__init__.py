@@ -1,7 +1,9 @@
 """Move running sessions between devices, over XMPP."""
 
 from mobility.app import App, AppFactory, Part
+from mobility.arrival import IncomingOffer
 from mobility.client import Client, Introduction, Screen
+from mobility.devices import Device
 from mobility.display import PublicDisplay
 from mobility.errors import (
     ConnectionFailed,
@@ -54,9 +56,11 @@ __all__ = [
     "Client",
     "Comparing",
     "ConnectionFailed",
+    "Device",
     "Direction",
     "File",
     "Hosting",
+    "IncomingOffer",
     "Introduction",
     "InvalidInvitation",
     "InvalidState",

@@ -6,17 +6,27 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mobility.app import App, AppFactory
-from mobility.dispatch import Transfers
+from mobility.arrival import IncomingOffer
+from mobility.devices import Device, OwnDevices
+from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     LocalProtocolError,
     MobilityError,
@@ -27,12 +37,14 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.failures import traced
+from mobility.hosted import Ground, Hosted
 from mobility.moved import MovedSession
+from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.handshake import Visitor, check_receipt, claim
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
-from mobility.protocol.transfer import Memory
+from mobility.protocol.transfer import Memory, Offer, Request
 from mobility.protocol.visit import (
     Decline,
     Leave,
@@ -46,9 +58,11 @@ from mobility.protocol.visit import (
 from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
-from mobility.transfer import CARRIERS, Link, Report, Ways, unseen
+from mobility.transfer import CARRIERS, Incoming, Link, Report, Ways, unseen
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.stream import Stream
+from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit.stanza import Event as VisitEvent
 
 __all__ = ["Client", "Introduction", "Screen"]
@@ -194,6 +208,9 @@ class Client:
         ca_file: PEM file of the authority to trust instead of the system's.
         data: Folder of the journal; None keeps nothing over a restart.
         carriers: Ways for large states, in the order in which they are tried.
+        kind: What this device is to the user's others: phone, pc, web ...
+        apps: What it can run of what the others offer.
+        size: Largest state that it takes from them, in bytes.
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
@@ -211,8 +228,19 @@ class Client:
         ca_file: Path | None = None,
         data: Path | None = None,
         carriers: Sequence[Carrier] = CARRIERS,
+        kind: str = "phone",
+        apps: Iterable[type[App] | AppFactory] = (),
+        size: int = 4_000_000_000,
     ) -> None:
         self.device = device
+        self._kind = kind
+        self._factories = {factory.uri: factory for factory in apps}
+        self._largest = size
+        self._hosted: dict[str, Hosted] = {}
+        self._seen: set[str] = set()  # offers that were shown
+        self._news = asyncio.Event()  # perhaps another offer waits
+        self._listed = asyncio.Lock()
+        self._own: OwnDevices | None = None
         self._carriers = tuple(carriers)
         self.stream = self._connect(
             _with_resource(jid), password, host=host, port=port, ca_file=ca_file
@@ -237,6 +265,9 @@ class Client:
             self.stream.transfers.receive = self._transfers.receive
             self.stream.sessions.receive = self._on_checkpoint
             self.stream.sessions.packet = self._on_packet
+            self._transfers.on_request = self._on_request
+            if self._factories:  # the server tells only who asks before it is there
+                self.stream.offers.watch(self._news.set)
             await stack.enter_async_context(self.stream)
             self._tasks = await stack.enter_async_context(Tasks())
             self._stack = stack.pop_all()
@@ -250,11 +281,156 @@ class Client:
     ) -> None:
         for moved in tuple(self._moved.values()):
             moved.close()
+        for hosted in tuple(self._hosted.values()):
+            await hosted.say_goodbye()
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
-        for moved in tuple(self._moved.values()) if online else ():
+        if not online:
+            return
+        self._news.set()
+        for moved in tuple(self._moved.values()):
             moved.online(resumed=self.stream.resumed)
+        for hosted in tuple(self._hosted.values()):
+            hosted.online(resumed=self.stream.resumed)
+        if self._own is not None and not self.stream.resumed:
+            self._tasks.start(self._own.publish(self.stream.jid))
+
+    # --- own devices -----------------------------------------------------------
+
+    async def devices(self) -> list[Device]:
+        """
+        The user's other devices.
+
+        Raises:
+            DirectoryUnavailable: If the server keeps no list of them.
+            PeerUnreachable: If the server does not answer.
+
+        """
+        return await (await self._list()).all()
+
+    async def _list(self) -> OwnDevices:
+        """The list of own devices, once we are in it."""
+        async with self._listed:
+            if self._own is None:
+                identity = self._store.identity(secrets.token_bytes(32))
+                own = OwnDevices(
+                    self.stream.devices,
+                    identity,
+                    name=self.device,
+                    kind=self._kind,
+                    apps=self._factories.values(),
+                )
+                await own.publish(self.stream.jid)
+                self._own = own
+            return self._own
+
+    async def offer(
+        self,
+        app: App,
+        *,
+        to: Sequence[Device],
+        expires: timedelta = timedelta(days=1),
+        progress: Report = unseen,
+    ) -> MovedSession:
+        """
+        Offer a running app to own devices; the first that accepts has it.
+
+        Devices that are away find the offer when they come back, if that is in time.
+
+        Args:
+            app: Runs here until one device has all of it.
+            to: At least one of `devices`.
+            expires: Until it is offered no more.
+            progress: Called now and then with how far it has come.
+
+        Raises:
+            TransferRefused: None of them takes it; it still runs here.
+            TransferExpired: None of them answered in time; likewise.
+            SessionAway: The first one stopped answering just as it took it.
+            MobilityError: Nothing was offered.
+
+        """
+        session = self._ours(app)
+        offering = Offering(
+            session,
+            to,
+            own=await self._list(),
+            offers=self.stream.offers,
+            store=self._store,
+            begin=lambda secret, place: self._moving(session, secret, place),
+            report=progress,
+        )
+        moved = await offering.run(expires)
+        self._watch(moved)
+        return moved
+
+    async def offers(self) -> AsyncGenerator[IncomingOffer, None]:
+        """
+        What other devices of the user offer to this one, as it comes, for ever.
+
+        Raises:
+            DirectoryUnavailable: If the server keeps no offers.
+
+        """
+        own = await self._list()
+        while True:
+            self._news.clear()
+            for waiting in await self.stream.offers.waiting():
+                found = await self._understood(own, waiting)
+                if found is not None:
+                    yield found
+            await self._news.wait()
+
+    async def _understood(
+        self, own: OwnDevices, waiting: Waiting
+    ) -> IncomingOffer | None:
+        ours = waiting.responder == own.us.id and waiting.sid not in self._seen
+        if not ours or waiting.expired(datetime.now(UTC)):
+            return None
+        self._seen.add(waiting.sid)
+        if self._transfers.phase(waiting.sid) is not None:
+            return None  # we have answered it, and were restarted
+        try:
+            device, secret = await own.recover(waiting)
+            link = self._link(secret, device.name)
+            incoming = Incoming(link, waiting.sid, device.jid, largest=self._largest)
+            incoming.hear(waiting.said.event)
+        except MobilityError as exc:
+            log.info("an offer is left out: %s", exc)
+            return None
+        self._transfers.add(incoming)
+        assert isinstance(waiting.said.event, Offer)
+        return IncomingOffer(
+            *(self._ground, incoming, waiting.said.event, incoming.heading, device),
+            factories=self._factories,
+            largest=self._largest,
+            on_hosted=self._host,
+        )
+
+    def _host(self, hosted: Hosted) -> None:
+        id = hosted.session.id
+        self._hosted[id] = hosted
+
+        def forget() -> None:
+            self._hosted.pop(id, None)
+
+        hosted.on_gone = forget
+
+    @property
+    def _ground(self) -> Ground:
+        stream = self.stream
+        start = self._tasks.start
+        return Ground(self._transfers, stream.sessions, stream.published, start)
+
+    async def _on_request(self, peer: str, said: Said) -> None:
+        """Who offered us a session wants it back."""
+        assert isinstance(said.event, Request)
+        hosted = self._hosted.get(said.event.session)
+        if hosted is None or bare(peer) != bare(self.stream.jid):
+            raise UnknownTransfer("That session does not run here.")
+        hosted.give(said.sid, peer, said.event)
+        hosted.follow(peer)
 
     # --- visits ----------------------------------------------------------------
 
@@ -395,22 +571,29 @@ class Client:
         """
         if to.over:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
+        moved = self._moving(self._ours(app), to.secret, to.name)
+        self._watch(moved)
+        return await moved.hand_over(to.jid, progress)
+
+    def _ours(self, app: App) -> Session:
+        """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
+        if session.id in self._hosted:
+            raise LocalProtocolError(
+                "This session was lent to this device. Its owner can take it back, and "
+                "then let it go elsewhere."
+            )
         if session.id in self._moved or not session.runs:
             raise LocalProtocolError(
                 "This session is on another screen, or on its way there. "
                 "Take it back first."
             )
         app.session = session
-        moved = MovedSession(
-            self._link(to.secret),
-            self._transfers,
-            session,
-            to.name,
-            on_back=self._forget,
-        )
-        self._watch(moved)
-        return await moved.hand_over(to.jid, progress)
+        return session
+
+    def _moving(self, session: Session, secret: bytes, place: str) -> MovedSession:
+        link, back = self._link(secret, place), self._forget
+        return MovedSession(link, self._transfers, session, place, on_back=back)
 
     def _session(self, id: str, app: App) -> Session:
         wire, nodes = self.stream.sessions, self.stream.published
@@ -497,16 +680,20 @@ class Client:
             except Exception as exc:  # an app's bug; the checkpoint is still here
                 log.error("a session cannot go on here: %s", traced(exc))
 
-    def _link(self, secret: bytes) -> Link:
+    def _link(self, secret: bytes, place: str = "") -> Link:
         stream = self.stream
         ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
         frames = None if self._folder is None else self._folder / "frames"
-        return Link(stream.transfers, self._store, self._tasks, secret, ways, frames)
+        about = (secret, ways, frames, place)
+        return Link(stream.transfers, self._store, self._tasks, *about)
 
     def _on_packet(self, peer: str, packet: Packet) -> None:
         moved = self._moved_by(peer, packet.sid)
         if moved is not None:
             moved.session.receive_packet(packet)
+        for hosted in self._hosted.values():
+            if (hosted.session.sid, hosted.session.peer) == (packet.sid, peer):
+                hosted.session.receive_packet(packet)
 
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
         moved = self._moved_by(peer, frame.sid)

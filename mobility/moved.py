@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 from mobility.app import App
@@ -24,7 +25,12 @@ from mobility.protocol.blob import Blob
 from mobility.protocol.envelope import PLAIN, Envelope
 from mobility.protocol.layout import read_layout
 from mobility.protocol.session import Checkpoint, State
-from mobility.protocol.state import decode_state, encode_state, file_digests
+from mobility.protocol.state import (
+    Manifest,
+    decode_state,
+    encode_state,
+    file_digests,
+)
 from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.session import Session
 from mobility.store import Kept
@@ -116,26 +122,50 @@ class MovedSession:
 
     async def hand_over(self, peer: str, progress: Report) -> Self:
         """Run the transfer; see `Client.transfer`."""
-        sid = secrets.token_urlsafe(12)
+        await self._run(self.begin(secrets.token_urlsafe(12), peer, progress))
+        return self
+
+    def begin(self, sid: str, peer: str, progress: Report) -> Outgoing:
+        """The transfer, of which nothing has been said yet."""
         outgoing = Outgoing(
             self._link,
             sid,
             peer,
             self.session,
-            before_sending=lambda state, name: self._keep(sid, peer, state, name),
-            before_commit=lambda state, sealed: self._commit(sid, peer, state, sealed),
+            before_sending=lambda state, name: self._keep(
+                sid, outgoing.peer, state, name
+            ),
+            before_commit=lambda state, sealed: self._commit(
+                sid, outgoing.peer, state, sealed
+            ),
             progress=progress,
         )
         self._outgoing = outgoing
         self._transfers.add(outgoing)
-        await self._run(outgoing)
+        return outgoing
+
+    async def hand_over_to(
+        self, answer: tuple[Any, bytes], state: State, manifest: Manifest
+    ) -> Self:
+        """Go on with a transfer that was accepted."""
+        assert self._outgoing is not None
+        steps = partial(self._outgoing.until_commit_to, answer, state, manifest)
+        await self._run(self._outgoing, steps)
         return self
 
+    def give_up(self, text: str, condition: str) -> None:
+        """End a transfer that came to nothing; the session is with somebody else."""
+        assert self._outgoing is not None
+        self._outgoing.abort(text, condition)
+        self._stay(self._outgoing)
+
     async def _run(
-        self, outgoing: Outgoing, again: tuple[State, str] | None = None
+        self,
+        outgoing: Outgoing,
+        until_commit: Callable[[], Awaitable[proto.Commit]] | None = None,
     ) -> None:
         try:
-            await outgoing.run(patience=timing.PATIENCE, again=again)
+            await outgoing.run(patience=timing.PATIENCE, until_commit=until_commit)
         except BaseException as exc:
             if outgoing.machine.state is Phase.LOST:
                 await self._link.tasks.complete(self.reclaim())
@@ -288,7 +318,8 @@ class MovedSession:
         if kept is None or outgoing is None or not kept.leaving:
             raise LocalProtocolError("This session is not on its way to anywhere.")
         outgoing.report = progress
-        await self._run(outgoing, (self._saved(kept), kept.format))
+        again = partial(outgoing.until_commit_again, self._saved(kept), kept.format)
+        await self._run(outgoing, again)
         return self
 
     async def open(self) -> None:

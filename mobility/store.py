@@ -25,8 +25,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS identity (key BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS transfers (
     sid TEXT PRIMARY KEY, role TEXT NOT NULL, phase TEXT NOT NULL,
-    epoch INTEGER NOT NULL, word BLOB NOT NULL DEFAULT x''
+    epoch INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS words (sid TEXT PRIMARY KEY, word BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, app TEXT NOT NULL, schema INTEGER NOT NULL,
     epoch INTEGER NOT NULL, state BLOB NOT NULL, sid TEXT NOT NULL,
@@ -180,12 +181,15 @@ class Store:
 
     def stand_by(self, sid: str, word: bytes) -> None:
         """Write down the last word about a transfer, to be said again if need be."""
-        self._run("UPDATE transfers SET word = ? WHERE sid = ?", (word, sid))
+        self._run("INSERT OR REPLACE INTO words VALUES (?, ?)", (sid, word))
+        self._run(
+            "DELETE FROM words WHERE rowid <= (SELECT max(rowid) FROM words) - ?",
+            (_MOST_TRANSFERS,),
+        )
 
     def words(self) -> dict[str, bytes]:
         """The last words of transfers."""
-        rows = self._run("SELECT sid, word FROM transfers WHERE word != x''")
-        return dict(rows.fetchall())
+        return dict(self._run("SELECT sid, word FROM words").fetchall())
 
     def recover(self, memory: Memory) -> dict[str, tuple[Role, Phase, int]]:
         """

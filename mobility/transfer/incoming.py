@@ -52,7 +52,7 @@ class Incoming(Side):
     ) -> None:
         super().__init__(link, Role.RESPONDER, sid, peer)
         self._known = known or {}
-        self._heading = Heading()
+        self.heading = Heading()
         self._largest = LARGEST if largest is None else largest
 
     async def request(self, session: str, epoch: int) -> proto.Offer:
@@ -70,9 +70,7 @@ class Incoming(Side):
         }:
             self.begin(event.epoch)
             kind = word(self.machine.peer, proto.Offer)
-            self._heading = Heading.decode(
-                self.envelope.open(kind, event.sealed), event
-            )
+            self.heading = Heading.decode(self.envelope.open(kind, event.sealed), event)
         return super().hear(event)
 
     async def refuse(self, condition: str, text: str) -> None:
@@ -112,7 +110,7 @@ class Incoming(Side):
         """What was offered, once all of it is here and is what it should be."""
         loop = asyncio.get_running_loop()
         meter = Meter(loop.time, offer.size, progress)
-        url, spool = self._heading.url, Spool()
+        url, spool = self.heading.url, Spool()
         parts = await Collecting(self, offer, name, url, spool, meter).run()
         return await aside(offer.size, self._checked, offer, name, parts)
 
@@ -120,7 +118,7 @@ class Incoming(Side):
         if name == INLINE:
             _compare(parts[0].size - 4, offer.size)
         manifest, contents = read_layout(name, parts, largest=offer.size)
-        if hashlib.sha256(manifest.raw).hexdigest() != self._heading.manifest:
+        if hashlib.sha256(manifest.raw).hexdigest() != self.heading.manifest:
             raise InvalidState("The state is not the one that was offered.")
         state = manifest.state(contents, self._known)
         _compare(manifest.size, offer.size)

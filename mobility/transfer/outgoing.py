@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import Any, BinaryIO, Self, cast
 
@@ -68,19 +68,23 @@ class Outgoing(Side):
         self.begin(session.epoch + 1)
         self._session = session
         self._known = known
+        self._stored: Spool | None = None
         self._before_sending = before_sending
         self._before_commit = before_commit
         self.report = progress
 
     async def run(
-        self, *, patience: float | None = None, again: tuple[State, str] | None = None
+        self,
+        *,
+        patience: float | None = None,
+        until_commit: Callable[[], Awaitable[proto.Commit]] | None = None,
     ) -> None:
         """
         Hand the session over.
 
         Args:
             patience: Seconds after the commit until we give up waiting; None for ever.
-            again: After a crash, the state and format of the frames that are on disk.
+            until_commit: Leads to the commit; by an offer, unless given.
 
         Raises:
             TransferError: The session runs here as before; or, if SessionAway, we let
@@ -92,10 +96,7 @@ class Outgoing(Side):
         if not self._session.runs:
             raise TransferAborted("That session does not run here.")
         try:
-            if again is None:
-                commit = await self._until_commit()
-            else:
-                commit = await self._until_commit_again(*again)
+            commit = await (until_commit or self._until_commit)()
         except BaseException as exc:
             try:
                 self.abort(reason(exc))
@@ -108,17 +109,61 @@ class Outgoing(Side):
 
     async def _until_commit(self) -> proto.Commit:
         state = await self._session.capture(to=self.peer)
-        known = self._known
-        manifest = await aside(_heavy(state), Manifest.of, state, known)
-        await self.say(self._offer(manifest))
-        first, plain = await self.expect(
-            *(proto.Accept, proto.Fetch, proto.Ready), seconds=timing.ANSWER
-        )
+        manifest = await aside(_heavy(state), Manifest.of, state, self._known)
+        await self.say(self.offer(manifest))
+        answer = await self.answered(timing.ANSWER)
+        return await self.until_commit_to(answer, state, manifest)
+
+    async def answered(self, seconds: float | None) -> tuple[Any, bytes]:
+        """
+        Wait until the offer is accepted; whichever word says so first.
+
+        Raises:
+            TransferRefused, TransferAborted, TransferExpired: It is not.
+
+        """
+        kinds = (proto.Accept, proto.Fetch, proto.Ready)
+        return await self.expect(*kinds, seconds=seconds)
+
+    async def until_commit_to(
+        self, answer: tuple[Any, bytes], state: State, manifest: Manifest
+    ) -> proto.Commit:
+        """From the acceptance to the commit."""
+        first, plain = answer
         if not isinstance(first, proto.Ready):
             fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
             name = Fetching.decode(plain).format if fetched else first.format
-            spool = await self._seal(name, state, manifest)
+            spool = self._stored or await self._seal(name, state, manifest)
             await self._deliver(name, spool, manifest.size, first, plain)
+        return await self._let_go(state)
+
+    async def store(self, state: State, manifest: Manifest) -> str:
+        """
+        Put all frames where a peer that is away finds them.
+
+        Returns:
+            The URL; offer no other format than `INLINE` then.
+
+        Raises:
+            CarrierLost: If the server does not take them.
+
+        """
+        assert self.link.ways.uploads is not None
+        self._stored = Spool()
+        work = (self._stored, INLINE, state, manifest)
+        await aside(manifest.size, self._lay_out, *work)
+        size = self._stored.size(0, self._stored.count)
+        return await self.link.ways.uploads.put(size, self._stored.all())
+
+    async def until_commit_again(self, state: State, name: str) -> proto.Commit:
+        """Go on where a crash has left us: all frames are on disk."""
+        spool = Spool(self.link.path(self.sid))
+        if self.machine.state is not Phase.READY:
+            await self.inquire()  # it may be waiting, or ready by now
+            seconds = timing.ANSWER
+            event, plain = await self.expect(proto.Fetch, proto.Ready, seconds=seconds)
+            size = spool.count * PLAIN
+            await self._deliver(name, spool, size, event, plain)
         return await self._let_go(state)
 
     async def _let_go(self, state: State) -> proto.Commit:
@@ -144,19 +189,21 @@ class Outgoing(Side):
             await self._deliver(name, spool, size, event, plain)
         return await self._let_go(state)
 
-    def _offer(self, manifest: Manifest) -> proto.Offer:
+    def offer(self, manifest: Manifest, url: str = "") -> proto.Offer:
+        """What we say first; with `url` if the frames wait there already."""
+        app = self._session.app
         offer = proto.Offer(
             session=self._session.id,
-            app=self._session.app.uri,
-            schema=self._session.app.schema,
+            app=app.uri,
+            schema=app.schema,
             epoch=self.epoch,
-            capture=self._session.app.capture.value,
+            capture=app.capture.value,
             size=manifest.size,
-            formats=self._session.app.formats or preferred(manifest),
+            formats=(INLINE,) if url else app.formats or preferred(manifest),
             carriers=tuple(carrier.value for carrier in self.link.ways.carriers),
         )
         sha = hashlib.sha256(manifest.raw).hexdigest()
-        heading = Heading(manifest.title, sha).encode(offer)
+        heading = Heading(manifest.title, sha, url).encode(offer)
         return replace(offer, sealed=self.seal(proto.Offer, heading))
 
     async def _seal(self, name: str, state: State, manifest: Manifest) -> Spool:

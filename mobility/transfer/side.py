@@ -273,10 +273,10 @@ class Side:
         while not self._heard.empty():
             raise_end(self._heard.get_nowait()[0])
 
-    def abort(self, text: str) -> None:
+    def abort(self, text: str, condition: str = "cancelled") -> None:
         """End it if that is still ours to do; whether the peer hears it or not."""
         if self.machine.may_send(proto.Abort):
-            event = proto.Abort(text)
+            event = proto.Abort(text, condition)
             try:
                 self.step(event)
             except JournalError:  # after a crash it counts as aborted anyway: RECOVERY

@@ -8,9 +8,11 @@ has no name, and is gone with whoever opened it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import weakref
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from mobility.protocol.envelope import FRAME
@@ -85,6 +87,12 @@ class Spool:
     def size(self, first: int, end: int) -> int:
         """Bytes of the frames from `first` to before `end`, of one part."""
         return (end - first - 1) * FRAME + self._length(end - 1)
+
+    async def all(self) -> AsyncIterator[bytes]:
+        """Every frame, one after another."""
+        for number in range(self.count):
+            yield self.frame(number)
+            await asyncio.sleep(0)  # others want to be served too
 
     def end(self, first: int) -> int:
         """Behind the last frame of the part that `first` is in."""

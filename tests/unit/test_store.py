@@ -117,9 +117,15 @@ def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
         store.journal("sid-1", R, Phase.CONFIRMED, 7)
         columns = tables(tmp_path / "journal.db")
         assert store.kept() == []
+        assert store.arriving() == []
+        assert store.groups() == {}
+        assert store.words() == {}
     assert columns["transfers"] == {"sid", "role", "phase", "epoch"}
     assert columns["identity"] == {"key"}
-    assert set(columns) == {"transfers", "identity", "sessions"}
+    assert set(columns) == {
+        *("transfers", "identity"),
+        *("sessions", "arriving", "groups", "words"),
+    }
 
 
 def tables(path: Path) -> dict[str, set[str]]:

@@ -32,7 +32,8 @@ class MobilityPep(Feature):
 
     def plugin_init(self) -> None:
         self._watched: dict[str, Callable[[], None]] = {}
-        self.xmpp.add_filter("out", self._announce, order=0)
+        # Before XEP-0115's own filter. WORKAROUND: slixmpp 1.17 takes 0 for the end.
+        self.xmpp.add_filter("out", self._announce, order=1)
         self.xmpp.register_handler(
             Callback(
                 self.name,

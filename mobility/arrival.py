@@ -1,0 +1,99 @@
+"""A session that another device of the user offers to this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mobility.app import App, AppFactory
+from mobility.devices import Device
+from mobility.errors import TransferRefused
+from mobility.hosted import Ground, Hosted
+from mobility.protocol.heading import Heading
+from mobility.protocol.transfer import Offer
+from mobility.refusal import refusal
+from mobility.session import Session
+from mobility.transfer import Incoming, Report, unseen
+
+__all__ = ["IncomingOffer"]
+
+
+class IncomingOffer:
+    """
+    An offer that waits for this device's user, or for its app.
+
+    Attributes:
+        app: URI of the app.
+        title: What a person calls the session.
+        size: Bytes of its state.
+        device: Who offers it.
+
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        incoming: Incoming,
+        offer: Offer,
+        heading: Heading,
+        device: Device,
+        *,
+        factories: Mapping[str, type[App] | AppFactory],
+        largest: int,
+        on_hosted: Callable[[Hosted], None],
+    ) -> None:
+        self.app = offer.app
+        self.title = heading.title
+        self.size = offer.size
+        self.device = device
+        self._ground = ground
+        self._incoming = incoming
+        self._offer = offer
+        self._factories = factories
+        self._largest = largest
+        self._on_hosted = on_hosted
+
+    def __repr__(self) -> str:
+        return f"<IncomingOffer {self._incoming.sid}>"
+
+    @property
+    def problem(self) -> str:
+        """Why this device cannot take it, in a sentence; empty if it can."""
+        name = "This device"
+        found = refusal(name, self._factories, self._largest, self._offer)
+        return "" if found is None else found[1]
+
+    @property
+    def over(self) -> bool:
+        """It is not to be had any more."""
+        return self._incoming.machine.over
+
+    async def accept(self, *, progress: Report = unseen) -> Session:
+        """
+        Take it; it runs here when this returns.
+
+        Args:
+            progress: Called now and then with how far it has come.
+
+        Raises:
+            TransferRefused: If this device cannot; its initiator is told why.
+            TransferAborted: If another device was faster, or it was taken back.
+            MobilityError: It stays where it was.
+
+        """
+        found = refusal("This device", self._factories, self._largest, self._offer)
+        if found is not None:
+            condition, text = found
+            await self.refuse(text, condition=condition)
+            raise TransferRefused(text, condition=condition)
+        await self._incoming.expect(Offer, seconds=None)
+        app = self._factories[self.app]()
+        link = self._incoming.link
+        hosted = Hosted(self._ground, link, self._incoming, app, self._offer)
+        self._on_hosted(hosted)
+        await hosted.arrive(progress)
+        return hosted.session
+
+    async def refuse(self, text: str = "", *, condition: str = "declined") -> None:
+        """Say no; the initiator may still find somebody else."""
+        await self._incoming.refuse(condition, text or "Nobody wanted it there.")
+        self._ground.transfers.close(self._incoming)

@@ -1,0 +1,221 @@
+"""An offer to several of the user's own devices: the first that accepts has it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mobility.devices import Device, OwnDevices
+from mobility.errors import (
+    MobilityError,
+    TransferError,
+    TransferExpired,
+    TransferRefused,
+)
+from mobility.moved import MovedSession
+from mobility.protocol import firstwins
+from mobility.protocol.agreement import public
+from mobility.protocol.firstwins import RETRACTED, TAKEN, Group
+from mobility.protocol.session import State
+from mobility.protocol.state import Manifest
+from mobility.protocol.transfer import Phase
+from mobility.session import Session
+from mobility.store import Store
+from mobility.tasks import aside
+from mobility.transfer import Outgoing, Report
+from mobility.xmpp.offers import MobilityOffers
+from mobility.xmpp.offers.stanza import Waiting
+from mobility.xmpp.transfer.stanza import Said
+
+__all__ = ["Offering"]
+
+log = logging.getLogger(__name__)
+_SENTENCES = {
+    TAKEN: "Another device was faster.",
+    RETRACTED: "This is not offered any more.",
+}
+Begin = Callable[[bytes, str], MovedSession]  # from the secret, and the device's name
+
+
+@dataclass(eq=False, slots=True)
+class _Candidate:
+    """One device that may accept."""
+
+    device: Device
+    sid: str
+    key: bytes
+    moved: MovedSession
+    outgoing: Outgoing
+    url: str = ""
+
+
+class Offering:
+    """
+    One offer.
+
+    Args:
+        session: Runs here until the first device has accepted and has all of it.
+        devices: To whom.
+        own, offers, store: Secrets, the place where offers wait, the journal.
+        begin: Makes what follows a session on its way to one device.
+        report: Progress of the one that goes through.
+
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        devices: Sequence[Device],
+        *,
+        own: OwnDevices,
+        offers: MobilityOffers,
+        store: Store,
+        begin: Begin,
+        report: Report,
+    ) -> None:
+        self._session = session
+        self._own = own
+        self._offers = offers
+        self._store = store
+        self._report = report
+        self._candidates = {
+            each.sid: each for each in (self._candidate(d, begin) for d in devices)
+        }
+        self._group = Group.of(self._candidates)
+        self._answers: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+
+    def _candidate(self, device: Device, begin: Begin) -> _Candidate:
+        sid, ephemeral = secrets.token_urlsafe(12), secrets.token_bytes(32)
+        moved = begin(self._own.share(device, sid, ephemeral), device.name)
+        outgoing = moved.begin(sid, device.jid, self._report)
+        return _Candidate(device, sid, public(ephemeral), moved, outgoing)
+
+    async def run(self, expires: timedelta) -> MovedSession:
+        """
+        Offer it, and hand it over to the first that accepts.
+
+        Raises:
+            TransferError: It runs here as before.
+            SessionAway: The winner stopped answering just as it took it.
+
+        """
+        self._journal()
+        try:
+            state = await self._session.capture(to=self._own.us.jid)
+            size = sum(blob.size for blob in state.blobs.values())
+            manifest = await aside(size, Manifest.of, state)
+            async with asyncio.timeout(expires.total_seconds()):
+                winner, answer = await self._first(state, manifest, expires)
+        except BaseException as exc:
+            self._end(firstwins.Expire if _late(exc) else firstwins.Cancel)
+            await asyncio.shield(self._session.resume())
+            await asyncio.shield(self._retract())
+            if isinstance(exc, TimeoutError):
+                raise TransferExpired("None of your devices took it in time.") from None
+            raise
+        await self._retract(but=winner)
+        try:
+            return await winner.moved.hand_over_to(answer, state, manifest)
+        finally:
+            self._store.ungroup(self._session.id)
+            await asyncio.shield(self._clean())
+
+    async def _first(
+        self, state: State, manifest: Manifest, expires: timedelta
+    ) -> tuple[_Candidate, Any]:
+        async with contextlib.AsyncExitStack() as stack:
+            for each in self._candidates.values():
+                await self._offer(each, state, manifest, expires)
+                task = asyncio.create_task(self._hear(each))
+                stack.push_async_callback(_cancelled, task)
+            while True:
+                sid, answer = await self._answers.get()
+                if isinstance(answer, Exception):
+                    self._group = self._group.left(sid)
+                    if self._group.over:
+                        raise self._nobody(answer)
+                    continue
+                self._group = self._group.accepted(sid)
+                self._journal()
+                return self._candidates[sid], answer
+
+    async def _offer(
+        self, each: _Candidate, state: State, manifest: Manifest, expires: timedelta
+    ) -> None:
+        if not each.device.online:
+            await self._store_away(each, state, manifest)
+        offer = each.outgoing.offer(manifest, each.url)
+        each.outgoing.step(offer)
+        until = datetime.now(UTC) + expires
+        said = Said(each.sid, offer)
+        waiting = Waiting(said, self._own.us.id, each.device.id, each.key, until)
+        await self._offers.leave(waiting)
+
+    async def _store_away(
+        self, each: _Candidate, state: State, manifest: Manifest
+    ) -> None:
+        """So that the device finds all of it when it comes; if the server can."""
+        uploads = each.outgoing.link.ways.uploads
+        with contextlib.suppress(MobilityError):
+            limit = None if uploads is None else await uploads.limit()
+            if limit is not None and manifest.size < limit * 0.99:
+                each.url = await each.outgoing.store(state, manifest)
+
+    async def _hear(self, each: _Candidate) -> None:
+        try:
+            answer: Any = await each.outgoing.answered(None)
+        except MobilityError as exc:
+            answer = exc
+        self._answers.put_nowait((each.sid, answer))
+
+    def _nobody(self, last: Exception) -> TransferError:
+        if len(self._candidates) == 1 and isinstance(last, TransferError):
+            return last
+        return TransferRefused("None of your devices takes it.")
+
+    def _journal(self) -> None:
+        """The winner is written down before anybody hears of it."""
+        self._store.group(self._session.id, self._group.winner, self._candidates)
+
+    def _end(self, how: type[firstwins.Expire | firstwins.Cancel]) -> None:
+        if not self._group.over:
+            self._group = self._group.said(how)
+
+    async def _retract(self, but: _Candidate | None = None) -> None:
+        """Tell everybody else; those that accepted too late learn who was first."""
+        for each in self._candidates.values():
+            with contextlib.suppress(MobilityError):
+                await self._offers.retract(each.sid)
+            if each is not but:
+                self._decline(each)
+        if but is None:
+            self._store.ungroup(self._session.id)
+            await self._clean()
+
+    def _decline(self, each: _Candidate) -> None:
+        """Who accepts later hears that another one was faster."""
+        late = each.outgoing.machine.state is not Phase.OFFERED
+        condition = TAKEN if late and self._group.winner else RETRACTED
+        each.moved.give_up(_SENTENCES[condition], condition)
+
+    async def _clean(self) -> None:
+        for each in self._candidates.values():
+            uploads = each.outgoing.link.ways.uploads
+            if each.url and uploads is not None:
+                with contextlib.suppress(MobilityError):
+                    await uploads.delete(each.url)
+
+
+def _late(exc: BaseException) -> bool:
+    return isinstance(exc, TimeoutError)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
