@@ -38,20 +38,23 @@ def _unzipped(haystack: bytes) -> Iterator[bytes]:
 
 
 def _forms(secret: bytes) -> set[bytes]:
-    plain = {secret, *_texts(secret), *_deflated(secret)}
-    forms = plain | {form for each in plain for form in _spelled(each)}
+    plain = {secret, *_deflated(secret)}
+    spelled = {form for each in plain for form in _spelled(each)}
+    forms = {*plain, *spelled, *_texts(secret)}
     assert min(map(len, forms)) >= _SHORTEST
     return forms
 
 
 def _texts(secret: bytes) -> Iterator[bytes]:
-    """As JSON, XML, a URL and the other encodings write it, if it is text."""
+    """As JSON, XML, a server's store and other encodings write it, if it is text."""
     try:
         text = secret.decode()
     except UnicodeDecodeError:
         return
     yield json.dumps(text)[1:-1].encode()
+    yield json.dumps(json.dumps(text))[3:-3].encode()
     yield escape(text).encode()
+    yield "".join(chr(b) if 0x20 <= b < 0x7F else f"\\{b}" for b in secret).encode()
     for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-7"):
         yield text.encode(encoding)
 
@@ -77,6 +80,4 @@ def _deflated(secret: bytes) -> Iterator[bytes]:
     """As an archive or a compressed stream has it that has nothing before it."""
     for level in (1, 6, 9):
         deflater = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
-        packed = deflater.compress(secret) + deflater.flush()
-        if len(packed) >= _SHORTEST:
-            yield packed
+        yield deflater.compress(secret) + deflater.flush()

@@ -21,6 +21,7 @@ import pytest
 from mobility import Capture, Carrier, Client, File, Stanza, State
 from mobility.errors import CarrierLost, InvalidState
 from mobility.protocol.envelope import Envelope
+from mobility.protocol.state import Manifest
 from mobility.server import process
 from mobility.transfer.sending import Sending
 from tests.fakes.canaries import found
@@ -37,6 +38,7 @@ WHERE = {
     Carrier.PROXY: "proxy",
     Carrier.UPLOAD: "store",
 }
+RECENT = 4e9  # a stamp that is not old
 _ATTRIBUTE = re.compile(r"""(\w+)=['"]([^'"]*)['"]""")
 WORDS = {
     "initiator offer",
@@ -86,7 +88,9 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> Sealed:
 def unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Switch the sealing off; sizes stay as they are."""
 
-    def seal(self: Envelope, word: str, plain: bytes = b"", *, number: int = 0) -> bytes:
+    def seal(
+        self: Envelope, word: str, plain: bytes = b"", *, number: int = 0
+    ) -> bytes:
         return plain + TAG
 
     def opened(self: Envelope, word: str, sealed: bytes, *, number: int = 0) -> bytes:
@@ -122,6 +126,14 @@ class Diary(Board):
         self.state = State()
         self.last: Stanza | None = None
 
+    def becomes(self, state: State, logged: Stanza) -> None:
+        """All that there is of it; packets only if they count."""
+        self.state = state
+        if self.capture is Capture.HYBRID:
+            self.compact(state)
+        if self.capture.logs:
+            assert self.record(logged)
+
     async def snapshot(self) -> State:
         return self.state
 
@@ -152,7 +164,7 @@ class Canaries:
 
     def __init__(self, who: str, path: Path) -> None:
         self._who = who
-        self.secrets: dict[str, bytes] = {}
+        self.secrets: dict[str, bytes] = {}  # by whose they are, and what
         noise = os.urandom(60_000)
         for at in range(0, 59_000, 9_000):
             self.secrets[f"{who} noise {at}"] = noise[at : at + 24]
@@ -161,7 +173,7 @@ class Canaries:
             {"strokes": [self._word("data")], self._word("key"): {"deep": [1, 2]}},
             {
                 self._word("file name"): self._word("file").encode(),
-                "text": self._word("text").encode() * 1500,
+                "text": self._word("text").encode() * 200,
             },
             self._word("title"),
             {self._word("blob name"): File(path)},
@@ -179,16 +191,33 @@ class Canaries:
         return Stanza(f"{{{Board.uri}}}x", attributes, text, (child,), **about)
 
 
+@dataclass(frozen=True)
+class Trip:
+    """
+    A session has moved.
+
+    Args:
+        heard: On its way there and back.
+        secrets: That were in it.
+        session: What it is called.
+        states: As they went there, and back.
+
+    """
+
+    heard: Heard
+    secrets: dict[str, bytes]
+    session: str
+    states: tuple[State, State]
+
+
 async def there_and_back(
-    server: RunningServer, folder: Path, format: str, carrier: Carrier
-) -> tuple[Heard, dict[str, bytes], str]:
-    """
-    Move a session to a display, have it checkpointed there, and take it back.
-
-    Returns:
-        What was heard, the canaries that moved, and the session's name.
-
-    """
+    server: RunningServer,
+    folder: Path,
+    format: str,
+    carrier: Carrier,
+    capture: Capture = Capture.SNAPSHOT,
+) -> Trip:
+    """Move a session to a display, have it checkpointed there, and take it back."""
     heard = listening(server.folder)
     here, saved, back = (
         Canaries(who, folder / who) for who in ("phone", "checkpoint", "display")
@@ -203,20 +232,24 @@ async def there_and_back(
         heard.wire.tap(phone.stream.bytestreams)
         heard.wire.tap(lobby.display.stream.bytestreams)
         diary = Diary()
-        diary.formats = (format,)
-        diary.state, diary.last = here.state, here.packet("tail")
+        diary.formats, diary.capture = (format,), capture
+        diary.becomes(here.state, here.packet("log", id="1", delay=RECENT))
+        diary.last = here.packet("tail", id="2")
         moved = await soon(phone.transfer(diary, to=screen))
         there = await lobby.board()
         assert isinstance(there, Diary)
         there.formats = (format,)
-        there.state, there.last = saved.state, back.packet("tail")
+        there.becomes(saved.state, saved.packet("log", id="3", delay=RECENT))
         await checkpointed(moved, there)
-        there.state = back.state
+        there.becomes(back.state, back.packet("log", id="4", delay=RECENT))
+        there.last = back.packet("tail", id="5")
         await soon(moved.retrieve())
         assert diary.state.title == back.state.title
-        assert len(diary.strokes) == 1
+        assert diary.strokes[-1] == there.last.text
         secrets = here.secrets | saved.secrets | back.secrets
-        return heard, secrets, moved.session.id
+        if not capture.logs:
+            secrets = without(secrets, "log")
+        return Trip(heard, secrets, moved.session.id, (here.state, back.state))
 
 
 async def checkpointed(moved: Any, there: Board) -> None:
@@ -239,12 +272,16 @@ CELLS = [
 ]
 
 
+def without(secrets: dict[str, bytes], place: str) -> dict[str, bytes]:
+    return {name: text for name, text in secrets.items() if f" {place}" not in name}
+
+
 def visible(passed: bytes, *, session: str) -> set[tuple[str, str]]:
     """What the offers of a session say openly."""
     texts = re.findall(rb"<transfer [^>]*action=['\"]offer['\"][^>]*>", passed)
     offers = [dict(_ATTRIBUTE.findall(text.decode())) for text in texts]
     ours = [offer for offer in offers if offer.get("session") == session]
-    names = ("app", "schema", "epoch", "capture")
+    names = ("app", "schema", "epoch", "capture", "size")
     return {(name, offer[name]) for offer in ours for name in names}
 
 
@@ -260,20 +297,21 @@ async def test_nobody_on_the_way_reads_a_session(
     format: str,
     carrier: Carrier,
 ) -> None:
-    heard, secrets, session = await there_and_back(server, tmp_path, format, carrier)
-    taps = heard.everything
+    trip = await there_and_back(server, tmp_path, format, carrier)
+    taps = trip.heard.everything
     for tap, passed in taps.items():
-        assert not found(passed, secrets), tap
+        assert not found(passed, trip.secrets), tap
     for word, frames in sealed.frames.items():
         passed = taps[WHERE[carrier] if word == "state" else "server"]
         assert all(frame in passed for frame in frames), word
     assert sealed.frames.keys() >= WORDS
-    assert visible(taps["server"], session=session) == {
+    assert visible(taps["server"], session=trip.session) == {
         ("app", Diary.uri),
         ("schema", "2"),
         ("epoch", "1"),
         ("epoch", "2"),
         ("capture", "snapshot"),
+        *(("size", str(Manifest.of(state).size)) for state in trip.states),
     }
 
 
@@ -286,9 +324,48 @@ async def test_the_taps_read_all_of_it_if_nothing_is_sealed(
     format: str,
     carrier: Carrier,
 ) -> None:
-    heard, secrets, _ = await there_and_back(server, tmp_path, format, carrier)
-    taps = heard.everything
-    moved = {name for name in secrets if "checkpoint" not in name}
-    words = {name for name in secrets if "title" in name or "tail" in name}
-    assert found(taps[WHERE[carrier]], secrets) >= moved - words
-    assert found(taps["server"], secrets) >= words | (secrets.keys() - moved)
+    trip = await there_and_back(server, tmp_path, format, carrier)
+    taps = trip.heard.everything
+    moved = {name for name in trip.secrets if "checkpoint" not in name}
+    words = {name for name in trip.secrets if "title" in name or "tail" in name}
+    assert found(taps[WHERE[carrier]], trip.secrets) >= moved - words
+    assert found(taps["server"], trip.secrets) >= words | (trip.secrets.keys() - moved)
+
+
+LOGS = pytest.mark.parametrize("capture", [Capture.REPLAY, Capture.HYBRID])
+
+
+@LOGS
+async def test_nobody_on_the_way_reads_the_log_of_a_session(
+    server: RunningServer, hurry: None, tmp_path: Path, capture: Capture
+) -> None:
+    trip = await there_and_back(server, tmp_path, "files", Carrier.IQ, capture)
+    for tap, passed in trip.heard.everything.items():
+        assert not found(passed, trip.secrets), tap
+    assert ("capture", capture.value) in visible(
+        trip.heard.server, session=trip.session
+    )
+
+
+@LOGS
+async def test_the_taps_read_a_log_if_nothing_is_sealed(
+    server: RunningServer,
+    hurry: None,
+    unsealed: None,
+    tmp_path: Path,
+    capture: Capture,
+) -> None:
+    trip = await there_and_back(server, tmp_path, "files", Carrier.IQ, capture)
+    assert found(trip.heard.server, trip.secrets) == trip.secrets.keys()
+
+
+async def test_of_a_published_session_the_server_reads_the_packets_and_no_more(
+    server: RunningServer, hurry: None, tmp_path: Path
+) -> None:
+    """The exception (docs/security.md): they lie there, for others to follow."""
+    trip = await there_and_back(
+        server, tmp_path, "files", Carrier.IQ, Capture.PUBLISHED
+    )
+    packets = trip.secrets.keys() - without(without(trip.secrets, "log"), "tail").keys()
+    assert found(trip.heard.server, trip.secrets) == packets
+    assert found(trip.heard.disk, trip.secrets) == packets
