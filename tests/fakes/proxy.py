@@ -18,6 +18,7 @@ class Proxy:
     Attributes:
         port: Where to connect to instead.
         delay: Seconds that each piece takes, either way.
+        passed: Everything that went through, either way, if it is to be kept.
 
     """
 
@@ -25,6 +26,7 @@ class Proxy:
         self._to = port
         self.port = 0
         self.delay = 0.0
+        self.passed: bytearray | None = None
         self.connected = asyncio.Event()
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -94,6 +96,8 @@ class Proxy:
             while piece := await reader.read(65536):
                 await asyncio.sleep(self.delay)
                 await self._flowing.wait()
+                if self.passed is not None:
+                    self.passed += piece
                 writer.write(piece)
                 await writer.drain()
         except (ConnectionError, OSError):
