@@ -29,6 +29,7 @@ from mobility.errors import (
 )
 from mobility.files import File
 from mobility.hosting import Visit
+from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
@@ -69,6 +70,7 @@ __all__ = [
     "Leaving",
     "LocalProtocolError",
     "LogLimits",
+    "Mobilis",
     "MobilityError",
     "MovedSession",
     "Offline",

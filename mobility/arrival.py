@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mobility.app import App, AppFactory
-from mobility.devices import Device
 from mobility.errors import TransferRefused
 from mobility.hosted import Ground, Hosted
-from mobility.protocol.heading import Heading
-from mobility.protocol.transfer import Offer
+from mobility.protocol.transfer import Offer, Phase
 from mobility.refusal import refusal
 from mobility.session import Session
 from mobility.transfer import Incoming, Report, unseen
@@ -25,7 +23,7 @@ class IncomingOffer:
         app: URI of the app.
         title: What a person calls the session.
         size: Bytes of its state.
-        device: Who offers it.
+        place: What the device that offers it calls itself.
 
     """
 
@@ -34,17 +32,17 @@ class IncomingOffer:
         ground: Ground,
         incoming: Incoming,
         offer: Offer,
-        heading: Heading,
-        device: Device,
+        title: str,
+        place: str,
         *,
         factories: Mapping[str, type[App] | AppFactory],
         largest: int,
         on_hosted: Callable[[Hosted], None],
     ) -> None:
         self.app = offer.app
-        self.title = heading.title
+        self.title = title
         self.size = offer.size
-        self.device = device
+        self.place = place
         self._ground = ground
         self._incoming = incoming
         self._offer = offer
@@ -85,7 +83,8 @@ class IncomingOffer:
             condition, text = found
             await self.refuse(text, condition=condition)
             raise TransferRefused(text, condition=condition)
-        await self._incoming.expect(Offer, seconds=None)
+        if self._incoming.machine.state is Phase.OFFERED:
+            await self._incoming.expect(Offer, seconds=None)
         app = self._factories[self.app]()
         link = self._incoming.link
         hosted = Hosted(self._ground, link, self._incoming, app, self._offer)

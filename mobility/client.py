@@ -16,7 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,7 @@ from mobility.protocol.carrier import Carrier
 from mobility.protocol.handshake import Visitor, check_receipt, claim
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
-from mobility.protocol.transfer import Memory, Offer, Request
+from mobility.protocol.transfer import Memory, Offer, Phase, Request
 from mobility.protocol.visit import (
     Decline,
     Leave,
@@ -399,14 +399,37 @@ class Client:
         except MobilityError as exc:
             log.info("an offer is left out: %s", exc)
             return None
-        self._transfers.add(incoming)
         assert isinstance(waiting.said.event, Offer)
+        return self._incoming_offer(incoming, waiting.said.event, device.name)
+
+    def _incoming_offer(
+        self, incoming: Incoming, offer: Offer, place: str
+    ) -> IncomingOffer:
+        self._transfers.add(incoming)
+        incoming.keeps = self._folder is not None
         return IncomingOffer(
-            *(self._ground, incoming, waiting.said.event, incoming.heading, device),
+            *(self._ground, incoming, offer, incoming.heading.title, place),
             factories=self._factories,
             largest=self._largest,
             on_hosted=self._host,
         )
+
+    def arriving(self) -> list[IncomingOffer]:
+        """
+        Sessions of other devices that were here, or on their way, when we stopped.
+
+        `IncomingOffer.accept` goes on with each, where it stopped.
+        """
+        found = []
+        for kept in self._store.arriving():
+            if kept.sid not in self._seen:
+                self._seen.add(kept.sid)
+                phase = self._transfers.phase(kept.sid) or Phase.ACCEPTED
+                link = self._link(kept.secret, kept.place)
+                again = replace(kept, life=kept.life + 1)
+                incoming, offer = Incoming.recovered(link, again, phase)
+                found.append(self._incoming_offer(incoming, offer, kept.place))
+        return found
 
     def _host(self, hosted: Hosted) -> None:
         id = hosted.session.id

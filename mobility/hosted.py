@@ -90,7 +90,7 @@ class Hosted:
         app.session, app._checkpoint = self.session, self._soon.set
         self.session.touched = self._touched
         self.session.runs = False
-        self.session.meet(incoming.peer, incoming.sid, offer.epoch)
+        self.session.meet(incoming.peer, incoming.sid, offer.epoch, life=incoming.life)
         incoming.watch(self.session)
         incoming.on_peer = self.follow
 
@@ -114,10 +114,15 @@ class Hosted:
         """
         try:
             await self.incoming.receive(self._offer, self._restore, progress)
-            await self._run(await self.incoming.committed())
+            await self._run(await self._tail())
         except BaseException:
             await self.drop()
             raise
+
+    async def _tail(self) -> Tail:
+        if not self.incoming.machine.runs:
+            return await self.incoming.committed()
+        return Tail() if self.incoming.saved else self.incoming.said_tail()
 
     async def _restore(self, state: State) -> None:
         self._files = file_digests(state)
@@ -215,6 +220,7 @@ class Hosted:
         if self.gone:
             return
         self._ground.transfers.close(self.incoming)
+        self.incoming.discard()
         self.session.end()
         self._files.clear()
         for job in self._jobs - {asyncio.current_task()}:
@@ -278,6 +284,7 @@ class Hosted:
         head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
         envelope = Envelope(self._link.secret, session.sid, session.epoch)
         plain = head + encode_state(state, known=self._files)
+        self.incoming.save(state, self._files)
         frames = envelope.frames(f"checkpoint {number}", plain)
 
         async def send(frame: int, sealed: bytes) -> None:

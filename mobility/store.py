@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 CREATE TABLE IF NOT EXISTS arriving (
     sid TEXT PRIMARY KEY, peer TEXT NOT NULL, place TEXT NOT NULL,
     secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
-    word BLOB NOT NULL, state BLOB NOT NULL
+    word BLOB NOT NULL, state BLOB NOT NULL, life INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
@@ -102,6 +102,7 @@ class Arriving:
         word: The commit that we heard.
         state: The last checkpoint here, laid out without the contents that are in the
             frames; empty before there is one.
+        life: How often this device has started since.
 
     """
 
@@ -113,6 +114,7 @@ class Arriving:
     format: str
     word: bytes = field(default=b"", repr=False)
     state: bytes = field(default=b"", repr=False)
+    life: int = 0
 
 
 class Store:
@@ -228,10 +230,11 @@ class Store:
 
     def arrive(self, arriving: Arriving) -> None:
         """Write down that a session comes, and what is new about it."""
-        fields = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
+        who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
+        what = (arriving.offer, arriving.format, arriving.word, arriving.state)
         self._run(
-            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*fields, arriving.offer, arriving.format, arriving.word, arriving.state),
+            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*who, *what, arriving.life),
         )
 
     def arriving(self) -> list[Arriving]:

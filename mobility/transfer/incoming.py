@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Self
+from xml.etree.ElementTree import tostring
+
+from defusedxml.ElementTree import fromstring
 
 from mobility.errors import (
     InvalidState,
@@ -17,13 +22,17 @@ from mobility.protocol.blob import Blob
 from mobility.protocol.heading import Heading
 from mobility.protocol.layout import FORMATS, INLINE, read_layout
 from mobility.protocol.session import State
-from mobility.protocol.transfer import Phase, Role
+from mobility.protocol.state import decode_state, encode_state, file_digests
+from mobility.protocol.transfer import Memory, Phase, Role, Transfer
+from mobility.store import Arriving
 from mobility.tasks import aside
 from mobility.transfer import timing
 from mobility.transfer.collecting import Collecting
 from mobility.transfer.progress import Meter, Report, unseen
 from mobility.transfer.side import Link, Side, Tail, reason, word
 from mobility.transfer.spool import Spool
+from mobility.xmpp.transfer import stanza
+from mobility.xmpp.transfer.stanza import Said
 
 __all__ = ["LARGEST", "Incoming"]
 
@@ -54,6 +63,44 @@ class Incoming(Side):
         self._known = known or {}
         self.heading = Heading()
         self._largest = LARGEST if largest is None else largest
+        self.keeps = False  # whether we go on after a crash
+        self._kept: Arriving | None = None
+
+    @classmethod
+    def recovered(
+        cls, link: Link, kept: Arriving, phase: Phase
+    ) -> tuple[Self, proto.Offer]:
+        """A transfer that was under way, or over, when this device stopped."""
+        side = cls(link, kept.sid, kept.peer)
+        offer = side.keep(kept)
+        side.begin(offer.epoch)
+        side._read_heading(offer)
+        side.machine = Transfer(Role.RESPONDER, state=phase)
+        for event in (
+            proto.Accept(kept.format, side.seal(proto.Accept)),
+            proto.Ready(side.seal(proto.Ready)),
+            proto.Confirm(side.seal(proto.Confirm)),
+        ):
+            side._said[type(event)] = event
+        return side, offer
+
+    def keep(self, kept: Arriving) -> proto.Offer:
+        """Write down all that is needed to go on after a crash."""
+        self.memory = Memory.FRAMES
+        self._kept = kept
+        self.link.store.arrive(kept)
+        offer = stanza.from_xml(fromstring(kept.offer)).event
+        assert isinstance(offer, proto.Offer)
+        return offer
+
+    def discard(self) -> None:
+        """Nothing of it is needed any more."""
+        if self._kept is not None:
+            self.link.store.left(self.sid)
+            path = self.link.path(self.sid)
+            assert path is not None
+            path.unlink(missing_ok=True)
+            self._kept = None
 
     async def request(self, session: str, epoch: int) -> proto.Offer:
         """Ask for a session, which would begin that epoch; wait for the offer."""
@@ -69,9 +116,15 @@ class Incoming(Side):
             Phase.REQUESTED,
         }:
             self.begin(event.epoch)
-            kind = word(self.machine.peer, proto.Offer)
-            self.heading = Heading.decode(self.envelope.open(kind, event.sealed), event)
+            self._read_heading(event)
+        if isinstance(event, proto.Commit) and self._kept is not None:
+            self._opened(event)  # whatever is written down was sealed
+            self.keep(replace(self._kept, word=event.sealed))
         return super().hear(event)
+
+    def _read_heading(self, offer: proto.Offer) -> None:
+        plain = self.envelope.open(word(self.machine.peer, proto.Offer), offer.sealed)
+        self.heading = Heading.decode(plain, offer)
 
     async def refuse(self, condition: str, text: str) -> None:
         with contextlib.suppress(MobilityError):
@@ -91,28 +144,71 @@ class Incoming(Side):
 
         """
         try:
-            if offer.size > self._largest:
-                raise InvalidState("The state is larger than this device can take.")
-            name = _chosen(offer)
-            await self.say(proto.Accept(name, self.seal(proto.Accept)))
+            name = await self._accept(offer)
             state = await self._state(offer, name, progress)
             await restore(state)
             self.check()
             ready = proto.Ready(self.seal(proto.Ready))
-            self.step(ready)
+            if self.machine.may_send(proto.Ready):
+                self.step(ready)
         except BaseException as exc:
-            self.abort(reason(exc))
+            if self.machine.may_send(proto.Abort):
+                self.abort(reason(exc))
+                self.discard()
             raise
-        await self.mention(ready)
+        await self.mention(self.standing or ready)
         return state
+
+    async def _accept(self, offer: proto.Offer) -> str:
+        """The format; after a crash the one that we accepted before."""
+        if self._kept is not None:
+            return self._kept.format
+        if offer.size > self._largest:
+            raise InvalidState("The state is larger than this device can take.")
+        name = _chosen(offer)
+        if self.keeps:
+            written = tostring(stanza.to_xml(Said(self.sid, offer)), "unicode")
+            about = (self.sid, self.peer, self.link.place, self.link.secret)
+            self.keep(Arriving(*about, written, name))
+        await self.say(proto.Accept(name, self.seal(proto.Accept)))
+        return name
 
     async def _state(self, offer: proto.Offer, name: str, progress: Report) -> State:
         """What was offered, once all of it is here and is what it should be."""
         loop = asyncio.get_running_loop()
         meter = Meter(loop.time, offer.size, progress)
-        url, spool = self.heading.url, Spool()
-        parts = await Collecting(self, offer, name, url, spool, meter).run()
-        return await aside(offer.size, self._checked, offer, name, parts)
+        spool = Spool(None if self._kept is None else self.link.path(self.sid))
+        collecting = Collecting(self, offer, name, self.heading.url, spool, meter)
+        parts = await collecting.run()
+        if spool.named:
+            await aside(offer.size, spool.sync)
+        state = await aside(offer.size, self._checked, offer, name, parts)
+        if self._kept is not None and self._kept.state:
+            known = {**self._known, **file_digests(state)}
+            return decode_state(self._kept.state, known=known)
+        return state
+
+    @property
+    def life(self) -> int:
+        """How often this device has started since it came."""
+        return 0 if self._kept is None else self._kept.life
+
+    @property
+    def saved(self) -> bool:
+        """Whether a checkpoint was written down since it runs here."""
+        return self._kept is not None and bool(self._kept.state)
+
+    def save(self, state: State, framed: Collection[str]) -> None:
+        """Write a checkpoint down; the contents in `framed` are in the frames."""
+        if self._kept is not None:
+            raw = encode_state(state, known=framed)
+            self.keep(replace(self._kept, state=raw))
+
+    def said_tail(self) -> Tail:
+        """The packets of a commit that was heard before a crash."""
+        assert self._kept is not None
+        plain = self._opened(proto.Commit(self._kept.word))
+        return Tail.decode(plain)
 
     def _checked(self, offer: proto.Offer, name: str, parts: Sequence[Blob]) -> State:
         if name == INLINE:

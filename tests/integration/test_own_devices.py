@@ -82,7 +82,7 @@ async def test_a_device_that_accepts_has_the_session_and_gives_it_back(
 
         async def take() -> None:
             offer = await offered(laptop)
-            assert (offer.title, offer.device.name) == ("A board", "Phone")
+            assert (offer.title, offer.place) == ("A board", "Phone")
             assert not offer.problem
             sessions.append(await offer.accept())
 
