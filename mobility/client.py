@@ -359,11 +359,10 @@ class Client:
             offers=self.stream.offers,
             store=self._store,
             begin=lambda secret, place: self._moving(session, secret, place),
+            won=self._watch,
             report=progress,
         )
-        moved = await offering.run(expires)
-        self._watch(moved)
-        return moved
+        return await offering.run(expires)
 
     async def offers(self) -> AsyncGenerator[IncomingOffer, None]:
         """

@@ -114,15 +114,10 @@ class Hosted:
         """
         try:
             await self.incoming.receive(self._offer, self._restore, progress)
-            await self._run(await self._tail())
+            await self._run(await self.incoming.committed())
         except BaseException:
             await self.drop()
             raise
-
-    async def _tail(self) -> Tail:
-        if not self.incoming.machine.runs:
-            return await self.incoming.committed()
-        return Tail() if self.incoming.saved else self.incoming.said_tail()
 
     async def _restore(self, state: State) -> None:
         self._files = file_digests(state)

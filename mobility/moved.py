@@ -140,9 +140,18 @@ class MovedSession:
             ),
             progress=progress,
         )
+        outgoing.on_peer = self._follow
         self._outgoing = outgoing
         self._transfers.add(outgoing)
         return outgoing
+
+    def _follow(self, peer: str) -> None:
+        """The device that has it was restarted, and has proved that it is the same."""
+        if self.session.peer:
+            self.session.peer = peer
+        if self._kept is not None:
+            self._kept = replace(self._kept, peer=peer)
+            self._link.store.keep(self._kept)
 
     async def hand_over_to(
         self, answer: tuple[Any, bytes], state: State, manifest: Manifest
@@ -253,6 +262,7 @@ class MovedSession:
             *(link, session, kept, phase),
             lambda state, sealed: moved._commit(kept.sid, kept.peer, state, sealed),
         )
+        moved._outgoing.on_peer = moved._follow
         transfers.add(moved._outgoing)
         session.runs = False
         if not kept.leaving:

@@ -64,6 +64,7 @@ class Offering:
         devices: To whom.
         own, offers, store: Secrets, the place where offers wait, the journal.
         begin: Makes what follows a session on its way to one device.
+        won: Called with that of the first device, before anything moves.
         report: Progress of the one that goes through.
 
     """
@@ -77,6 +78,7 @@ class Offering:
         offers: MobilityOffers,
         store: Store,
         begin: Begin,
+        won: Callable[[MovedSession], None],
         report: Report,
     ) -> None:
         self._session = session
@@ -84,6 +86,7 @@ class Offering:
         self._offers = offers
         self._store = store
         self._report = report
+        self._won = won
         self._candidates = {
             each.sid: each for each in (self._candidate(d, begin) for d in devices)
         }
@@ -120,6 +123,7 @@ class Offering:
                 raise TransferExpired("None of your devices took it in time.") from None
             raise
         await self._retract(but=winner)
+        self._won(winner.moved)
         try:
             return await winner.moved.hand_over_to(answer, state, manifest)
         finally:

@@ -73,7 +73,6 @@ class Collecting:
         self._spool = spool
         self._meter = meter
         self._early: dict[int, bytes] = {}
-        self._wanted = 1
 
     @property
     def parts(self) -> list[Blob]:
@@ -95,9 +94,8 @@ class Collecting:
         if self._format == INLINE and not self._spool.count:
             with contextlib.suppress(TransferExpired, CarrierLost):  # then: fetch it
                 await self._listen(0, "")
-        while len(self._spool.ends) < self._wanted:
+        while len(self._spool.ends) < parts_of(self._format, self.parts[:1]):
             await self._part(len(self._spool.ends))
-            self._wanted = parts_of(self._format, self.parts[:1])
         return self.parts
 
     async def _part(self, part: int) -> None:

@@ -65,6 +65,7 @@ class Incoming(Side):
         self._largest = LARGEST if largest is None else largest
         self.keeps = False  # whether we go on after a crash
         self._kept: Arriving | None = None
+        self._again: Arriving | None = None  # it ran here when we stopped
 
     @classmethod
     def recovered(
@@ -76,6 +77,7 @@ class Incoming(Side):
         side.begin(offer.epoch)
         side._read_heading(offer)
         side.machine = Transfer(Role.RESPONDER, state=phase)
+        side._again = kept if side.machine.runs else None
         for event in (
             proto.Accept(kept.format, side.seal(proto.Accept)),
             proto.Ready(side.seal(proto.Ready)),
@@ -193,22 +195,17 @@ class Incoming(Side):
         """How often this device has started since it came."""
         return 0 if self._kept is None else self._kept.life
 
-    @property
-    def saved(self) -> bool:
-        """Whether a checkpoint was written down since it runs here."""
-        return self._kept is not None and bool(self._kept.state)
-
     def save(self, state: State, framed: Collection[str]) -> None:
         """Write a checkpoint down; the contents in `framed` are in the frames."""
         if self._kept is not None:
             raw = encode_state(state, known=framed)
             self.keep(replace(self._kept, state=raw))
 
-    def said_tail(self) -> Tail:
+    def _tail_again(self, kept: Arriving) -> Tail:
         """The packets of a commit that was heard before a crash."""
-        assert self._kept is not None
-        plain = self._opened(proto.Commit(self._kept.word))
-        return Tail.decode(plain)
+        if kept.state:
+            return Tail()  # they are in the checkpoint
+        return Tail.decode(self._opened(proto.Commit(kept.word)))
 
     def _checked(self, offer: proto.Offer, name: str, parts: Sequence[Blob]) -> State:
         if name == INLINE:
@@ -241,6 +238,8 @@ class Incoming(Side):
             InvalidState: The commit cannot be read.
 
         """
+        if self._again is not None:
+            return self._tail_again(self._again)
         try:
             async with asyncio.timeout(patience):
                 _, plain = await self.expect(proto.Commit, seconds=timing.LONG)

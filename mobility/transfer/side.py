@@ -106,6 +106,7 @@ class Side:
         self.link = link
         self.envelope = Envelope(link.secret, sid, 0)
         self.memory = Memory.STATE
+        self._moved = asyncio.Event()  # set when the peer has another address
         self.on_peer: Callable[[str], None] = lambda peer: None
         self.on_status: Callable[[], None] = lambda: None
         self._said: dict[type, proto.Event] = {}
@@ -153,11 +154,20 @@ class Side:
 
     async def _ask(self, event: proto.Event) -> proto.Event | None:
         self.exchanges += 1
-        said = Said(self.sid, event)
+        asking = asyncio.ensure_future(
+            self.link.wire.ask(self.peer, Said(self.sid, event), seconds=timing.TRY)
+        )
+        moved = asyncio.ensure_future(self._moved.wait())
         try:
-            answer = await self.link.wire.ask(self.peer, said, seconds=timing.TRY)
+            await asyncio.wait({asking, moved}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():  # the one that we asked does not exist any more
+                raise PeerUnreachable("The other device has another address now.")
+            answer = asking.result()
         except UnknownTransfer:
             return proto.Unknown()
+        finally:
+            asking.cancel()
+            moved.cancel()
         return None if answer is None else answer.event
 
     def hear(self, event: proto.Event) -> proto.Event | None:
@@ -312,6 +322,8 @@ class Side:
         if peer != self.peer:
             self.peer = peer
             self.on_peer(peer)
+            self._moved.set()
+            self._moved = asyncio.Event()
 
     async def mention(self, event: proto.Event) -> None:
         """Tell the peer, if it can be reached."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -125,3 +128,97 @@ def test_a_spool_reads_back_what_was_whole(tmp_path: Path) -> None:
     again = Spool(tmp_path / "frames")
     assert (again.count, again.ends) == (3, [2])
     assert again.frame(1) == b"b" * 100
+
+
+@contextlib.asynccontextmanager
+async def laptop(
+    server: RunningServer, account: tuple[str, str], data: Path, *, until: int
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A laptop as a program; it is killed in the end."""
+    jid, password = account
+    order = {**address(server), "jid": jid, "password": password, "data": data}
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.fakes.laptop_program"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdin is not None
+    line = json.dumps(order | {"until": until}, default=str)
+    program.stdin.write(line.encode() + b"\n")
+    try:
+        yield program
+    finally:
+        program.kill()
+        await program.wait()
+
+
+async def says(program: asyncio.subprocess.Process, word: bytes) -> None:
+    assert program.stdout is not None
+    assert await soon(program.stdout.readline()) == word + b"\n"
+
+
+async def test_a_laptop_that_was_killed_halfway_goes_on_where_it_stopped(
+    server: RunningServer,
+    hurry: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "CUT", 20.0)
+    path, data = film(tmp_path / "film", SIZE), tmp_path / "laptop"
+    account = server.add()
+    counted = Counted(monkeypatch)
+    app = Film(path)
+    app.formats = ("files",)
+    async with Client(*account, **address(server)) as phone:
+        async with laptop(server, account, data, until=SIZE // 3) as program:
+            await says(program, b"listed")
+            offering = asyncio.create_task(phone.offer(app, to=await phone.devices()))
+            await says(program, b"halfway")
+        assert list((data / "frames").iterdir())
+        async with Client(
+            *account, **address(server), data=data, device="Laptop", apps=[Film]
+        ) as again:
+            (offer,) = again.arriving()
+            session = await soon(offer.accept())
+            moved = await soon(offering)
+            assert session.app.blobs["film"].sha256 == sha(path)
+            assert counted.arrived[0] > SIZE // FRAME // 4
+            assert counted.twice == 0
+            await soon(moved.retrieve())
+            assert app.strokes == ["first"]
+            await soon(session.ended())
+        assert not list((data / "frames").iterdir())
+
+
+async def test_a_laptop_that_was_killed_goes_on_with_what_it_had(
+    server: RunningServer, hurry: None, tmp_path: Path
+) -> None:
+    path, data = film(tmp_path / "film", SIZE), tmp_path / "laptop"
+    account = server.add()
+    app = Film(path)
+    async with Client(*account, **address(server)) as phone:
+        async with laptop(server, account, data, until=0) as program:
+            await says(program, b"listed")
+            moved = await soon(phone.offer(app, to=await phone.devices()))
+            await says(program, b"runs")
+            await app.until(lambda: "laptop" in app.strokes)
+            await soon(saved(data))
+        async with Client(
+            *account, **address(server), data=data, device="Laptop", apps=[Film]
+        ) as again:
+            (offer,) = again.arriving()
+            session = await soon(offer.accept())
+            assert session.app.strokes == ["first", "laptop"]
+            assert session.app.blobs["film"].sha256 == sha(path)
+            await session.app.draw("again")
+            await soon(moved.retrieve())
+            assert app.strokes == ["first", "laptop", "again"]
+
+
+async def saved(data: Path) -> None:
+    """Wait for the first checkpoint of what runs there."""
+    while True:
+        with contextlib.closing(sqlite3.connect(data / "journal.db")) as journal:
+            if journal.execute("SELECT 1 FROM arriving WHERE state != x''").fetchone():
+                return
+        await asyncio.sleep(0.05)
