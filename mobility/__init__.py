@@ -2,7 +2,7 @@
 
 from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
-from mobility.client import Client, Introduction, Screen
+from mobility.client import Client
 from mobility.devices import Device
 from mobility.display import PublicDisplay
 from mobility.errors import (
@@ -45,6 +45,7 @@ from mobility.scene import (
     Scene,
     Wiping,
 )
+from mobility.screen import Introduction, Screen
 from mobility.session import Session
 from mobility.transfer import Progress
 

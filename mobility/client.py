@@ -8,16 +8,12 @@ import logging
 import secrets
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
     Collection,
     Iterable,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,175 +21,40 @@ from typing import Any, Self
 
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
+from mobility.arrivals import Arrivals
 from mobility.devices import Device, OwnDevices
-from mobility.dispatch import Transfers, bare
+from mobility.dispatch import Transfers
 from mobility.errors import (
     LocalProtocolError,
     MobilityError,
-    PeerUnreachable,
     RemoteProtocolError,
-    VisitDeclined,
     VisitEnded,
-    VisitRefused,
 )
 from mobility.failures import traced
-from mobility.hosted import Ground, Hosted
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
-from mobility.protocol.handshake import Visitor, check_receipt, claim
+from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
-from mobility.protocol.transfer import Memory, Offer, Phase, Request
+from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
-    Decline,
     Leave,
-    Refuse,
-    Reveal,
-    Rival,
-    Terms,
-    Welcome,
-    Wiped,
 )
+from mobility.screen import Screen
 from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
-from mobility.transfer import CARRIERS, Incoming, Link, Report, Ways, unseen
+from mobility.transfer import CARRIERS, Link, Report, Ways, unseen
+from mobility.visiting import LIFETIME, Approve, Visiting
 from mobility.xmpp.errors import UnknownTransfer
-from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.stream import Stream
-from mobility.xmpp.transfer.stanza import Said
-from mobility.xmpp.visit.stanza import Event as VisitEvent
+from mobility.xmpp.visit import MobilityVisit
 
-__all__ = ["Client", "Introduction", "Screen"]
+__all__ = ["Client"]
 
 log = logging.getLogger(__name__)
-LIFETIME = timedelta(hours=4)
-CLEANING = 12.0  # seconds for a display to wipe: more than all its own deadlines
 GOODBYE = 3.0  # seconds that we wait for a display that we are done with
-
-
-@dataclass(frozen=True, slots=True)
-class Introduction:
-    """
-    What a user is asked to approve.
-
-    Attributes:
-        domain: The display's server; the one thing here that is verified.
-        jid: Address of the display.
-        name, operator, place: What it says of itself; nobody checked.
-        apps: URIs of the apps that may go there; None for any.
-        lifetime: When the visit ends at the latest.
-        tries_left: How often the two digits may still be typed.
-        rivals: How many others scanned the same code, as far as we know.
-
-    """
-
-    domain: str
-    jid: str
-    name: str
-    operator: str
-    place: str
-    apps: tuple[str, ...] | None
-    lifetime: timedelta
-    tries_left: int
-    rivals: int = 0
-
-
-class Screen:
-    """
-    A public display that we visit.
-
-    Attributes:
-        jid, name: Address, and what it calls itself.
-        clean: Whether it has signed that nothing of ours is left; None while we stay.
-        rivals: How many others scanned the same code.
-
-    """
-
-    def __init__(self, client: Client, visitor: Visitor, welcome: Welcome) -> None:
-        self.jid = visitor.invitation.jid
-        self.name = claim(welcome.description.name) or visitor.invitation.domain
-        self.apps = welcome.description.apps
-        self.description = welcome.description
-        self.identity = welcome.identity
-        self.secret = visitor.secret
-        self.clean: bool | None = None
-        self.rivals = 0
-        self._client = client
-        self._visitor = visitor
-        self._over = asyncio.Event()
-
-    def __repr__(self) -> str:
-        return f"<Screen {self.jid}>"
-
-    @property
-    def over(self) -> bool:
-        """Whether the visit has ended."""
-        return self._over.is_set()
-
-    async def ended(self) -> None:
-        """Wait until the visit has ended, from whichever side."""
-        await self._over.wait()
-
-    async def leave(self) -> None:
-        """
-        Take back what is there, and go.
-
-        A display that does not answer cannot keep us: what it had is still journalled
-        here, and can be reclaimed.
-        """
-        if self.over:
-            return
-        for moved in self._client.moved_to(self.jid):
-            await self._take_back(moved)
-        if self._visitor.meeting.may_send(Leave):
-            await self._say_goodbye()
-        else:
-            await self._client.decline(self._visitor)
-        self._end()
-
-    async def _take_back(self, moved: MovedSession) -> None:
-        """As it is there; otherwise it is taken back as it was last saved here."""
-        try:
-            await moved.retrieve()
-        except MobilityError as exc:
-            log.info("a session is not handed back: %s", exc)
-        except Exception as exc:  # an app's bug must not keep us here
-            log.error("a session cannot go on here: %s", traced(exc))
-
-    async def _say_goodbye(self) -> None:
-        event = Leave("left")
-        self._visitor.meeting.send(event)
-        visits = self._client.stream.visits
-        try:
-            answer = await visits.ask(self.jid, event, seconds=CLEANING)
-        except PeerUnreachable:
-            return  # it may still have what we could not take back
-        except MobilityError:
-            answer = None  # it knows of no visit any more, so it has nothing of ours
-        if isinstance(answer, Wiped):
-            self._check(answer.receipt)
-        await self._client.reclaim_from(self.jid)
-
-    def _check(self, receipt: bytes) -> None:
-        self.clean = check_receipt(receipt, self.identity, self.secret)
-
-    def _end(self) -> None:
-        self.clean = bool(self.clean)
-        self._over.set()
-
-    def receive_leave(self, leave: Leave) -> bool:
-        """Whether the display ended the visit: then it has nothing any more."""
-        late = not self._visitor.meeting.receive(leave)
-        if late and not check_receipt(leave.receipt, self.identity, self.secret):
-            return False  # both left at once, and only a signed word counts then
-        self._check(leave.receipt)
-        self._end()
-        return True
-
-
-Approve = Callable[[Introduction], Awaitable[str | None]]
 
 
 class Client:
@@ -236,9 +97,6 @@ class Client:
         self._kind = kind
         self._factories = {factory.uri: factory for factory in apps}
         self._largest = size
-        self._hosted: dict[str, Hosted] = {}
-        self._seen: set[str] = set()  # offers that were shown
-        self._news = asyncio.Event()  # perhaps another offer waits
         self._listed = asyncio.Lock()
         self._own: OwnDevices | None = None
         self._carriers = tuple(carriers)
@@ -261,15 +119,23 @@ class Client:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
             self._transfers = Transfers(self._store, Memory.STATE)
-            self.stream.visits.receive = self._on_visit
             self.stream.transfers.receive = self._transfers.receive
             self.stream.sessions.receive = self._on_checkpoint
             self.stream.sessions.packet = self._on_packet
-            self._transfers.on_request = self._on_request
+            self._tasks = Tasks()
+            self._visiting = Visiting(self, self._tasks, self._screens)
+            self.stream.visits.receive = self._visiting.receive
+            self._arrivals = Arrivals(
+                *(self.stream, self._store, self._tasks, self._transfers, self._link),
+                factories=self._factories,
+                largest=self._largest,
+                keeps=self._folder is not None,
+            )
+            self._transfers.on_request = self._arrivals.receive_request
             if self._factories:  # the server tells only who asks before it is there
-                self.stream.offers.watch(self._news.set)
+                self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
-            self._tasks = await stack.enter_async_context(Tasks())
+            await stack.enter_async_context(self._tasks)
             self._stack = stack.pop_all()
         return self
 
@@ -281,18 +147,15 @@ class Client:
     ) -> None:
         for moved in tuple(self._moved.values()):
             moved.close()
-        for hosted in tuple(self._hosted.values()):
-            await hosted.say_goodbye()
+        await self._arrivals.close()
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
         if not online:
             return
-        self._news.set()
         for moved in tuple(self._moved.values()):
             moved.online(resumed=self.stream.resumed)
-        for hosted in tuple(self._hosted.values()):
-            hosted.online(resumed=self.stream.resumed)
+        self._arrivals.online(resumed=self.stream.resumed)
         if self._own is not None and not self.stream.resumed:
             self._tasks.start(self._own.publish(self.stream.jid))
 
@@ -373,45 +236,9 @@ class Client:
 
         """
         own = await self._list()
-        while True:
-            self._news.clear()
-            for waiting in await self.stream.offers.waiting():
-                found = await self._understood(own, waiting)
-                if found is not None:
-                    yield found
-            await self._news.wait()
-
-    async def _understood(
-        self, own: OwnDevices, waiting: Waiting
-    ) -> IncomingOffer | None:
-        ours = waiting.responder == own.us.id and waiting.sid not in self._seen
-        if not ours or waiting.expired(datetime.now(UTC)):
-            return None
-        self._seen.add(waiting.sid)
-        if self._transfers.phase(waiting.sid) is not None:
-            return None  # we have answered it, and were restarted
-        try:
-            device, secret = await own.recover(waiting)
-            link = self._link(secret, device.name)
-            incoming = Incoming(link, waiting.sid, device.jid, largest=self._largest)
-            incoming.hear(waiting.said.event)
-        except MobilityError as exc:
-            log.info("an offer is left out: %s", exc)
-            return None
-        assert isinstance(waiting.said.event, Offer)
-        return self._incoming_offer(incoming, waiting.said.event, device.name)
-
-    def _incoming_offer(
-        self, incoming: Incoming, offer: Offer, place: str
-    ) -> IncomingOffer:
-        self._transfers.add(incoming)
-        incoming.keeps = self._folder is not None
-        return IncomingOffer(
-            *(self._ground, incoming, offer, incoming.heading.title, place),
-            factories=self._factories,
-            largest=self._largest,
-            on_hosted=self._host,
-        )
+        async with aclosing(self._arrivals.offers(own)) as offers:
+            async for offer in offers:
+                yield offer
 
     def arriving(self) -> list[IncomingOffer]:
         """
@@ -419,52 +246,27 @@ class Client:
 
         `IncomingOffer.accept` goes on with each, where it stopped.
         """
-        found = []
-        for kept in self._store.arriving():
-            if kept.sid not in self._seen:
-                self._seen.add(kept.sid)
-                phase = self._transfers.phase(kept.sid) or Phase.ACCEPTED
-                link = self._link(kept.secret, kept.place)
-                again = replace(kept, life=kept.life + 1)
-                incoming, offer = Incoming.recovered(link, again, phase)
-                found.append(self._incoming_offer(incoming, offer, kept.place))
-        return found
-
-    def _host(self, hosted: Hosted) -> None:
-        id = hosted.session.id
-        self._hosted[id] = hosted
-
-        def forget() -> None:
-            self._hosted.pop(id, None)
-
-        hosted.on_gone = forget
-
-    @property
-    def _ground(self) -> Ground:
-        stream = self.stream
-        start = self._tasks.start
-        return Ground(self._transfers, stream.sessions, stream.published, start)
-
-    async def _on_request(self, peer: str, said: Said) -> None:
-        """Who offered us a session wants it back."""
-        assert isinstance(said.event, Request)
-        hosted = self._hosted.get(said.event.session)
-        if hosted is None or bare(peer) != bare(self.stream.jid):
-            raise UnknownTransfer("That session does not run here.")
-        hosted.give(said.sid, peer, said.event)
-        hosted.follow(peer)
+        return self._arrivals.again()
 
     # --- visits ----------------------------------------------------------------
 
-    @asynccontextmanager
-    async def visit(
+    @property
+    def jid(self) -> str:
+        """Our full JID, as the server bound it."""
+        return self.stream.jid
+
+    @property
+    def visits(self) -> MobilityVisit:
+        return self.stream.visits
+
+    def visit(
         self,
         invitation: Invitation,
         *,
         approve: Approve,
         apps: Collection[str] | None = None,
         lifetime: timedelta = LIFETIME,
-    ) -> AsyncIterator[Screen]:
+    ) -> AbstractAsyncContextManager[Screen]:
         """
         Visit the display whose code was scanned; leaving the block ends the visit.
 
@@ -482,90 +284,13 @@ class Client:
             PeerUnreachable: If the display does not answer.
 
         """
-        visitor = Visitor(
-            invitation,
-            jid=self.stream.jid,
-            device=self.device,
-            private=secrets.token_bytes(32),
-            nonce=secrets.token_bytes(32),
-        )
-        terms = Terms(lifetime.total_seconds(), None if apps is None else tuple(apps))
-        screen = None
-        try:
-            welcome, reveal = await self._meet(visitor)
-            screen = self._screens[invitation.jid] = Screen(self, visitor, welcome)
-            await self.stream.visits.ask(screen.jid, reveal)
-            await self._ask_user(visitor, screen, terms, approve)
-            self._tasks.start(_end_in_time(screen, lifetime))
-            yield screen
-        finally:
-            await self._tasks.complete(self._part(visitor, screen))
-
-    async def _part(self, visitor: Visitor, screen: Screen | None) -> None:
-        try:
-            await (self.decline(visitor) if screen is None else screen.leave())
-        finally:
-            if self._screens.get(visitor.invitation.jid) is screen:
-                self._screens.pop(visitor.invitation.jid, None)
-
-    async def _meet(self, visitor: Visitor) -> tuple[Welcome, Reveal]:
-        visit = visitor.visit()
-        try:
-            welcome = await self.stream.visits.ask(visitor.invitation.jid, visit)
-        except PeerUnreachable:
-            raise PeerUnreachable(
-                f"The screen at {visitor.invitation.domain} cannot be reached. "
-                "Scan its code again; if that does not help, it may be switched off."
-            ) from None
-        except VisitRefused as exc:
-            visitor.meeting.receive(Refuse(str(exc)))
-            raise
-        if not isinstance(welcome, Welcome):
-            raise RemoteProtocolError("The screen answered with something else.")
-        return welcome, visitor.receive_welcome(welcome)
-
-    async def _ask_user(
-        self, visitor: Visitor, screen: Screen, terms: Terms, approve: Approve
-    ) -> None:
-        while visitor.tries:
-            typed = await approve(_introduction(visitor, screen, terms))
-            if typed is None:
-                raise VisitDeclined("You did not let the screen in; nothing has moved.")
-            if screen.over:
-                raise VisitEnded(
-                    "The screen did not wait any longer. Scan its code again."
-                )
-            if visitor.compare(typed):
-                event = visitor.approve(terms)
-                await self.stream.visits.ask(screen.jid, event)
-                return
-        raise VisitDeclined(
-            "These were not the digits on the screen, three times. Nothing has moved; "
-            "scan the code of the screen in front of you again."
+        return self._visiting.visit(
+            invitation, approve=approve, apps=apps, lifetime=lifetime
         )
 
     async def decline(self, visitor: Visitor) -> None:
-        """Tell the display that nothing will come of it, if that is still open."""
-        if not visitor.meeting.may_send(Decline):
-            return
-        visitor.meeting.send(Decline())
-        display = visitor.invitation.jid
-        with contextlib.suppress(MobilityError):
-            await self.stream.visits.ask(display, Decline(), seconds=GOODBYE)
-
-    async def _on_visit(self, peer: str, event: VisitEvent) -> VisitEvent | None:
-        screen = self._screens.get(peer)
-        if screen is None:
-            raise VisitRefused("There is no visit.")
-        if isinstance(event, Leave):
-            if screen.receive_leave(event):
-                self._tasks.start(self.reclaim_from(peer))
-        elif isinstance(event, Rival):
-            screen.rivals += 1
-            log.warning("somebody else scanned the code of %s too", screen.name)
-        else:
-            raise RemoteProtocolError("A phone does not expect this.")
-        return None
+        """Tell a display that nothing will come of a visit."""
+        await self._visiting.decline(visitor)
 
     # --- sessions --------------------------------------------------------------
 
@@ -600,7 +325,7 @@ class Client:
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
-        if session.id in self._hosted:
+        if session.id in self._arrivals:
             raise LocalProtocolError(
                 "This session was lent to this device. Its owner can take it back, and "
                 "then let it go elsewhere."
@@ -713,9 +438,7 @@ class Client:
         moved = self._moved_by(peer, packet.sid)
         if moved is not None:
             moved.session.receive_packet(packet)
-        for hosted in self._hosted.values():
-            if (hosted.session.sid, hosted.session.peer) == (packet.sid, peer):
-                hosted.session.receive_packet(packet)
+        self._arrivals.receive_packet(peer, packet)
 
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
         moved = self._moved_by(peer, frame.sid)
@@ -731,29 +454,6 @@ class Client:
             if moved.away and moved.peer == peer and moved.session.sid == sid:
                 return moved
         return None
-
-
-async def _end_in_time(screen: Screen, lifetime: timedelta) -> None:
-    """The user approved no more, whatever the display thinks."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(lifetime.total_seconds()):
-            await screen.ended()
-    await screen.leave()
-
-
-def _introduction(visitor: Visitor, screen: Screen, terms: Terms) -> Introduction:
-    about = screen.description
-    return Introduction(
-        domain=visitor.invitation.domain,
-        jid=visitor.invitation.jid,
-        name=claim(about.name),
-        operator=claim(about.operator),
-        place=claim(about.place),
-        apps=terms.apps,
-        lifetime=timedelta(seconds=terms.lifetime),
-        tries_left=visitor.tries,
-        rivals=screen.rivals,
-    )
 
 
 def _with_resource(jid: str) -> str:

@@ -87,6 +87,7 @@ class Hosted:
         self._giving: Outgoing | None = None
         self._giver: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._forgotten = asyncio.Event()
         app.session, app._checkpoint = self.session, self._soon.set
         self.session.touched = self._touched
         self.session.runs = False
@@ -223,6 +224,7 @@ class Hosted:
         # Whoever dropped it may be cancelled when a visit ends; the wipe is not.
         self._closing = self._ground.start(self._close())
         self.on_gone()
+        self._forgotten.set()
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
@@ -232,6 +234,11 @@ class Hosted:
         except Exception as exc:  # whatever an app does, the wipe goes on
             self.unclean = True
             log.error("an app failed to close: %s", traced(exc))
+
+    async def settled(self) -> None:
+        """If its transfer was ended, wait until it is dropped."""
+        if self.incoming.machine.over:
+            await self._forgotten.wait()
 
     async def closed(self) -> None:
         """Wait until its app has forgotten it."""

@@ -178,6 +178,8 @@ class Visit:
 
     async def _take(self, incoming: Incoming) -> None:
         offer, _ = await incoming.expect(proto.Offer, seconds=None)
+        for hosted in tuple(self._hosted.values()):
+            await hosted.settled()
         refusal = self._refusal(offer)
         if refusal is not None:
             await incoming.refuse(*refusal)

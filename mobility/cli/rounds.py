@@ -18,11 +18,12 @@ from slixmpp import JID
 
 from mobility.cli.browser import find_chromium, open_browser
 from mobility.cli.presenter import load_presenter, presenter_module
-from mobility.client import Client, Introduction
+from mobility.client import Client
 from mobility.display import PublicDisplay
 from mobility.errors import MobilityError
 from mobility.protocol.invitation import Invitation
 from mobility.scene import Comparing, Inviting, Scene
+from mobility.screen import Introduction
 from mobility.server import Ports, Server
 
 __all__ = ["Place", "Screen", "kiosk", "measure", "open_place"]

@@ -29,9 +29,10 @@ from rich.table import Table
 from mobility.cli import scan
 from mobility.cli.presenter import load_presenter
 from mobility.cli.settings import Account, load_account
-from mobility.client import Client, Introduction, Screen
+from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
 from mobility.moved import MovedSession
+from mobility.screen import Introduction, Screen
 from mobility.transfer import Progress
 
 __all__ = ["reclaim", "visit"]

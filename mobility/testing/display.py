@@ -7,11 +7,11 @@ import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mobility.app import App, AppFactory
-from mobility.client import Introduction
 from mobility.display import PublicDisplay
 from mobility.errors import PeerUnreachable
 from mobility.protocol.invitation import Invitation
 from mobility.scene import Comparing, Inviting, Offline, Scene
+from mobility.screen import Introduction
 from mobility.store import Store
 from mobility.testing.device import Device
 from mobility.testing.hostile import Distortion

@@ -6,12 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from mobility.app import App, AppFactory
-from mobility.client import Client, Screen
+from mobility.client import Client
 from mobility.errors import MobilityError
 from mobility.moved import MovedSession
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import State
 from mobility.protocol.state import decode_state
+from mobility.screen import Screen
 from mobility.store import Store
 from mobility.testing.device import Device
 from mobility.testing.display import Display

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mobility import Client, Introduction, Invitation, MobilityError, SessionAway
-from mobility import client as phones
+from mobility import screen as screens
 from mobility.tasks import Tasks
 from tests.fakes.programs import Observed, begin, heard, tell
 
@@ -52,7 +52,7 @@ class Notebook(Observed):
 async def main() -> None:
     order = begin()
     Notebook.file = order["data"].parent / "notebook"
-    phones.CLEANING = 1.0
+    screens.CLEANING = 1.0
     names = ("host", "port", "ca_file", "data")
     options = {name: order[name] for name in names}
     async with Client(order["jid"], order["password"], **options) as phone:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, hosted, hosting
+from mobility import Client, hosted, hosting, visiting
 from mobility import client as phones
 from mobility.transfer import timing
 from tests.fakes.running import RunningServer
@@ -48,6 +48,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosting, "GOODBYE", 1.0)
     monkeypatch.setattr(hosted, "GOODBYE", 1.0)
     monkeypatch.setattr(phones, "GOODBYE", 1.0)
+    monkeypatch.setattr(visiting, "GOODBYE", 1.0)
 
 
 @pytest.fixture

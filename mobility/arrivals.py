@@ -1,0 +1,168 @@
+"""Sessions that the user's other devices offer to this one, and that run here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mobility.app import App, AppFactory
+from mobility.arrival import IncomingOffer
+from mobility.devices import OwnDevices
+from mobility.dispatch import Transfers, bare
+from mobility.errors import MobilityError
+from mobility.hosted import Ground, Hosted
+from mobility.protocol.session import Packet
+from mobility.protocol.transfer import Offer, Phase, Request
+from mobility.store import Store
+from mobility.tasks import Tasks
+from mobility.transfer import Incoming, Link
+from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.offers.stanza import Waiting
+from mobility.xmpp.stream import Stream
+from mobility.xmpp.transfer.stanza import Said
+
+__all__ = ["Arrivals"]
+
+log = logging.getLogger(__name__)
+
+
+class Arrivals:
+    """
+    All of one device.
+
+    Attributes:
+        news: Set when another offer may wait.
+
+    Args:
+        stream, store, tasks, transfers: Of the device.
+        link: From a secret and the other device's name to what both share.
+        factories: The apps that it has.
+        largest: Bytes of a state that it takes.
+        keeps: Whether it goes on with them after a crash.
+
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        store: Store,
+        tasks: Tasks,
+        transfers: Transfers,
+        link: Callable[[bytes, str], Link],
+        *,
+        factories: Mapping[str, type[App] | AppFactory],
+        largest: int,
+        keeps: bool,
+    ) -> None:
+        self.news = asyncio.Event()
+        self._stream = stream
+        self._store = store
+        self._tasks = tasks
+        self._transfers = transfers
+        self._link = link
+        self._factories = factories
+        self._largest = largest
+        self._keeps = keeps
+        self._hosted: dict[str, Hosted] = {}
+        self._seen: set[str] = set()  # offers that were shown
+
+    def __contains__(self, session: str) -> bool:
+        return session in self._hosted
+
+    def online(self, *, resumed: bool) -> None:
+        """We were away: what was said meanwhile is asked for."""
+        self.news.set()
+        for hosted in tuple(self._hosted.values()):
+            hosted.online(resumed=resumed)
+
+    def receive_packet(self, peer: str, packet: Packet) -> None:
+        for hosted in self._hosted.values():
+            if (hosted.session.sid, hosted.session.peer) == (packet.sid, peer):
+                hosted.session.receive_packet(packet)
+
+    async def close(self) -> None:
+        """This device stops: tell the owners how far it has come here."""
+        for hosted in tuple(self._hosted.values()):
+            await hosted.say_goodbye()
+
+    async def offers(self, own: OwnDevices) -> AsyncGenerator[IncomingOffer, None]:
+        """See `Client.offers`."""
+        while True:
+            self.news.clear()
+            for waiting in await self._stream.offers.waiting():
+                found = await self._understood(own, waiting)
+                if found is not None:
+                    yield found
+            await self.news.wait()
+
+    async def _understood(
+        self, own: OwnDevices, waiting: Waiting
+    ) -> IncomingOffer | None:
+        ours = waiting.responder == own.us.id and waiting.sid not in self._seen
+        if not ours or waiting.expired(datetime.now(UTC)):
+            return None
+        self._seen.add(waiting.sid)
+        if self._transfers.phase(waiting.sid) is not None:
+            return None  # we have answered it, and were restarted
+        try:
+            device, secret = await own.recover(waiting)
+            link = self._link(secret, device.name)
+            incoming = Incoming(link, waiting.sid, device.jid, largest=self._largest)
+            incoming.hear(waiting.said.event)
+        except MobilityError as exc:
+            log.info("an offer is left out: %s", exc)
+            return None
+        assert isinstance(waiting.said.event, Offer)
+        return self._incoming_offer(incoming, waiting.said.event, device.name)
+
+    def _incoming_offer(
+        self, incoming: Incoming, offer: Offer, place: str
+    ) -> IncomingOffer:
+        self._transfers.add(incoming)
+        incoming.keeps = self._keeps
+        return IncomingOffer(
+            *(self._ground, incoming, offer, incoming.heading.title, place),
+            factories=self._factories,
+            largest=self._largest,
+            on_hosted=self._host,
+        )
+
+    def again(self) -> list[IncomingOffer]:
+        """See `Client.arriving`."""
+        found = []
+        for kept in self._store.arriving():
+            if kept.sid not in self._seen:
+                self._seen.add(kept.sid)
+                phase = self._transfers.phase(kept.sid) or Phase.ACCEPTED
+                link = self._link(kept.secret, kept.place)
+                again = replace(kept, life=kept.life + 1)
+                incoming, offer = Incoming.recovered(link, again, phase)
+                found.append(self._incoming_offer(incoming, offer, kept.place))
+        return found
+
+    def _host(self, hosted: Hosted) -> None:
+        id = hosted.session.id
+        self._hosted[id] = hosted
+
+        def forget() -> None:
+            self._hosted.pop(id, None)
+
+        hosted.on_gone = forget
+
+    @property
+    def _ground(self) -> Ground:
+        stream = self._stream
+        start = self._tasks.start
+        return Ground(self._transfers, stream.sessions, stream.published, start)
+
+    async def receive_request(self, peer: str, said: Said) -> None:
+        """Who offered us a session wants it back."""
+        assert isinstance(said.event, Request)
+        hosted = self._hosted.get(said.event.session)
+        if hosted is None or bare(peer) != bare(self._stream.jid):
+            raise UnknownTransfer("That session does not run here.")
+        hosted.give(said.sid, peer, said.event)
+        hosted.follow(peer)
