@@ -356,7 +356,11 @@ class Client:
 
     def away(self, *factories: type[App] | AppFactory) -> list[MovedSession]:
         """
-        Sessions that were on another device when this one stopped.
+        Sessions that were on another device when this one stopped, or on their way.
+
+        `MovedSession.retrieve` brings each back; for one that was on its way
+        (`MovedSession.leaving`) there is `MovedSession.go_on` too. Until then the other
+        device waits.
 
         Args:
             factories: The apps that can go on with them here.
@@ -365,31 +369,8 @@ class Client:
         made = {factory.uri: factory for factory in factories}
         found = []
         for kept in self._store.kept():
-            if kept.away and kept.app in made and kept.id not in self._moved:
+            if kept.sid and kept.app in made and kept.id not in self._moved:
                 found.append(self._recovered(kept, made[kept.app]()))
-        return found
-
-    async def leaving(self, *factories: type[App] | AppFactory) -> list[MovedSession]:
-        """
-        Sessions that were on their way when this device stopped; they run here again.
-
-        Until the app is open the other device waits, at most for some minutes.
-        `MovedSession.go_on` continues where it stopped.
-
-        Args:
-            factories: The apps that can go on with them here.
-
-        Raises:
-            MobilityError: If one of them cannot be restored.
-
-        """
-        made = {factory.uri: factory for factory in factories}
-        found = []
-        for kept in self._store.kept():
-            if kept.leaving and kept.app in made and kept.id not in self._moved:
-                moved = self._recovered(kept, made[kept.app]())
-                await moved.open()
-                found.append(moved)
         return found
 
     def _recovered(self, kept: Kept, app: App) -> MovedSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -27,7 +28,9 @@ from mobility.protocol.layout import read_layout
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import (
     Manifest,
+    decode_packets,
     decode_state,
+    encode_packets,
     encode_state,
     file_digests,
 )
@@ -85,6 +88,7 @@ class MovedSession:
         self._coming: tuple[Incoming, Offer, State] | None = None
         self._kept: Kept | None = None
         self._files: dict[str, bytes | Blob] = {}
+        self._interrupted = False  # in the middle of its transfer, by a crash
         self._framed: set[str] = set()  # contents that are in the frames on disk
         self._frames: dict[int, bytes] = {}
         self._newest = 0  # the checkpoint whose frames these are
@@ -103,6 +107,11 @@ class MovedSession:
     @property
     def peer(self) -> str:
         return self.session.peer
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was on its way when we crashed: it has not been let go."""
+        return self._interrupted and self._kept is not None and self._kept.leaving
 
     @property
     def away(self) -> bool:
@@ -188,6 +197,8 @@ class MovedSession:
         """Before the first frame: after a crash the transfer goes on from here."""
         self._framed = {blob.sha256 for blob in state.blobs.values()}
         self._journal(sid, peer, state, format=name, leaving=True)
+        store = self._link.store
+        self.session.note_recorded(lambda one: store.note(sid, encode_packets([one])))
 
     def _commit(self, sid: str, peer: str, state: State, sealed: bytes) -> None:
         """Before the commit: from now on this is what we go on from after a crash."""
@@ -248,6 +259,7 @@ class MovedSession:
         moved = cls(link, transfers, session, kept.place, on_back=on_back)
         moved._kept = replace(kept, life=kept.life + 1)
         link.store.keep(moved._kept)
+        moved._interrupted = kept.leaving
         moved._files = framed_contents(link, kept)
         moved._framed = set(moved._files)
         state = decode_state(kept.state, known=moved._files)
@@ -325,23 +337,28 @@ class MovedSession:
 
         """
         kept, outgoing = self._kept, self._outgoing
-        if kept is None or outgoing is None or not kept.leaving:
+        if kept is None or outgoing is None or not self.leaving:
             raise LocalProtocolError("This session is not on its way to anywhere.")
+        state = await self._open(kept)
         outgoing.report = progress
-        again = partial(outgoing.until_commit_again, self._saved(kept), kept.format)
+        again = partial(outgoing.until_commit_again, state, kept.format)
         await self._run(outgoing, again)
         return self
 
-    async def open(self) -> None:
-        """
-        Run a session here again whose transfer was under way when we crashed.
+    async def _open(self, kept: Kept) -> State:
+        """Run it here again, as it was when it was captured."""
+        state, store = self._saved(kept), self._link.store
+        noted = map(decode_packets, store.noted(kept.sid))
+        since = tuple(itertools.chain.from_iterable(noted))
+        await self.session.resume_from(state, kept.schema, since)
+        return state
 
-        Raises:
-            MobilityError: If it cannot be restored.
-
-        """
-        assert self._kept is not None
-        await self.session.resume_from(self._saved(self._kept), self._kept.schema)
+    async def _stay_after_all(self, kept: Kept, outgoing: Outgoing) -> App:
+        """It was on its way when we crashed, and does not go."""
+        await self._open(kept)
+        outgoing.abort("This device was restarted.")
+        self._stay(outgoing)
+        return self.app
 
     def _saved(self, kept: Kept) -> State:
         return decode_state(kept.state, known=self._files)
@@ -363,6 +380,8 @@ class MovedSession:
 
         """
         async with self._returning:
+            if self.leaving and self._kept and self._outgoing:
+                return await self._stay_after_all(self._kept, self._outgoing)
             if not self.away:
                 return self.app
             try:
@@ -472,6 +491,8 @@ class MovedSession:
 
         """
         async with self._returning:
+            if self.leaving and self._kept and self._outgoing:
+                return await self._stay_after_all(self._kept, self._outgoing)
             if not self.away:
                 return self.app
             if self._coming and self._coming[0].machine.state is Phase.COMMITTED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from mobility.app import App
@@ -326,13 +326,25 @@ class Session:
             self.runs = True
             await self.app.start()
 
-    async def resume_from(self, state: State, schema: int) -> None:
-        """After a crash: run it here as it was captured; packets are recorded."""
+    async def resume_from(
+        self, state: State, schema: int, since: Sequence[Stanza]
+    ) -> None:
+        """After a crash: run it here as it was, with what came since the capture."""
         async with self._applying:
             await self.load(state, schema)
-            self._record = _Record([])
+            self._record = _Record(since)
+            for stanza in since:
+                said = Direction.IN if stanza.sender else Direction.OUT
+                await self._replay(stanza, said)
             self.runs = True
             await self.app.start()
+
+    def note_recorded(self, note: Callable[[Stanza], None]) -> None:
+        """Have each packet since the capture written down as it comes."""
+        assert self._record is not None
+        for stanza in self._record.stanzas:
+            note(stanza)
+        self._record.note = note
 
     async def _fence(self, jid: str) -> None:
         """It runs here: nobody else publishes, as far as the service can see to it."""
@@ -507,10 +519,12 @@ class _Record:
         self.stanzas: list[Stanza] = []
         self.overflowed = False
         self._size = 0
+        self.note: Callable[[Stanza], None] = lambda stanza: None
         for stanza in stanzas:
             self.append(stanza)
 
     def append(self, stanza: Stanza) -> None:
+        self.note(stanza)
         self._size += stanza.weight
         if len(self.stanzas) >= _MOST_RECORDED or self._size > _MOST_HELD:
             self.overflowed = True

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
     life INTEGER NOT NULL, format TEXT NOT NULL, leaving INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS since (sid TEXT NOT NULL, packet BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arriving (
     sid TEXT PRIMARY KEY, peer TEXT NOT NULL, place TEXT NOT NULL,
     secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
@@ -228,6 +229,17 @@ class Store:
         rows = self._run("SELECT * FROM sessions ORDER BY rowid").fetchall()
         return [Kept(*row) for row in rows]
 
+    def note(self, sid: str, packet: bytes) -> None:
+        """Write down a packet that came since what is kept was captured."""
+        self._run("INSERT INTO since VALUES (?, ?)", (sid, packet))
+
+    def noted(self, sid: str) -> list[bytes]:
+        """Those packets, in their order."""
+        rows = self._run(
+            "SELECT packet FROM since WHERE sid = ? ORDER BY rowid", (sid,)
+        )
+        return [packet for (packet,) in rows.fetchall()]
+
     def arrive(self, arriving: Arriving) -> None:
         """Write down that a session comes, and what is new about it."""
         who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
@@ -262,6 +274,10 @@ class Store:
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""
+        self._run(
+            "DELETE FROM since WHERE sid IN (SELECT sid FROM sessions WHERE id = ?)",
+            (id,),
+        )
         self._run("DELETE FROM sessions WHERE id = ?", (id,))
 
 

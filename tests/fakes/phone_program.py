@@ -114,7 +114,7 @@ async def obey(phone: Client, board: Notebook) -> None:
 async def bring_back(phone: Client, way: str) -> None:
     """As a user would: try, wait, and try again."""
     for moved in tuple(phone._moved.values()):
-        while moved.away:
+        while moved.away or moved.leaving:
             try:
                 await (moved.retrieve() if way == "retrieve" else moved.reclaim())
             except MobilityError as exc:

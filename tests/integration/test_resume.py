@@ -105,8 +105,8 @@ async def test_a_phone_that_was_restarted_goes_on_where_it_stopped(
         await program.wait()
         before = len(counted.arrived)
         async with Client(jid, password, **options) as again:
-            (moved,) = await again.leaving(Film)
-            assert moved.app.strokes == ["first"]  # type: ignore[attr-defined]
+            (moved,) = again.away(Film)
+            assert moved.leaving
             await soon(moved.go_on())
             there = await lobby.board()
             assert isinstance(there, Film)

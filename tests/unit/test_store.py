@@ -120,11 +120,12 @@ def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
         assert store.arriving() == []
         assert store.groups() == {}
         assert store.words() == {}
+        assert store.noted("sid-1") == []
     assert columns["transfers"] == {"sid", "role", "phase", "epoch"}
     assert columns["identity"] == {"key"}
     assert set(columns) == {
         *("transfers", "identity"),
-        *("sessions", "arriving", "groups", "words"),
+        *("sessions", "arriving", "groups", "words", "since"),
     }
 
 
