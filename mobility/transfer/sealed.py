@@ -48,14 +48,25 @@ class Sealing(io.RawIOBase):
 
 
 class Opened(Blob):
-    """The plaintext of a complete part; each frame is opened when it is read."""
+    """
+    The plaintext of a complete part; each frame is opened when it is read.
 
-    def __init__(self, spool: Spool, envelope: Envelope, part: int) -> None:
+    Args:
+        spool, envelope, part: Where the frames are, and what opens them.
+        sha256: Of the plaintext, in hex, if it was hashed when it arrived: the file
+            has no name, and each frame is verified again when it is read.
+
+    """
+
+    def __init__(
+        self, spool: Spool, envelope: Envelope, part: int, sha256: str | None = None
+    ) -> None:
         self._spool = spool
         self._envelope = envelope
         self._first, end = spool.part(part)
         overhead = (end - self._first) * (FRAME - PLAIN)
         self.size = spool.size(self._first, end) - overhead
+        self._sha256 = sha256
 
     def read(self, at: int, count: int) -> bytes:
         end = min(self.size, at + count)
