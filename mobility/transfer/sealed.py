@@ -31,19 +31,22 @@ class Sealing(io.RawIOBase):
         return True
 
     def write(self, data: ReadableBuffer, /) -> int:
-        self._waiting += data
-        while len(self._waiting) >= PLAIN:
-            self._seal(bytes(self._waiting[:PLAIN]))
-            del self._waiting[:PLAIN]
-        return len(memoryview(data))
+        with memoryview(data) as view:
+            at = min(len(view), PLAIN - len(self._waiting))
+            self._waiting += view[:at]
+            while len(self._waiting) == PLAIN:
+                self._seal(self._waiting)
+                self._waiting[:] = view[at : at + PLAIN]
+                at += PLAIN
+            return len(view)
 
-    def _seal(self, plain: bytes) -> None:
+    def _seal(self, plain: bytearray) -> None:
         sealed = self._envelope.seal("state", plain, number=self._spool.count)
         self._spool.append(sealed)
 
     def close(self) -> None:
         if not self.closed:
-            self._seal(bytes(self._waiting))
+            self._seal(self._waiting)
         super().close()
 
 
@@ -66,6 +69,7 @@ class Opened(Blob):
         self._first, end = spool.part(part)
         overhead = (end - self._first) * (FRAME - PLAIN)
         self.size = spool.size(self._first, end) - overhead
+        self._last = -1, b""  # the frame that was opened last
         self._sha256 = sha256
 
     def read(self, at: int, count: int) -> bytes:
@@ -76,5 +80,10 @@ class Opened(Blob):
         return plain[skipped : skipped + end - at]
 
     def _frame(self, number: int) -> bytes:
-        sealed = self._spool.frame(self._first + number)
-        return self._envelope.open("state", sealed, number=self._first + number)
+        last, plain = self._last
+        if number != last:
+            number += self._first
+            sealed = self._spool.frame(number)
+            plain = self._envelope.open("state", sealed, number=number)
+            self._last = number - self._first, plain
+        return plain
