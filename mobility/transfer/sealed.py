@@ -45,9 +45,11 @@ class Sealing(io.RawIOBase):
         self._spool.append(sealed)
 
     def close(self) -> None:
-        if not self.closed:
-            self._seal(self._waiting)
-        super().close()
+        try:
+            if not self.closed:
+                self._seal(self._waiting)
+        finally:
+            super().close()
 
 
 class Opened(Blob):
@@ -56,8 +58,8 @@ class Opened(Blob):
 
     Args:
         spool, envelope, part: Where the frames are, and what opens them.
-        sha256: Of the plaintext, in hex, if it was hashed when it arrived: the file
-            has no name, and each frame is verified again when it is read.
+        sha256: Of the plaintext, in hex, if it was hashed when it arrived. It stays
+            true: each frame is verified again when it is read.
 
     """
 
@@ -85,5 +87,6 @@ class Opened(Blob):
             number += self._first
             sealed = self._spool.frame(number)
             plain = self._envelope.open("state", sealed, number=number)
-            self._last = number - self._first, plain
+            full = len(plain) == PLAIN  # behind another nobody reads on
+            self._last = (number - self._first, plain) if full else (-1, b"")
         return plain
