@@ -194,7 +194,7 @@ class MovedSession:
         self.round_trips = outgoing.exchanges
 
     def _keep(self, sid: str, peer: str, state: State, name: str) -> None:
-        """Before the first frame: after a crash the transfer goes on from here."""
+        """All frames are on disk: after a crash the transfer goes on from here."""
         self._framed = {blob.sha256 for blob in state.blobs.values()}
         self._journal(sid, peer, state, format=name, leaving=True)
         store = self._link.store

@@ -26,6 +26,7 @@ class Blob(ABC):
     """
 
     size: int
+    _sha256: str | None = None
 
     @abstractmethod
     def read(self, at: int, count: int) -> bytes:
@@ -48,13 +49,12 @@ class Blob(ABC):
     @property
     def sha256(self) -> str:
         """SHA-256 in hex; reads all of it, once."""
-        known: str | None = self.__dict__.get("_sha256")
-        if known is None:
+        if self._sha256 is None:
             sha = hashlib.sha256()
             for chunk in self.chunks():
                 sha.update(chunk)
-            known = self.__dict__["_sha256"] = sha.hexdigest()
-        return known
+            self._sha256 = sha.hexdigest()
+        return self._sha256
 
 
 class Bytes(Blob):

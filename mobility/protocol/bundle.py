@@ -8,7 +8,9 @@ memory: only the manifest is.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,15 +27,18 @@ RATIO = 100  # bytes inflated for each deflated one, beyond the first
 SLACK = 1024 * 1024  # bytes; deflate alone would allow 1032 for each
 _CHUNK = 64 * 1024
 _PROBE = 2048  # bytes; what is packed already costs ten times as much to pack again
+_PROBE_MEMORY = (-11, 5)  # a window of as many
+_LONGEST_STORED = 0xFFFF  # bytes of a block
 _REST = 64 * 1024  # bytes at the end that are kept for the directory
 _NAMES = (b"manifest.json", *(b"files/%d" % n for n in range(MOST_FILES)))
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A file in a bundle, of so many bytes."""
+    """A file in a bundle: its bytes, and its SHA-256 in hex."""
 
     size: int
+    sha256: str
     _raw: BinaryIO = field(repr=False)
     _entry: Entry = field(repr=False)
 
@@ -110,26 +115,40 @@ def _write(out: BinaryIO, begun: Entry, content: Iterable[bytes]) -> Entry:
 
 def _in_chunks(content: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes, always cut at the same places."""
-    waiting = bytearray()
+    waiting = b""
     for piece in content:
-        for at in range(0, len(piece), _CHUNK):
-            waiting += piece[at : at + _CHUNK]
-            if len(waiting) >= _CHUNK:
-                yield bytes(waiting[:_CHUNK])
-                del waiting[:_CHUNK]
+        at = 0
+        while at < len(piece):
+            taken = piece[at : at + _CHUNK - len(waiting)]
+            waiting, at = waiting + taken if waiting else taken, at + len(taken)
+            if len(waiting) == _CHUNK:
+                yield waiting
+                waiting = b""
     if waiting:
-        yield bytes(waiting)
+        yield waiting
 
 
 def _deflated(deflater: zlib._Compress, chunk: bytes, *, spare: int) -> bytes:
     """A chunk; as it is where it does not shrink, or would look like a bomb."""
-    probe = chunk[:_PROBE]
-    if spare >= 0 and len(zlib.compress(probe, 1)) < len(probe):
+    if spare >= 0 and _shrinks(chunk[:_PROBE]):
         return deflater.compress(chunk)
-    # After a full flush nothing refers back, so what another one wrote fits in between.
-    as_is = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
-    before = deflater.flush(zlib.Z_FULL_FLUSH)
-    return before + as_is.compress(chunk) + as_is.flush(zlib.Z_FULL_FLUSH)
+    # After a full flush nothing refers back, and a byte begins: blocks that somebody
+    # else wrote fit in between.
+    return b"".join((deflater.flush(zlib.Z_FULL_FLUSH), *_stored(chunk)))
+
+
+def _shrinks(probe: bytes) -> bool:
+    """With little memory: to make that ready costs more than to look."""
+    deflater = zlib.compressobj(1, zlib.DEFLATED, *_PROBE_MEMORY)
+    return len(deflater.compress(probe)) + len(deflater.flush()) < len(probe)
+
+
+def _stored(chunk: bytes) -> Iterator[bytes | memoryview]:
+    """Blocks without compression (RFC 1951, 3.2.4), none of them the last."""
+    for at in range(0, len(chunk), _LONGEST_STORED):
+        block = memoryview(chunk)[at : at + _LONGEST_STORED]
+        yield struct.pack("<xHH", len(block), len(block) ^ 0xFFFF)
+        yield block
 
 
 def read_bundle(
@@ -155,10 +174,14 @@ def read_bundle(
         raise InvalidState("The bundle's files are not those of its manifest.")
     if sum(entry.size for entry in rest) > largest:
         raise InvalidState("The bundle is larger than this device allows.")
-    for entry in rest:
-        for _ in _inflated(raw, entry):
-            pass
-    return Bundle(manifest, tuple(Packed(entry.size, raw, entry) for entry in rest))
+    return Bundle(manifest, tuple(_checked(raw, entry) for entry in rest))
+
+
+def _checked(raw: BinaryIO, entry: Entry) -> Packed:
+    sha = hashlib.sha256()
+    for chunk in _inflated(raw, entry):
+        sha.update(chunk)
+    return Packed(entry.size, sha.hexdigest(), raw, entry)
 
 
 def _inflated(raw: BinaryIO, entry: Entry) -> Iterator[bytes]:

@@ -65,7 +65,9 @@ class Envelope:
     def __repr__(self) -> str:
         return f"<Envelope {self._sid} {self._epoch}>"
 
-    def seal(self, word: str, plain: bytes = b"", *, number: int = 0) -> bytes:
+    def seal(
+        self, word: str, plain: bytes | bytearray = b"", *, number: int = 0
+    ) -> bytes:
         """Ciphertext and tag. An empty `plain` gives a proof of who said the word."""
         return self._cipher(word).encrypt(_nonce(number), plain, self._about(number))
 

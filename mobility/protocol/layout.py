@@ -102,6 +102,7 @@ class Inflated(Blob):
 
     def __init__(self, packed: Packed) -> None:
         self.size = packed.size
+        self._sha256 = packed.sha256
         self._packed = packed
         self._at = 0
         self._waiting = b""

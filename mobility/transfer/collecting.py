@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
@@ -72,14 +73,20 @@ class Collecting:
         self._url = url
         self._spool = spool
         self._meter = meter
-        self._early: dict[int, bytes] = {}
+        self._early: dict[int, tuple[bytes, bytes]] = {}
+        # Of the parts that are complete, and of the one that is coming. What was here
+        # already was not hashed.
+        self._hashes: list[str | None] = [None for _ in spool.ends]
+        self._sha = hashlib.sha256() if spool.count in {0, *spool.ends[-1:]} else None
 
     @property
     def parts(self) -> list[Blob]:
         """The parts that are complete."""
         envelope = self._side.envelope
-        numbers = range(len(self._spool.ends))
-        return [Opened(self._spool, envelope, number) for number in numbers]
+        return [
+            Opened(self._spool, envelope, number, sha)
+            for number, sha in enumerate(self._hashes)
+        ]
 
     async def run(self) -> list[Blob]:
         """
@@ -158,7 +165,7 @@ class Collecting:
                 moving=lambda: self._spool.count,
             )
             if isinstance(event, proto.Data):
-                self._take(event.number, event.sealed)
+                self._take(event.number, event.sealed, plain)
             elif event.stream != stream:
                 continue
             elif isinstance(event, proto.Stored):
@@ -193,30 +200,39 @@ class Collecting:
         number, waiting = self._spool.count, bytearray()
         while chunk := await pipe.receive():
             waiting += chunk
-            at = 0
-            while len(waiting) - at >= FRAME:
-                self._verify(number, bytes(waiting[at : at + FRAME]))
-                number, at = number + 1, at + FRAME
-            del waiting[:at]
+            whole = len(waiting) // FRAME * FRAME
+            for at in range(0, whole, FRAME):
+                self._verify(number, bytes(memoryview(waiting)[at : at + FRAME]))
+                number += 1
+            del waiting[:whole]
             await asyncio.sleep(0)  # others want to be served too
         if waiting:
             self._verify(number, bytes(waiting))
 
     def _verify(self, number: int, sealed: bytes) -> None:
-        self._side.envelope.open("state", sealed, number=number)
-        self._take(number, sealed)
+        plain = self._side.envelope.open("state", sealed, number=number)
+        self._take(number, sealed, plain)
 
-    def _take(self, number: int, sealed: bytes) -> None:
+    def _take(self, number: int, sealed: bytes, plain: bytes) -> None:
         """Keep a verified frame, in its order; one that is here already is dropped."""
         count = self._spool.count
         if number < count or number > count + _EARLY:
             return
-        self._early[number] = sealed
+        self._early[number] = sealed, plain
         while (frame := self._early.pop(self._spool.count, None)) is not None:
-            self._spool.append(frame)
+            self._keep(*frame)
             if self._too_large():
                 raise InvalidState("The state is larger than was offered.")
-            self._meter.moved((self._spool.count - 1) * FRAME + len(frame))
+            self._meter.moved((self._spool.count - 1) * FRAME + len(frame[0]))
+
+    def _keep(self, sealed: bytes, plain: bytes) -> None:
+        """Hashed now, so that nobody has to read it once more for that."""
+        self._spool.append(sealed)
+        if self._sha is not None:
+            self._sha.update(plain)
+        if len(sealed) < FRAME:
+            self._hashes.append(None if self._sha is None else self._sha.hexdigest())
+            self._sha = hashlib.sha256()
 
     def _too_large(self) -> bool:
         slack = _SLACK + len(self._spool.ends) * PLAIN

@@ -25,7 +25,7 @@ from mobility.protocol.state import Manifest
 from mobility.protocol.transfer import Memory, Phase, Role, Transfer
 from mobility.session import Session
 from mobility.store import Kept
-from mobility.tasks import aside
+from mobility.tasks import aside, few_at_once
 from mobility.transfer import timing
 from mobility.transfer.progress import Meter, Report, unseen
 from mobility.transfer.sealed import Sealing
@@ -133,8 +133,11 @@ class Outgoing(Side):
         if not isinstance(first, proto.Ready):
             fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
             name = Fetching.decode(plain).format if fetched else first.format
-            spool = self._stored or await self._seal(name, state, manifest)
-            await self._deliver(name, spool, manifest.size, first, plain)
+            spool = self._stored or self.link.spool(self.sid, manifest.size)
+            jobs = [self._deliver(name, spool, manifest.size, first, plain)]
+            if self._stored is None:
+                jobs.insert(0, self._seal(spool, name, state, manifest))
+            await few_at_once(jobs, len(jobs))
         return await self._let_go(state)
 
     async def store(self, state: State, manifest: Manifest) -> str:
@@ -206,22 +209,30 @@ class Outgoing(Side):
         heading = Heading(manifest.title, sha, url).encode(offer)
         return replace(offer, sealed=self.seal(proto.Offer, heading))
 
-    async def _seal(self, name: str, state: State, manifest: Manifest) -> Spool:
-        """All frames of the state in this format, sealed once."""
-        spool = self.link.spool(self.sid, manifest.size)
+    async def _seal(
+        self, spool: Spool, name: str, state: State, manifest: Manifest
+    ) -> None:
+        """All frames of the state in this format, sealed once; they are sent meanwhile.
+
+        Only when all of them are on disk, a transfer can go on after a crash.
+        """
+        spool.begin()
         try:
-            spool.truncate(0)
             await aside(manifest.size, self._lay_out, spool, name, state, manifest)
+            spool.finish()
             if spool.named:
                 await aside(manifest.size, spool.sync)
                 self.memory = Memory.FRAMES
                 self._before_sending(state, name)
                 self._journal(self.machine.state)
         except OSError as exc:
+            spool.abandon()
             raise JournalError(
                 f"This device has no room for the session ({exc.strerror or exc})."
             ) from exc
-        return spool
+        except BaseException:
+            spool.abandon()
+            raise
 
     def _lay_out(
         self, spool: Spool, name: str, state: State, manifest: Manifest

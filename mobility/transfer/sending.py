@@ -26,6 +26,7 @@ __all__ = ["WINDOW", "Fetching", "Sending"]
 log = logging.getLogger(__name__)
 WINDOW = 4  # data frames in flight
 _BURST = 8  # frames that are handed to a stream at once
+_ALL = 1 << 62  # frames: the rest of a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Sending:
         """
         if stream == self._stream:
             return  # the question was repeated, and is being answered
-        if first >= self._spool.count:
+        if self._spool.complete and first >= self._spool.count:
             raise InvalidState("The other device asked for more than there is.")
         self.stop()
         self._stream = stream
@@ -104,14 +105,13 @@ class Sending:
             await self._side.link.ways.uploads.delete(url)
 
     async def _send(self, stream: str, first: int, carrier: Carrier) -> None:
-        end = self._spool.end(first)
         try:
             if carrier is Carrier.IQ:
-                await self._by_iq(first, end)
+                await self._by_iq(first)
             elif carrier is Carrier.UPLOAD:
-                await self._by_upload(stream, first, end)
+                await self._by_upload(stream, first)
             else:
-                await self._by_stream(stream, first, end, carrier)
+                await self._by_stream(stream, first, carrier)
         except MobilityError as exc:
             log.info("no frames by %s: %s", carrier.value, exc)
             event = proto.Cut(stream)
@@ -123,7 +123,7 @@ class Sending:
         self.moved += 1
         self._meter.moved((end - 1) * FRAME + size)
 
-    async def _by_iq(self, first: int, end: int) -> None:
+    async def _by_iq(self, first: int) -> None:
         async def send(number: int) -> None:
             event = proto.Data(number, self._spool.frame(number))
             if not self._side.machine.may_send(proto.Data):
@@ -132,38 +132,42 @@ class Sending:
             await self._side.tell(event)
             self._left(number + 1, len(event.sealed))
 
+        end = await self._spool.reach(first, _ALL)
         await few_at_once(map(send, range(first, end)), WINDOW)
 
-    async def _by_stream(
-        self, stream: str, first: int, end: int, carrier: Carrier
-    ) -> None:
+    async def _by_stream(self, stream: str, first: int, carrier: Carrier) -> None:
         streams = self._side.link.ways.streams
         if streams is None:
             raise InvalidState("This device has no streams.")
         pipe = await streams.open(carrier, self._side.peer, stream, seconds=timing.OPEN)
         try:
-            async for number, frames in self._bursts(first, end):
+            async for number, frames in self._bursts(first):
                 await pipe.send(frames)
                 self._left(number, len(frames) % FRAME or FRAME)
         finally:
             await pipe.close()
 
-    async def _bursts(self, first: int, end: int) -> AsyncIterator[tuple[int, bytes]]:
-        for start in range(first, end, _BURST):
-            stop = min(end, start + _BURST)
-            yield stop, b"".join(map(self._spool.frame, range(start, stop)))
+    async def _bursts(self, first: int) -> AsyncIterator[tuple[int, bytes]]:
+        """The rest of a part, as it is sealed: the number behind, and the frames."""
+        while True:
+            end = await self._spool.reach(first, _BURST)
+            yield end, b"".join(map(self._spool.frame, range(first, end)))
+            if end in self._spool.ends:
+                break
+            first = end
             await asyncio.sleep(0)  # others want to be served too
 
-    async def _by_upload(self, stream: str, first: int, end: int) -> None:
+    async def _by_upload(self, stream: str, first: int) -> None:
         uploads = self._side.link.ways.uploads
         if uploads is None:
             raise InvalidState("This device has no store.")
 
         async def chunks() -> AsyncIterator[bytes]:
-            async for number, frames in self._bursts(first, end):
+            async for number, frames in self._bursts(first):
                 yield frames
                 self._left(number, len(frames) % FRAME or FRAME)
 
+        end = await self._spool.reach(first, _ALL)
         url = await uploads.put(self._spool.size(first, end), chunks())
         self._stored.append(url)
         event = proto.Stored(

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 from mobility import App, Blob, Carrier, File, State
 
-__all__ = ["LARGEST", "WAYS", "Cargo", "Way", "cargo_by"]
+__all__ = ["LARGEST", "WAYS", "Cargo", "cargo_in"]
 
 LARGEST = 2**31  # what the responder accepts
 _FILE = "cargo"
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A format, and what carries it; both by their names on the wire."""
-
-    format: str
-    carrier: str
-
-
-# Machines are noisy: the direct carrier comes right after what it is compared with.
-# What is inline goes in our own IQs, whatever else there is.
-CARRIERS = (Carrier.DIRECT, Carrier.PROXY, Carrier.IQ, Carrier.IBB, Carrier.UPLOAD)
-WAYS = (
-    *(Way(name, by.value) for by in CARRIERS for name in ("files", "bundle")),
-    Way("inline", Carrier.IQ.value),
-)
+# Carriers, and the formats that each brings; all by their names on the wire. Machines
+# are noisy: the direct carrier comes right after what it is compared with. What is
+# inline goes in our own IQs, whatever else there is.
+WAYS = {
+    Carrier.DIRECT.value: ("files", "bundle"),
+    Carrier.PROXY.value: ("files", "bundle"),
+    Carrier.IQ.value: ("inline", "files", "bundle"),
+    Carrier.IBB.value: ("files", "bundle"),
+    Carrier.UPLOAD.value: ("files", "bundle"),
+}
 
 
 class Cargo(App):
@@ -61,8 +55,8 @@ class Cargo(App):
         return await asyncio.to_thread(lambda blob: blob.sha256, self._blob)
 
 
-def cargo_by(way: Way, path: Path) -> Cargo:
+def cargo_in(format: str, path: Path) -> Cargo:
     """A file that goes in this format only."""
     cargo = Cargo(path)
-    cargo.formats = (way.format,)
+    cargo.formats = (format,)
     return cargo

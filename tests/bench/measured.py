@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.bench.cargo import WAYS, Way
+from tests.bench.cargo import WAYS
 from tests.bench.figures import LeftOut, Plan, RunFailed, climb
 from tests.bench.loads import Load
-from tests.bench.ours import open_pair
+from tests.bench.ours import Pair, open_pair
 from tests.bench.peers_slixmpp import open_bytestream
 from tests.bench.peers_tls import open_tls
 from tests.bench.peers_wormhole import open_wormhole
@@ -63,10 +64,10 @@ async def measure(
         await run.measure_peer(
             name, _open_peer(name, server, folder / name, rare), rare
         )
-    for way in WAYS:
+    for carrier in WAYS:
         thin = plan.thinned(plan.whole - (time.monotonic() - began))
-        place = folder / f"{way.format}-{way.carrier}"
-        await run.measure_way(way, server, place, thin)
+        opening = open_pair(carrier, server, folder / carrier, thin)
+        await run.measure_carrier(carrier, opening, thin)
     return run.result()
 
 
@@ -90,17 +91,22 @@ class _Run:
         self._left_out: Rows = []
         self._failed: Rows = []
 
-    async def measure_way(
-        self, way: Way, server: RunningServer, folder: Path, plan: Plan
+    async def measure_carrier(
+        self, carrier: str, opening: AbstractAsyncContextManager[Pair], plan: Plan
     ) -> None:
-        named = dataclasses.asdict(way)
-        with self._noting(named):
-            async with open_pair(way, server, folder, plan) as pair:
-                async for step in climb(plan, self._loads, pair.carry):
-                    if isinstance(step, LeftOut):
-                        self._left_out.append(named | step.summary())
-                    else:
-                        self._results.append(named | step.summary() | pair.costs())
+        with self._noting({"carrier": carrier}):
+            async with opening as pair:
+                for format in WAYS[carrier]:
+                    named = {"format": format, "carrier": carrier}
+                    await self._measure_way(named, pair, plan)
+
+    async def _measure_way(self, named: dict[str, str], pair: Pair, plan: Plan) -> None:
+        carry = partial(pair.carry, format=named["format"])
+        async for step in climb(plan, self._loads, carry):
+            if isinstance(step, LeftOut):
+                self._left_out.append(named | step.summary())
+            else:
+                self._results.append(named | step.summary() | pair.costs())
 
     async def measure_peer(
         self, name: str, opening: AbstractAsyncContextManager[Peer], plan: Plan

@@ -1,4 +1,4 @@
-"""Our own transfer: two programs of their own, one visit for each way."""
+"""Our own transfer: two programs of their own, one visit for each carrier."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench.cargo import Way
 from tests.bench.child import Child, Weight, start
 from tests.bench.figures import Plan, RunFailed
 from tests.bench.loads import Load
@@ -27,9 +26,9 @@ class Pair:
         self._round_trips = 0
         self._forget()
 
-    async def carry(self, load: Load) -> float:
+    async def carry(self, load: Load, *, format: str) -> float:
         """Seconds from the call of `transfer` to its return; the check is no part."""
-        told = await self._initiator.ask(path=load.path)
+        told = await self._initiator.ask(path=load.path, format=format)
         arrived = await self._responder.ask(do="tell the hash")
         if arrived["sha256"] != load.sha256:
             raise RunFailed(f"{load.size} bytes did not arrive as they were sent")
@@ -52,13 +51,13 @@ class Pair:
 
 @asynccontextmanager
 async def open_pair(
-    way: Way, server: RunningServer, folder: Path, plan: Plan
+    carrier: str, server: RunningServer, folder: Path, plan: Plan
 ) -> AsyncIterator[Pair]:
     """
     Let a phone visit a display.
 
     Args:
-        way: In which everything will go.
+        carrier: By which everything will go.
         server: Of both.
         folder: For logs and journals.
         plan: How long it may take.
@@ -74,7 +73,7 @@ async def open_pair(
 
     async with start("responder", folder, order("display"), deadline=limit) as display:
         code = (await display.hear())["code"]
-        visiting = order("phone", code=code, format=way.format, carrier=way.carrier)
+        visiting = order("phone", code=code, carrier=carrier)
         async with start("initiator", folder, visiting, deadline=limit) as phone:
             await _meet(phone, display)
             yield Pair(phone, display)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 
 from mobility import App, Carrier, Client, File, Progress, State
+from mobility.transfer.collecting import Collecting
+from mobility.transfer.spool import Spool
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, visiting
@@ -73,6 +77,71 @@ async def test_a_film_goes_and_comes_back(
         await moved.retrieve()
         assert app.blobs["film"].sha256 == sha(path)
         assert app.strokes == ["first", "there"]
+
+
+@pytest.mark.parametrize("format", ["files", "bundle"])
+async def test_frames_arrive_while_the_rest_of_a_state_is_being_sealed(
+    server: RunningServer,
+    hurry: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    format: str,
+) -> None:
+    arrived, waited = threading.Event(), list[bool]()
+    append, verify = Spool.append, Collecting._verify
+
+    def waiting(spool: Spool, sealed: bytes) -> None:
+        if spool.count == 40 and not spool.complete:  # in the thread that seals
+            waited.append(arrived.wait(timeout=5))
+        append(spool, sealed)
+
+    def arriving(collecting: Collecting, number: int, sealed: bytes) -> None:
+        verify(collecting, number, sealed)
+        if number == 10:
+            arrived.set()
+
+    monkeypatch.setattr(Spool, "append", waiting)
+    monkeypatch.setattr(Collecting, "_verify", arriving)
+    path = film(tmp_path / "film", 8_000_000)
+    jid, password = server.add()
+    async with (
+        Lobby(server, Film, size=10_000_000) as lobby,
+        Client(jid, password, **address(server), data=tmp_path / "phone") as phone,
+        visiting(phone, lobby) as screen,
+    ):
+        app = Film(path)
+        app.formats = (format,)
+        await phone.transfer(app, to=screen)
+        there = await lobby.board()
+        assert isinstance(there, Film)
+        assert there.blobs["film"].sha256 == sha(path)
+    assert waited == [True]
+
+
+async def test_a_transfer_that_is_cancelled_while_it_is_sealed_leaves_nothing(
+    server: RunningServer, hurry: None, tmp_path: Path
+) -> None:
+    path = film(tmp_path / "film", 60_000_000)
+    jid, password = server.add()
+    folder = tmp_path / "phone"
+    async with (
+        Lobby(server, Film, size=80_000_000) as lobby,
+        Client(jid, password, **address(server), data=folder) as phone,
+        visiting(phone, lobby) as screen,
+    ):
+        app = Film(path)
+        app.formats = ("bundle",)  # the slowest to seal
+        begun = asyncio.Event()
+        moving = asyncio.create_task(
+            phone.transfer(app, to=screen, progress=lambda _: begun.set())
+        )
+        await begun.wait()
+        assert list((folder / "frames").iterdir())
+        moving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await moving
+        assert not list((folder / "frames").iterdir())
+        assert app.running
 
 
 async def test_a_small_state_takes_no_stream(

@@ -120,10 +120,10 @@ def only_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A state that comes inline goes by IQ only where that is a carrier."""
     by_iq = Sending._by_iq
 
-    async def by_iq_if_asked(self: Sending, first: int, end: int) -> None:
+    async def by_iq_if_asked(self: Sending, first: int) -> None:
         if Carrier.IQ not in self._side.link.ways.carriers:
             raise CarrierLost("The other way is looked at here.")
-        await by_iq(self, first, end)
+        await by_iq(self, first)
 
     monkeypatch.setattr(Sending, "_by_iq", by_iq_if_asked)
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from mobility import Carrier, Client, Introduction, Invitation, MobilityError, Screen
-from tests.bench.cargo import Way, cargo_by
+from tests.bench.cargo import cargo_in
 from tests.bench.programs.orders import first_order, orders, tell
 from tests.fakes.programs import heard
 
@@ -17,10 +17,10 @@ async def approve(_: Introduction) -> str:
     return await heard()
 
 
-async def carry(phone: Client, screen: Screen, way: Way, path: Path) -> None:
+async def carry(phone: Client, screen: Screen, format: str, path: Path) -> None:
     """Hand it over, and take it back once it has been looked at there."""
     began = time.monotonic()
-    moved = await phone.transfer(cargo_by(way, path), to=screen)
+    moved = await phone.transfer(cargo_in(format, path), to=screen)
     seconds = time.monotonic() - began
     tell(seconds=seconds, round_trips=moved.round_trips)
     await heard()
@@ -30,7 +30,6 @@ async def carry(phone: Client, screen: Screen, way: Way, path: Path) -> None:
 
 async def main() -> None:
     order = await first_order()
-    way = Way(order["format"], order["carrier"])
     async with Client(
         order["jid"],
         order["password"],
@@ -38,14 +37,14 @@ async def main() -> None:
         port=order["port"],
         ca_file=Path(order["ca_file"]),
         data=Path(order["data"]),
-        carriers=(Carrier(way.carrier),),  # no other if this one fails
+        carriers=(Carrier(order["carrier"]),),  # no other if this one fails
     ) as phone:
         invitation = Invitation.parse(order["code"])
         async with phone.visit(invitation, approve=approve) as screen:
             tell(visits=screen.name)
             async for load in orders():
                 try:
-                    await carry(phone, screen, way, Path(load["path"]))
+                    await carry(phone, screen, load["format"], Path(load["path"]))
                 except MobilityError as exc:
                     tell(error=str(exc))
 
