@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from mobility.app import App
 from mobility.dispatch import Transfers
 from mobility.errors import (
     InvalidState,
+    JournalError,
     LocalProtocolError,
     PeerUnreachable,
     RemoteProtocolError,
@@ -27,7 +29,9 @@ from mobility.protocol.layout import read_layout
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import (
     Manifest,
+    decode_packets,
     decode_state,
+    encode_packets,
     encode_state,
     file_digests,
 )
@@ -35,6 +39,7 @@ from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.session import Session
 from mobility.store import Kept
 from mobility.transfer import (
+    MOST_TAIL,
     Incoming,
     Link,
     Outgoing,
@@ -49,6 +54,7 @@ from mobility.transfer.spool import Spool
 
 __all__ = ["MovedSession"]
 
+log = logging.getLogger(__name__)
 _MOST_FRAMES = 2048  # of a checkpoint: about 100 MB
 
 
@@ -188,6 +194,22 @@ class MovedSession:
         """Before the first frame: after a crash the transfer goes on from here."""
         self._framed = {blob.sha256 for blob in state.blobs.values()}
         self._journal(sid, peer, state, format=name, leaving=True)
+        self.session.touched = self._record
+        self._record()
+
+    def _record(self) -> None:
+        """What comes since the capture is written down too: nobody else has it yet."""
+        if self._kept is None or not self._kept.leaving:
+            return
+        packets = self.session.recorded
+        raw = None if packets is None else encode_packets(packets)
+        if raw is None or len(raw) > MOST_TAIL:  # it cannot leave, nor after a crash
+            self._forget(self._kept)
+            return
+        try:
+            self._link.store.record(self._kept.id, raw)
+        except JournalError as exc:  # then the commit cannot be written either
+            log.warning("a packet could not be written down: %s", exc)
 
     def _commit(self, sid: str, peer: str, state: State, sealed: bytes) -> None:
         """Before the commit: from now on this is what we go on from after a crash."""
@@ -341,7 +363,10 @@ class MovedSession:
 
         """
         assert self._kept is not None
-        await self.session.resume_from(self._saved(self._kept), self._kept.schema)
+        kept, raw = self._kept, self._link.store.recorded(self._kept.id)
+        packets = decode_packets(raw) if raw else ()
+        await self.session.resume_from(self._saved(kept), kept.schema, packets)
+        self.session.touched = self._record
 
     def _saved(self, kept: Kept) -> State:
         return decode_state(kept.state, known=self._files)

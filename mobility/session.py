@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from mobility.app import App
@@ -326,11 +326,23 @@ class Session:
             self.runs = True
             await self.app.start()
 
-    async def resume_from(self, state: State, schema: int) -> None:
-        """After a crash: run it here as it was captured; packets are recorded."""
+    @property
+    def recorded(self) -> tuple[Stanza, ...] | None:
+        """Packets since the capture; None if there were too many."""
+        if self._record is None or self._record.overflowed:
+            return None
+        return tuple(self._record.stanzas)
+
+    async def resume_from(
+        self, state: State, schema: int, packets: Sequence[Stanza]
+    ) -> None:
+        """After a crash: run it here as it was captured, with the packets since."""
         async with self._applying:
             await self.load(state, schema)
-            self._record = _Record([])
+            for stanza in packets:
+                said = Direction.IN if stanza.sender else Direction.OUT
+                await self._replay(stanza, said)
+            self._record = _Record(packets)
             self.runs = True
             await self.app.start()
 

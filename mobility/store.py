@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
     life INTEGER NOT NULL, format TEXT NOT NULL, leaving INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS recorded (id TEXT PRIMARY KEY, packets BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arriving (
     sid TEXT PRIMARY KEY, peer TEXT NOT NULL, place TEXT NOT NULL,
     secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
@@ -228,6 +229,16 @@ class Store:
         rows = self._run("SELECT * FROM sessions ORDER BY rowid").fetchall()
         return [Kept(*row) for row in rows]
 
+    def record(self, id: str, packets: bytes) -> None:
+        """Write down what came since a session that is leaving was captured."""
+        self._run("INSERT OR REPLACE INTO recorded VALUES (?, ?)", (id, packets))
+
+    def recorded(self, id: str) -> bytes:
+        """What was written down last."""
+        sql = "SELECT packets FROM recorded WHERE id = ?"
+        row = self._run(sql, (id,)).fetchone()
+        return b"" if row is None else bytes(row[0])
+
     def arrive(self, arriving: Arriving) -> None:
         """Write down that a session comes, and what is new about it."""
         who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
@@ -262,6 +273,7 @@ class Store:
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""
+        self._run("DELETE FROM recorded WHERE id = ?", (id,))
         self._run("DELETE FROM sessions WHERE id = ?", (id,))
 
 

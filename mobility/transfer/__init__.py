@@ -6,7 +6,7 @@ one; `mobility.protocol.transfer` is the table that they follow.
 """
 
 from mobility.transfer.incoming import Incoming
-from mobility.transfer.outgoing import Outgoing
+from mobility.transfer.outgoing import MOST_TAIL, Outgoing
 from mobility.transfer.progress import Progress, Report, unseen
 from mobility.transfer.sending import WINDOW
 from mobility.transfer.side import Link, Tail, word
@@ -14,6 +14,7 @@ from mobility.transfer.ways import CARRIERS, Ways
 
 __all__ = [
     "CARRIERS",
+    "MOST_TAIL",
     "WINDOW",
     "Incoming",
     "Link",

@@ -33,9 +33,9 @@ from mobility.transfer.sending import Fetching, Sending
 from mobility.transfer.side import Link, Side, Tail, reason
 from mobility.transfer.spool import Spool
 
-__all__ = ["Outgoing"]
+__all__ = ["MOST_TAIL", "Outgoing"]
 
-_MOST_TAIL = 64_000  # bytes of packets that fit into the commit
+MOST_TAIL = 64_000  # bytes of packets that fit into the commit
 
 
 class Outgoing(Side):
@@ -169,25 +169,13 @@ class Outgoing(Side):
     async def _let_go(self, state: State) -> proto.Commit:
         packets = await self._session.stop()
         tail = Tail(tuple(packets), self._session.heard).encode()
-        if len(tail) > _MOST_TAIL:
+        if len(tail) > MOST_TAIL:
             raise TransferAborted("Too much happened meanwhile. Try again.")
         self.check()
         commit = proto.Commit(self.seal(proto.Commit, tail))
         self._before_commit(state, commit.sealed)
         self.step(commit)
         return commit
-
-    async def _until_commit_again(self, state: State, name: str) -> proto.Commit:
-        """Go on where a crash has left us: all frames are on disk."""
-        spool = Spool(self.link.path(self.sid))
-        event: Any = None
-        if self.machine.state is not Phase.READY:
-            await self.inquire()  # it may be waiting, or ready by now
-            seconds = timing.ANSWER
-            event, plain = await self.expect(proto.Fetch, proto.Ready, seconds=seconds)
-            size = spool.count * PLAIN
-            await self._deliver(name, spool, size, event, plain)
-        return await self._let_go(state)
 
     def offer(self, manifest: Manifest, url: str = "") -> proto.Offer:
         """What we say first; with `url` if the frames wait there already."""
