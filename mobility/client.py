@@ -394,6 +394,7 @@ class Client:
             device, secret = await own.recover(waiting)
             link = self._link(secret, device.name)
             incoming = Incoming(link, waiting.sid, device.jid, largest=self._largest)
+            incoming.keeps = self._folder is not None
             incoming.hear(waiting.said.event)
         except MobilityError as exc:
             log.info("an offer is left out: %s", exc)
@@ -405,7 +406,6 @@ class Client:
         self, incoming: Incoming, offer: Offer, place: str
     ) -> IncomingOffer:
         self._transfers.add(incoming)
-        incoming.keeps = self._folder is not None
         return IncomingOffer(
             *(self._ground, incoming, offer, incoming.heading.title, place),
             factories=self._factories,

@@ -247,7 +247,7 @@ class _Run:
         await self.world.phone.program.hears("back")
         for life in self.world.other.lives:
             if life.killed is None:
-                await life.until(lambda life=life: not _open(life.told))  # type: ignore[misc]
+                await life.until(lambda life=life: _at_rest(life.told))  # type: ignore[misc]
         program = self.world.phone.program
         program.say("show")
         await program.hears("shows", after=len(program.told))
@@ -268,10 +268,13 @@ class _Run:
                 self.struck.net.open()
 
 
-def _open(told: list[dict[str, Any]]) -> set[int]:
-    """Boards that hold something."""
+def _at_rest(told: list[dict[str, Any]]) -> bool:
+    """No board holds anything, and nothing is being taken."""
     opened = {t["board"] for t in told if t["event"] in {"restored", "starts"}}
-    return opened - {t["board"] for t in told if t["event"] == "closes"}
+    closed = {t["board"] for t in told if t["event"] == "closes"}
+    events = Counter(t["event"] for t in told)
+    taken = events["runs"] + events["declined"] >= events["takes"]
+    return opened <= closed and taken
 
 
 # --- the verdict ----------------------------------------------------------------------

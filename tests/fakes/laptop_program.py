@@ -43,6 +43,7 @@ async def serve(
 
 
 async def take(offer: IncomingOffer, stroke: str, running: list[Session]) -> None:
+    tell("takes")
     try:
         session = await offer.accept()
     except MobilityError as exc:

@@ -17,6 +17,8 @@ from mobility.transfer import Incoming
 from mobility.transfer.collecting import Collecting
 from mobility.transfer.side import Side
 from mobility.xmpp.bytestreams import Bytestreams
+from mobility.xmpp.offers import MobilityOffers
+from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.transfer.stanza import Said
 from tests.fakes.telling import tell
@@ -116,6 +118,7 @@ def _around_hearing(at: _At) -> None:
 
 def _around_saying(at: _At) -> None:
     step, tell, ask = Side.step, Side.tell, MobilityTransfer.ask
+    leave = MobilityOffers.leave
 
     def stepping(self: Side, event: proto.Event) -> None:
         at("says", _named(event), "before")
@@ -135,9 +138,15 @@ def _around_saying(at: _At) -> None:
         at("says", word, "told")
         return answer
 
+    async def leaving(self: MobilityOffers, waiting: Waiting) -> None:
+        at("says", "offer", "after")
+        await leave(self, waiting)
+        at("says", "offer", "told")
+
     Side.step = stepping  # type: ignore[method-assign]
     Side.tell = telling  # type: ignore[method-assign]
     MobilityTransfer.ask = asking  # type: ignore[method-assign, assignment]
+    MobilityOffers.leave = leaving  # type: ignore[method-assign]
 
 
 def _amid_frames(at: _At) -> None:

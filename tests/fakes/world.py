@@ -20,7 +20,10 @@ __all__ = ["DEADLINE", "Device", "Program", "World"]
 
 DEADLINE = 25.0  # seconds for whatever is waited for
 # The patience of both; an outage is longer than they wait for the answer to a commit.
-TIMES = {"ASK": 0.1, "TRY": 0.2, "STEP": 8.0, "PATIENCE": 0.3, "ANSWER": 8.0}
+TIMES = {
+    **{"ASK": 0.1, "TRY": 0.2, "STEP": 8.0, "PATIENCE": 0.3, "ANSWER": 8.0},
+    **{"STALL": 0.5, "OPEN": 0.5, "AGAIN": 0.05, "CUT": 12.0},
+}
 
 
 class Program:
