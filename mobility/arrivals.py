@@ -111,6 +111,7 @@ class Arrivals:
             device, secret = await own.recover(waiting)
             link = self._link(secret, device.name)
             incoming = Incoming(link, waiting.sid, device.jid, largest=self._largest)
+            incoming.keeps = self._keeps
             incoming.hear(waiting.said.event)
         except MobilityError as exc:
             log.info("an offer is left out: %s", exc)
@@ -122,7 +123,6 @@ class Arrivals:
         self, incoming: Incoming, offer: Offer, place: str
     ) -> IncomingOffer:
         self._transfers.add(incoming)
-        incoming.keeps = self._keeps
         return IncomingOffer(
             *(self._ground, incoming, offer, incoming.heading.title, place),
             factories=self._factories,

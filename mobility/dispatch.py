@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from mobility.errors import RemoteProtocolError, VisitRefused
+from mobility.errors import PeerUnreachable, VisitRefused
 from mobility.protocol import transfer as proto
 from mobility.protocol.transfer import Memory, Phase, Role, Transfer, recovered
 from mobility.store import Store
@@ -125,7 +125,7 @@ class Transfers:
         """All that is left of this transfer is its last phase, and perhaps a word."""
         waiting = {kept.sid for kept in self._store.kept()}
         if said.sid in waiting | {coming.sid for coming in self._store.arriving()}:
-            raise RemoteProtocolError("Its app is not running here yet.")
+            raise PeerUnreachable("Its app is not running here yet.")
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
         if word is not None and kind is type(word):

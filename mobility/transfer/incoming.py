@@ -124,6 +124,11 @@ class Incoming(Side):
             self.keep(replace(self._kept, word=event.sealed))
         return super().hear(event)
 
+    def _journal(self, phase: Phase) -> None:
+        """An offer that waits at the server is found again, so nothing is lost yet."""
+        if not self.keeps or phase is not Phase.OFFERED:
+            super()._journal(phase)
+
     def _read_heading(self, offer: proto.Offer) -> None:
         plain = self.envelope.open(word(self.machine.peer, proto.Offer), offer.sealed)
         self.heading = Heading.decode(plain, offer)

@@ -180,18 +180,6 @@ class Outgoing(Side):
         self.step(commit)
         return commit
 
-    async def _until_commit_again(self, state: State, name: str) -> proto.Commit:
-        """Go on where a crash has left us: all frames are on disk."""
-        spool = Spool(self.link.path(self.sid))
-        event: Any = None
-        if self.machine.state is not Phase.READY:
-            await self.inquire()  # it may be waiting, or ready by now
-            seconds = timing.ANSWER
-            event, plain = await self.expect(proto.Fetch, proto.Ready, seconds=seconds)
-            size = spool.count * PLAIN
-            await self._deliver(name, spool, size, event, plain)
-        return await self._let_go(state)
-
     def offer(self, manifest: Manifest, url: str = "") -> proto.Offer:
         """What we say first; with `url` if the frames wait there already."""
         app = self._session.app

@@ -34,6 +34,7 @@ _CONDITIONS: Final[dict[type[MobilityError], tuple[Any, Any, str]]] = {
     UnknownTransfer: ("item-not-found", "cancel", "unknown"),
     InvalidState: ("bad-request", "modify", "invalid"),
     RemoteProtocolError: ("unexpected-request", "modify", "out-of-turn"),
+    PeerUnreachable: ("recipient-unavailable", "wait", "not-yet"),
 }
 _BACK: Final = {element: error for error, (_, _, element) in _CONDITIONS.items()}
 _NOT_UNDERSTOOD: Final = frozenset(

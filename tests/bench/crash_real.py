@@ -56,6 +56,7 @@ def _row(cell: Cell, outcome: Outcome) -> dict[str, Any]:
         "moment": cell.when,
         "fault": cell.fault,
         "other": cell.other,
+        "size": cell.size,
         "outcome": outcome.text,
     }
     for name in ("lost", "doubled", "stuck"):

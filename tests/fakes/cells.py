@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from mobility.store import Store
+from tests.fakes.points import CUT
 from tests.fakes.running import RunningServer
 from tests.fakes.world import Device, World
 
@@ -25,10 +26,18 @@ FAULTS: Final = ("kill", "restart", "cut")
 OUTAGE = 0.9  # seconds: longer than an initiator waits for the answer to its commit
 
 _OUT = ("offer", "accept", "data", "ready", "commit", "confirm")
-_BY_INITIATOR: Final = {"offer", "data", "commit"}
+_BY_INITIATOR: Final = {"offer", "data", "frames", "commit"}
 STEPS: Final = (
     *(("out", word) for word in _OUT),
     *(("back", word) for word in ("request", *_OUT, "reclaim")),
+)
+# Where it makes a difference that a state is large.
+_BY_STREAM: Final = tuple(
+    (way, word) for way in ("out", "back") for word in ("fetch", "frames")
+)
+_KEPT: Final = (
+    *(("out", word) for word in ("accept", "ready", "commit", "confirm")),
+    *(("back", word) for word in ("ready", "commit", "confirm")),
 )
 _MOMENTS: Final = {
     ("says", "kept"): "before the session is written to the journal",
@@ -37,6 +46,8 @@ _MOMENTS: Final = {
     ("says", "told"): "after the wire",
     ("hears", "before"): "before the step is written to the journal",
     ("hears", "after"): "after the journal, before the wire",
+    ("says", "amid"): "in the middle of the frames",
+    ("hears", "amid"): "in the middle of the frames",
 }
 
 
@@ -53,6 +64,8 @@ class Cell:
         fault: ``kill`` -9 of the side, ``restart`` of the server, ``cut`` of the
             side's network.
         other: What the session is carried to.
+        size: ``small``, or ``large``: then its frames come by a stream, and a device
+            that may keep content has them on disk.
 
     """
 
@@ -62,6 +75,7 @@ class Cell:
     moment: str
     fault: str
     other: str = "display"
+    size: str = "small"
 
     @property
     def doing(self) -> str:
@@ -76,7 +90,8 @@ class Cell:
 
     def __str__(self) -> str:
         doing = f"{self.side}-{self.doing}-{self.word}"
-        return f"{self.way}-{doing}-{self.moment}-{self.fault}"
+        size = "" if self.size == "small" else f"-{self.size}"
+        return f"{self.other}{size}-{self.way}-{doing}-{self.moment}-{self.fault}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +127,34 @@ def _speaker(way: str, word: str, other: str) -> str:
 
 
 def _moments(way: str, word: str, *, says: bool) -> tuple[str, ...]:
+    if word == "frames":
+        return ("amid",)
     # What a phone keeps of a session is a journal too, written before the step's own.
     kept = (way, word) in {("out", "commit"), ("back", "confirm")}
     return tuple(
         moment
         for doing, moment in _MOMENTS
-        if (doing == "says") == says and (kept or moment != "kept")
+        if (doing == "says") == says and moment != "amid" and (kept or moment != "kept")
     )
 
 
-def all_cells(other: str = "display") -> Iterator[Cell]:
+def all_cells() -> Iterator[Cell]:
     """The whole table."""
-    for way, word in STEPS:
+    for other in ("display", "laptop"):
+        yield from _cells(STEPS, FAULTS, other, "small")
+        yield from _cells(_BY_STREAM, FAULTS, other, "large")
+        yield from _cells(_KEPT, ("kill",), other, "large")
+
+
+def _cells(
+    steps: Iterable[tuple[str, str]], faults: Iterable[str], other: str, size: str
+) -> Iterator[Cell]:
+    for way, word in steps:
         for side in ("phone", other):
             says = side == _speaker(way, word, other)
             for moment in _moments(way, word, says=says):
-                for fault in FAULTS:
-                    yield Cell(way, word, side, moment, fault, other)
+                for fault in faults:
+                    yield Cell(way, word, side, moment, fault, other, size)
 
 
 async def run(
@@ -145,7 +171,7 @@ async def run(
             is late.
 
     """
-    async with World(server, folder, other=cell.other) as world:
+    async with World(server, folder, other=cell.other, size=cell.size) as world:
         stuck: tuple[str, ...] = ()
         try:
             await _Run(cell, world, mutant=mutant).run()
@@ -166,7 +192,7 @@ def _standing(world: World) -> tuple[str, ...]:
 
 _NOTED = (
     *("code", "asks", "ended", "runs", "stopped", "offline", "waits", "back"),
-    *("restored", "starts", "stops", "closes"),
+    *("restored", "starts", "stops", "closes", "listed", "declined"),
 )
 
 
@@ -201,7 +227,8 @@ class _Run:
         await phone.hears("ended")
         await other.hears("runs")
         phone.say("draw phone there")
-        strokes = {"canary first", "phone early", "phone there", "display there"}
+        there = f"{self.cell.other} there"
+        strokes = {"canary first", "phone early", "phone there", there}
         await phone.until(
             lambda: any(strokes <= set(told["strokes"]) for told in phone.all("saved"))
         )
@@ -218,7 +245,7 @@ class _Run:
         await self.world.phone.program.hears("back")
         for life in self.world.other.lives:
             if life.killed is None:
-                await life.until(lambda life=life: not _open(life.told))  # type: ignore[misc]
+                await life.until(lambda life=life: _at_rest(life.told))  # type: ignore[misc]
         program = self.world.phone.program
         program.say("show")
         await program.hears("shows", after=len(program.told))
@@ -234,15 +261,18 @@ class _Run:
                 self.struck.program.go_on()
             case "cut":
                 self.struck.net.shut()
-                self.struck.program.go_on()
+                self.struck.program.go_on(CUT)
                 await asyncio.sleep(OUTAGE)  # the fault itself
                 self.struck.net.open()
 
 
-def _open(told: list[dict[str, Any]]) -> set[int]:
-    """Boards that hold something."""
+def _at_rest(told: list[dict[str, Any]]) -> bool:
+    """No board holds anything, and nothing is being taken."""
     opened = {t["board"] for t in told if t["event"] in {"restored", "starts"}}
-    return opened - {t["board"] for t in told if t["event"] == "closes"}
+    closed = {t["board"] for t in told if t["event"] == "closes"}
+    events = Counter(t["event"] for t in told)
+    taken = events["runs"] + events["declined"] >= events["takes"]
+    return opened <= closed and taken
 
 
 # --- the verdict ----------------------------------------------------------------------
@@ -260,10 +290,39 @@ def _judged(cell: Cell, world: World, stuck: tuple[str, ...]) -> Outcome:
     if not shown[-1]["running"] or not world.phone.program.all("back")[-1]["document"]:
         lost.append("the session")
     twice = [stroke for stroke, times in Counter(strokes).items() if times > 1]
-    with Store(world.phone.folder / "data") as store:
-        twice += ["a session that is here, and noted as away"] * bool(store.kept())
+    twice += _frames_twice(world)
+    twice += _noted(world)
     text = "came back" if world.other.told("runs") else "stayed"
-    return Outcome(text, tuple(lost), (*doubled, *twice))
+    return Outcome(text, tuple(lost), (*doubled, *twice), _left_over(world))
+
+
+def _noted(world: World) -> list[str]:
+    """What a journal says of a session that is on the phone."""
+    with Store(world.phone.folder / "data") as phone:
+        away = ["a session that is here, and noted as away"] * bool(phone.kept())
+    with Store(world.other.folder / "data") as other:
+        there = ["a session that went, and is noted as here"] * bool(other.arriving())
+    return away + there
+
+
+def _left_over(world: World) -> tuple[str, ...]:
+    """Frames that nobody needs any more."""
+    return tuple(
+        f"frames are left on the {device.kind}"
+        for device in (world.phone, world.other)
+        for frame in (device.folder / "data" / "frames").glob("*")
+    )
+
+
+def _frames_twice(world: World) -> list[str]:
+    """One cut, at most one frame more than there are."""
+    frames = [
+        (device.kind, told["sid"], told["number"])
+        for device in (world.phone, world.other)
+        for told in device.told("frame")
+    ]
+    twice = len(frames) - len(set(frames))
+    return [f"{twice} frames"] if twice > 1 else []
 
 
 def _promised(cell: Cell, world: World) -> set[str]:
@@ -277,6 +336,9 @@ def _promised(cell: Cell, world: World) -> set[str]:
     }
     if len(other.lives) == 1 and cell.word != "reclaim":
         promised |= {told["stroke"] for told in other.told("drew")}
+    if cell.word != "reclaim":
+        saved = other.told("saved")
+        promised |= {stroke for told in saved for stroke in told["strokes"]}
     return promised
 
 

@@ -6,7 +6,8 @@ import asyncio
 
 from mobility import Comparing, Inviting, PublicDisplay, Scene, Session
 from mobility.tasks import Tasks
-from tests.fakes.programs import Observed, begin, heard, tell
+from tests.fakes.programs import Observed, begin, heard
+from tests.fakes.telling import tell
 
 
 def show(scene: Scene) -> None:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mobility import Client, Introduction, Invitation, MobilityError, SessionAway
+from mobility import (
+    Client,
+    Introduction,
+    Invitation,
+    MobilityError,
+    SessionAway,
+)
 from mobility import screen as screens
 from mobility.tasks import Tasks
-from tests.fakes.programs import Observed, begin, heard, tell
+from mobility.transfer import Report
+from tests.fakes.programs import Observed, begin, document, heard
+from tests.fakes.telling import tell
 
-DOCUMENT = b"canary document" * 5000  # two frames
 PAUSE = 0.05  # seconds until a user tries again
 OPENS = 0.2  # seconds until a user opens the app: meanwhile the other side may ask
 
@@ -22,6 +31,7 @@ class Notebook(Observed):
     """An app that keeps its own strokes in a file, for as long as it runs here."""
 
     file: Path
+    page: bytes
 
     @classmethod
     def opened(cls) -> Notebook:
@@ -29,7 +39,7 @@ class Notebook(Observed):
         strokes = ["canary first"]
         if cls.file.exists():
             strokes = json.loads(cls.file.read_text())
-        board = cls(DOCUMENT, tuple(strokes))
+        board = cls(cls.page, tuple(strokes))
         board._write()
         tell("starts", board=board.number)
         return board
@@ -52,15 +62,18 @@ class Notebook(Observed):
 async def main() -> None:
     order = begin()
     Notebook.file = order["data"].parent / "notebook"
+    Notebook.page = document(order["size"])
     screens.CLEANING = 1.0
     names = ("host", "port", "ca_file", "data")
     options = {name: order[name] for name in names}
     async with Client(order["jid"], order["password"], **options) as phone:
         phone.stream.xmpp.add_event_handler("disconnected", lambda _: tell("offline"))
-        if order["code"]:
+        if order["life"] > 1:
+            await go_on(phone)
+        elif order["code"]:
             await visit(phone, order)
         else:
-            await go_on(phone)
+            await offer(phone)
 
 
 async def visit(phone: Client, order: dict[str, Any]) -> None:
@@ -70,31 +83,54 @@ async def visit(phone: Client, order: dict[str, Any]) -> None:
 
     code = Invitation.parse(order["code"])
     board = Notebook.opened()
-    async with phone.visit(code, approve=approve) as screen, Tasks() as tasks:
-        drawing: list[object] = []
-
-        def progress(_: object) -> None:
-            if not drawing:
-                drawing.append(tasks.start(board.draw("phone early")))
-
-        try:
-            await phone.transfer(board, to=screen, progress=progress)
-        except MobilityError as exc:
-            if order["mutant"] and isinstance(exc, SessionAway):
-                assert board.session is not None
-                await board.session.resume()  # two owners: the display may start yet
-            tell("ended", error=type(exc).__name__, text=str(exc))
-        else:
-            tell("ended")
+    async with phone.visit(code, approve=approve) as screen:
+        with drawing(board) as progress:
+            error = await ended(phone.transfer(board, to=screen, progress=progress))
+        if order["mutant"] and isinstance(error, SessionAway):
+            assert board.session is not None
+            await board.session.resume()  # two owners: the display may start yet
         await obey(phone, board)
 
 
+async def offer(phone: Client) -> None:
+    board = Notebook.opened()
+    devices = await phone.devices()
+    with drawing(board) as progress:
+        await ended(phone.offer(board, to=devices, progress=progress))
+    await obey(phone, board)
+
+
+@contextlib.contextmanager
+def drawing(board: Notebook) -> Iterator[Report]:
+    """Its user draws as soon as something moves."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def progress(_: object) -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(board.draw("phone early")))
+
+    yield progress
+
+
+async def ended(moving: Awaitable[object]) -> MobilityError | None:
+    """How the session went away, or did not."""
+    try:
+        await moving
+    except MobilityError as exc:
+        tell("ended", error=type(exc).__name__, text=str(exc))
+        return exc
+    tell("ended")
+    return None
+
+
 async def go_on(phone: Client) -> None:
-    """After a start: with what was away, or else with what the app itself has kept."""
+    """After a start: with what was away or leaving, or else with what the app kept."""
     await asyncio.sleep(OPENS)
     found = phone.away(Notebook)
     app = found[0].app if found else Notebook.opened()
     assert isinstance(app, Notebook)
+    if found and found[0].leaving:
+        await ended(found[0].go_on())
     await obey(phone, app)
 
 
@@ -105,7 +141,8 @@ async def obey(phone: Client, board: Notebook) -> None:
                 async with Tasks() as tasks:
                     tasks.start(board.draw(stroke))  # meanwhile
                     await bring_back(phone, way)
-                tell("back", document=board.document == DOCUMENT)
+                whole = board.document == board.page and board.whole
+                tell("back", document=whole)
             case "draw", _, stroke:
                 await board.draw(stroke)
         tell("shows", strokes=board.strokes, running=board.running)

@@ -1,4 +1,4 @@
-"""What the programs share: an order in JSON, a board that tells, and where to stop."""
+"""What the programs share: an order in JSON, and a board that tells."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import asyncio
 import itertools
 import json
 import logging
-import os
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mobility import Stanza, State, hosted
-from mobility.protocol import transfer as proto
-from mobility.protocol.state import decode_state
-from mobility.store import Kept, Store
 from mobility.transfer import timing
-from mobility.transfer.side import Side
 from mobility.xmpp import stream
-from mobility.xmpp.transfer import MobilityTransfer
-from mobility.xmpp.transfer.stanza import Said
+from tests.fakes.points import stop_at, tell_frames, tell_saved
+from tests.fakes.telling import tell
 from tests.integration.apps import Board
 
-__all__ = ["Observed", "begin", "heard", "tell"]
+__all__ = ["Observed", "begin", "document", "heard"]
+
+LARGE = 300_000  # bytes: seven frames
 
 
 def begin() -> dict[str, Any]:
@@ -38,16 +34,17 @@ def begin() -> dict[str, Any]:
         setattr(timing, name, seconds)
     hosted.CHECKPOINT, hosted.SOON = 0.2, 0.01
     stream._SLOWEST = 0.3
-    _tell_what_is_saved()
+    tell_saved()
+    tell_frames()
     if order["stop"]:
-        _stop_at(*order["stop"], resume=order["resume"])
+        stop_at(*order["stop"], resume=order["resume"])
+    Observed.large = order["size"] == "large"
     return order
 
 
-def tell(event: str = "", **fields: Any) -> None:
-    """Say something to the test."""
-    told = {"event": event, "at": time.monotonic(), **fields}
-    print(json.dumps(told), flush=True)
+def document(size: str) -> bytes:
+    """Two frames, or seven."""
+    return b"canary document" * (20_000 if size == "large" else 4000)
 
 
 async def heard() -> str:
@@ -57,16 +54,37 @@ async def heard() -> str:
 
 
 class Observed(Board):
-    """A board that tells when it runs, when it does not, and what is drawn on it."""
+    """
+    A board that tells when it runs, when it does not, and what is drawn on it.
+
+    Attributes:
+        number: Of the board, in this life of the device.
+        whole: What was restored last was what the strokes in it say.
+
+    """
 
     numbers = itertools.count(1)
+    large = False  # whether the first stroke elsewhere leaves a large sketch
 
     def __init__(self, document: bytes = b"", strokes: tuple[str, ...] = ()) -> None:
         super().__init__(document, strokes)
         self.number = next(self.numbers)
+        self.whole = True
+
+    async def snapshot(self) -> State:
+        state = await super().snapshot()
+        sketch = self._sketch(self.strokes)
+        files = {**state.files, "sketch": sketch} if sketch else state.files
+        return State(state.data, files, state.title)
+
+    def _sketch(self, strokes: Iterable[str]) -> bytes:
+        """So that much has to go back too."""
+        there = any(stroke in strokes for stroke in ("display there", "laptop there"))
+        return b"a sketch by canary" * (LARGE // 18) if self.large and there else b""
 
     async def restore(self, state: State) -> None:
         await super().restore(state)
+        self.whole = state.files.get("sketch", b"") == self._sketch(self.strokes)
         tell("restored", board=self.number)
 
     async def start(self) -> None:
@@ -88,99 +106,3 @@ class Observed(Board):
     async def replay(self, stanza: Stanza) -> None:
         await super().replay(stanza)
         tell("hears", stroke=stanza.text)
-
-
-# --- the one place that reaches into the product --------------------------------------
-
-
-def _tell_what_is_saved() -> None:
-    """What a personal device has journalled is acknowledged: it must never be lost."""
-    keep = Store.keep
-
-    def kept(self: Store, kept: Kept) -> None:
-        keep(self, kept)
-        data: Any = decode_state(kept.state).data
-        tell("saved", strokes=data["strokes"])
-
-    Store.keep = kept  # type: ignore[method-assign]
-
-
-def _stop_at(doing: str, word: str, moment: str, *, resume: int) -> None:
-    """
-    Stand still at one point, once, until the test writes a byte to `resume`.
-
-    Args:
-        doing: Whether this program ``says`` or ``hears`` the word.
-        word: ``commit``, and so on.
-        moment: ``kept`` is before what is kept of the session is written, ``before``
-            is before the step's journal, ``after`` behind it and before the wire, and
-            ``told`` when the other side has answered.
-        resume: A file descriptor.
-
-    """
-    struck = False
-
-    def at(*point: object) -> None:
-        nonlocal struck
-        if not struck and point == (doing, word, moment):
-            struck = True
-            tell("stopped")
-            os.read(resume, 1)
-
-    _around_hearing(at)
-    _around_saying(at)
-
-
-_At = Callable[..., None]
-
-
-def _named(event: object) -> str:
-    return type(event).__name__.lower()
-
-
-def _around_hearing(at: _At) -> None:
-    hear, keep = Side.hear, Store.keep
-    behind = {"ready": "commit", "commit": "confirm"}  # what is said, once it is kept
-    due = ""
-
-    def hearing(self: Side, event: proto.Event) -> proto.Event | None:
-        nonlocal due
-        word = _named(event)
-        at("hears", word, "before")
-        answer = hear(self, event)
-        at("hears", word, "after")
-        due = behind.get(word, due)
-        return answer
-
-    def keeping(self: Store, kept: Kept) -> None:
-        at("says", due, "kept")
-        keep(self, kept)
-
-    Side.hear = hearing  # type: ignore[method-assign]
-    Store.keep = keeping  # type: ignore[method-assign]
-
-
-def _around_saying(at: _At) -> None:
-    step, tell, ask = Side.step, Side.tell, MobilityTransfer.ask
-
-    def stepping(self: Side, event: proto.Event) -> None:
-        at("says", _named(event), "before")
-        step(self, event)
-
-    async def telling(self: Side, event: proto.Event) -> None:
-        if isinstance(event, proto.Data):  # it is not journalled
-            at("says", "data", "before")
-        await tell(self, event)
-
-    async def asking(
-        self: MobilityTransfer, peer: str, said: Said, *, seconds: float = 20
-    ) -> Said | None:
-        word = _named(said.event)
-        at("says", word, "after")
-        answer = await ask(self, peer, said, seconds=seconds)
-        at("says", word, "told")
-        return answer
-
-    Side.step = stepping  # type: ignore[method-assign]
-    Side.tell = telling  # type: ignore[method-assign]
-    MobilityTransfer.ask = asking  # type: ignore[method-assign, assignment]

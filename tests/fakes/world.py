@@ -20,7 +20,10 @@ __all__ = ["DEADLINE", "Device", "Program", "World"]
 
 DEADLINE = 25.0  # seconds for whatever is waited for
 # The patience of both; an outage is longer than they wait for the answer to a commit.
-TIMES = {"ASK": 0.1, "TRY": 0.2, "STEP": 8.0, "PATIENCE": 0.3, "ANSWER": 8.0}
+TIMES = {
+    **{"ASK": 0.1, "TRY": 0.2, "STEP": 8.0, "PATIENCE": 0.3, "ANSWER": 8.0},
+    **{"STALL": 0.5, "OPEN": 0.5, "AGAIN": 0.05, "CUT": 12.0},
+}
 
 
 class Program:
@@ -83,9 +86,9 @@ class Program:
                 self._news.clear()
                 await self._news.wait()
 
-    def go_on(self) -> None:
-        """After it stood still."""
-        os.write(self._resume, b"\n")
+    def go_on(self, word: bytes = b"\n") -> None:
+        """After it stood still; see `points`."""
+        os.write(self._resume, word)
 
     async def kill(self) -> None:
         """As a power cut would."""
@@ -103,13 +106,16 @@ class Program:
 class Device:
     """An account, the folder of its device, and all its lives."""
 
-    def __init__(self, server: RunningServer, folder: Path, kind: str) -> None:
-        jid, self.password = server.add(f"{kind}-{folder.name}".lower())
+    def __init__(
+        self, server: RunningServer, folder: Path, kind: str, account: tuple[str, str]
+    ) -> None:
+        jid, self.password = account
         self.jid = f"{jid}/{kind}"
         self.kind = kind
         self.folder = folder / kind
         self.folder.mkdir(parents=True)
         self.lives: list[Program] = []
+        self.always: dict[str, Any] = {}  # ordered in each of its lives
         self.net = Proxy(server.c2s_port)
         self._server = server
 
@@ -121,7 +127,8 @@ class Device:
     async def start(self, **order: Any) -> Program:
         """Run it as a process; see `programs.begin` for what can be ordered."""
         resumed, resume = os.pipe()
-        order = self._order() | {"resume": resumed} | order
+        life = {"resume": resumed, "life": len(self.lives) + 1}
+        order = self._order() | life | self.always | order
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", f"tests.fakes.{self.kind}_program"),
             stdin=asyncio.subprocess.PIPE,
@@ -140,7 +147,7 @@ class Device:
             **{"data": str(self.folder / "data"), "log": str(self.folder / "log")},
             **{"host": self._server.host, "port": self.net.port},
             **{"ca_file": str(self._server.ca_file)},
-            **{"code": "", "stop": None, "mutant": False},
+            **{"code": "", "stop": None, "mutant": False, "size": "small"},
         }
 
     def told(self, *events: str) -> list[dict[str, Any]]:
@@ -166,21 +173,33 @@ def _spans(life: Program) -> list[tuple[float, float]]:
 
 class World:
     """
-    One phone, one display, and their server.
+    One phone, what its session is carried to, and their server.
 
     Args:
         server: Of both; nobody else may use it if it is to be restarted.
         folder: Fresh, and named like no other on this server.
-        other: What the phone's session is carried to.
+        other: ``display``, or ``laptop`` for a device of the same user.
+        size: ``small`` or ``large``: of the session.
 
     """
 
     def __init__(
-        self, server: RunningServer, folder: Path, *, other: str = "display"
+        self,
+        server: RunningServer,
+        folder: Path,
+        *,
+        other: str = "display",
+        size: str = "small",
     ) -> None:
+        def account(kind: str) -> tuple[str, str]:
+            return server.add(f"{kind}-{folder.name}".lower())
+
+        user = account("phone")
+        others = user if other == "laptop" else account(other)
         self.server = server
-        self.phone = Device(server, folder, "phone")
-        self.other = Device(server, folder, other)
+        self.phone = Device(server, folder, "phone", user)
+        self.other = Device(server, folder, other, others)
+        self.phone.always = self.other.always = {"size": size}
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -205,9 +224,16 @@ class World:
     async def meet(
         self, phone: dict[str, Any] | None = None, other: dict[str, Any] | None = None
     ) -> None:
-        """Start both with these orders; the phone visits, and hands its board over."""
-        display = await self.other.start(**(other or {}))
+        """Start both with these orders; the phone hands its board over."""
+        if self.other.kind == "laptop":
+            await (await self.other.start(**(other or {}))).hears("listed")
+            await self.phone.start(**(phone or {}))
+        else:
+            await self._visit(phone or {}, other or {})
+
+    async def _visit(self, phone: dict[str, Any], other: dict[str, Any]) -> None:
+        display = await self.other.start(**other)
         code = (await display.hears("code"))["code"]
-        program = await self.phone.start(code=code, **(phone or {}))
+        program = await self.phone.start(code=code, **phone)
         await program.hears("asks")
         program.say((await display.hears("digits"))["digits"])

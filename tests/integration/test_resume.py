@@ -138,7 +138,7 @@ async def laptop(
     jid, password = account
     order = {**address(server), "jid": jid, "password": password, "data": data}
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fakes.laptop_program"),
+        *(sys.executable, "-m", "tests.fakes.film_laptop_program"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
