@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +16,6 @@ from mobility import (
     Carrier,
     Client,
     Device,
-    IncomingOffer,
     MobilityError,
     Session,
     TransferAborted,
@@ -24,7 +23,7 @@ from mobility import (
 from mobility.errors import CarrierLost, PeerUnreachable
 from mobility.protocol import transfer as proto
 from mobility.protocol.envelope import Envelope
-from mobility.protocol.session import Checkpoint, State
+from mobility.protocol.session import State
 from mobility.transfer import Outgoing
 from mobility.transfer.side import Side
 from mobility.xmpp.offers import MobilityOffers
@@ -218,6 +217,7 @@ async def test_a_commit_that_comes_while_a_laptop_restores_is_heard(
         async with device("Laptop", crashed) as again:
             (offer,) = again.arriving()
             lost = False
+            monkeypatch.setattr("mobility.transfer.timing.ASK", 0.2)
             with contextlib.suppress(MobilityError):
                 await soon(moved._settle_commit())  # as `retrieve` begins
             session = await soon(offer.accept())
@@ -498,6 +498,53 @@ async def test_who_accepts_what_another_device_has_reads_that_it_was_faster(
         assert not tablet._transfers._sides
 
 
+async def test_a_phone_that_died_takes_back_what_it_offered_when_it_starts(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, crashed = tmp_path / "phone", tmp_path / "crashed"
+
+    async def nothing(self: MobilityOffers, sid: str) -> None:
+        pass  # the dead take nothing back
+
+    async with person.device("Phone", data=data) as phone:
+        async with listed(person.device("Laptop")):
+            pass
+        to = await phone.devices()
+        offering = asyncio.create_task(phone.offer(Board(), to=to))
+        async with asyncio.timeout(5):
+            while not await phone.stream.offers.waiting():
+                await asyncio.sleep(0.02)
+        shutil.copytree(data, crashed)
+        with monkeypatch.context() as dead:
+            dead.setattr(MobilityOffers, "retract", nothing)
+            offering.cancel()
+            await asyncio.wait({offering})
+    async with listed(person.device("Phone", data=crashed)) as again:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                while await again.stream.offers.waiting():
+                    await asyncio.sleep(0.05)
+        assert not await again.stream.offers.waiting()
+        assert not again._store.groups()
+
+
+async def test_an_offer_ends_when_its_client_is_closed(person: Person) -> None:
+    async with person.device("Phone") as phone:
+        async with listed(person.device("Laptop")):
+            pass
+        to = await phone.devices()
+        offering = asyncio.create_task(phone.offer(Board(), to=to))
+        async with asyncio.timeout(5):
+            while not await phone.stream.offers.waiting():
+                await asyncio.sleep(0.02)
+    try:
+        done, _ = await asyncio.wait({offering}, timeout=3)
+        assert done
+    finally:
+        offering.cancel()
+        await asyncio.wait({offering})
+
+
 # --- what is left behind ---------------------------------------------------------------
 
 
@@ -524,9 +571,7 @@ async def test_a_cancelled_transfer_leaves_no_frames(
     jid, password = server.add()
     data = tmp_path / "phone"
 
-    async def slow(
-        side: Outgoing, name: str, state: State, manifest: Any
-    ) -> Any:
+    async def slow(side: Outgoing, name: str, state: State, manifest: Any) -> Any:
         work = asyncio.ensure_future(seal(side, name, state, manifest))
         await asyncio.sleep(0)
         sealing.set()
