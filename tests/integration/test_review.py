@@ -343,9 +343,9 @@ async def test_a_checkpoint_that_was_acknowledged_after_a_restart_is_there(
             await session.app.draw("again")  # type: ignore[attr-defined]
             session.app.changed()
             await soon(acknowledged.get())
-            hosted = next(iter(again._hosted.values()))
+            hosted = next(iter(again._arrivals._hosted.values()))
             await hosted.halt()
-            again._hosted.clear()  # it dies: no goodbye
+            again._arrivals._hosted.clear()  # it dies: no goodbye
         await soon(moved.reclaim())
         assert "again" in board.strokes
 
