@@ -182,6 +182,7 @@ class Incoming(Side):
         spool = Spool(None if self._kept is None else self.link.path(self.sid))
         collecting = Collecting(self, offer, name, self.heading.url, spool, meter)
         parts = await collecting.run()
+        meter.finish(spool.size(0, spool.count))
         if spool.named:
             await aside(offer.size, spool.sync)
         state = await aside(offer.size, self._checked, offer, name, parts)

@@ -17,7 +17,6 @@ from mobility.errors import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.carrier import Carrier
-from mobility.protocol.envelope import PLAIN
 from mobility.protocol.heading import Heading
 from mobility.protocol.layout import INLINE, lay_out, preferred
 from mobility.protocol.session import State
@@ -134,7 +133,7 @@ class Outgoing(Side):
             fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
             name = Fetching.decode(plain).format if fetched else first.format
             spool = self._stored or await self._seal(name, state, manifest)
-            await self._deliver(name, spool, manifest.size, first, plain)
+            await self._deliver(name, spool, first, plain)
         return await self._let_go(state)
 
     async def store(self, state: State, manifest: Manifest) -> str:
@@ -162,8 +161,7 @@ class Outgoing(Side):
             await self.inquire()  # it may be waiting, or ready by now
             seconds = timing.ANSWER
             event, plain = await self.expect(proto.Fetch, proto.Ready, seconds=seconds)
-            size = spool.count * PLAIN
-            await self._deliver(name, spool, size, event, plain)
+            await self._deliver(name, spool, event, plain)
         return await self._let_go(state)
 
     async def _let_go(self, state: State) -> proto.Commit:
@@ -176,18 +174,6 @@ class Outgoing(Side):
         self._before_commit(state, commit.sealed)
         self.step(commit)
         return commit
-
-    async def _until_commit_again(self, state: State, name: str) -> proto.Commit:
-        """Go on where a crash has left us: all frames are on disk."""
-        spool = Spool(self.link.path(self.sid))
-        event: Any = None
-        if self.machine.state is not Phase.READY:
-            await self.inquire()  # it may be waiting, or ready by now
-            seconds = timing.ANSWER
-            event, plain = await self.expect(proto.Fetch, proto.Ready, seconds=seconds)
-            size = spool.count * PLAIN
-            await self._deliver(name, spool, size, event, plain)
-        return await self._let_go(state)
 
     def offer(self, manifest: Manifest, url: str = "") -> proto.Offer:
         """What we say first; with `url` if the frames wait there already."""
@@ -231,11 +217,10 @@ class Outgoing(Side):
 
         lay_out(name, manifest, manifest.contents(state), part)
 
-    async def _deliver(
-        self, name: str, spool: Spool, size: int, event: Any, plain: bytes
-    ) -> None:
+    async def _deliver(self, name: str, spool: Spool, event: Any, plain: bytes) -> None:
         """Send what is fetched, until the peer has all of it."""
         loop = asyncio.get_running_loop()
+        size = spool.size(0, spool.count)
         sending = Sending(self, spool, Meter(loop.time, size, self.report))
         patience = timing.STEP if name == INLINE else timing.CUT
         try:
