@@ -408,6 +408,7 @@ class Client:
         incoming.keeps = self._folder is not None
         return IncomingOffer(
             *(self._ground, incoming, offer, incoming.heading.title, place),
+            name=self.device,
             factories=self._factories,
             largest=self._largest,
             on_hosted=self._host,

@@ -36,8 +36,8 @@ def refusal(
         return "too-large", f"This is too large for {name}: it takes {most} kB."
     if offer.schema != factory.schema and not _migrates(factory, offer.schema):
         return "schema", (
-            f"{name} has version {factory.schema} of this app's state; yours is "
-            f"version {offer.schema}. Update the app on the older side."
+            f"{name} has version {factory.schema} of this app's state, and this "
+            f"session has version {offer.schema}. Update the app on the older side."
         )
     if Capture.of(offer.capture) is None or not {*offer.formats} & {*FORMATS}:
         return "not-acceptable", f"{name} cannot take a session in this form."
