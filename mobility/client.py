@@ -13,6 +13,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Mapping,
     Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,6 +33,7 @@ from mobility.errors import (
     MobilityError,
     PeerUnreachable,
     RemoteProtocolError,
+    TransferRefused,
     VisitDeclined,
     VisitEnded,
     VisitRefused,
@@ -55,6 +57,7 @@ from mobility.protocol.visit import (
     Welcome,
     Wiped,
 )
+from mobility.refusal import apart, readable
 from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
@@ -352,6 +355,8 @@ class Client:
 
         """
         session = self._ours(app)
+        for device in to:
+            _check_way_back(app, device.name, device.apps)
         offering = Offering(
             session,
             to,
@@ -594,7 +599,9 @@ class Client:
         """
         if to.over:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
-        moved = self._moving(self._ours(app), to.secret, to.name)
+        session = self._ours(app)
+        _check_way_back(app, to.name, to.apps)
+        moved = self._moving(session, to.secret, to.name)
         self._watch(moved)
         return await moved.hand_over(to.jid, progress)
 
@@ -732,6 +739,13 @@ class Client:
             if moved.away and moved.peer == peer and moved.session.sid == sid:
                 return moved
         return None
+
+
+def _check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:
+    """Who lacks the app altogether will say so."""
+    there = apps.get(app.uri, app.schema)
+    if not readable(app, there):
+        raise TransferRefused(apart(place, there, app.schema), condition="schema")
 
 
 async def _end_in_time(screen: Screen, lifetime: timedelta) -> None:
