@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +40,9 @@ class App:
     Attributes:
         uri: Names the app everywhere; also the namespace of its packets.
         schema: Version of the layout of its state.
+        migrates: Other versions, older or newer, that `migrate` makes ours of. Nothing
+            moves to where its version cannot be used, or from where it could not
+            come back.
         capture: What of it moves. An app may choose for each session, before the
             first packet; where a session came to, it is as it was.
         log_limits: What the log of its packets keeps, unless they are in a snapshot.
@@ -52,6 +55,7 @@ class App:
 
     uri: str
     schema: int = 1
+    migrates: Container[int] = ()
     capture: Capture = Capture.SNAPSHOT
     log_limits: LogLimits = LogLimits()
     parts: tuple[Part, ...] = ()
@@ -111,10 +115,10 @@ class App:
 
     def migrate(self, state: State, schema: int) -> State:
         """
-        Turn a state of version ``schema`` into one of our own version.
+        Turn a state of version ``schema``, one of `migrates`, into one of our own.
 
         Raises:
-            SchemaMismatch: If no path leads here; so always, unless overridden.
+            SchemaMismatch: If that is not possible; so always, unless overridden.
 
         """
         raise SchemaMismatch(

@@ -35,6 +35,7 @@ class IncomingOffer:
         title: str,
         place: str,
         *,
+        name: str,
         factories: Mapping[str, type[App] | AppFactory],
         largest: int,
         on_hosted: Callable[[Hosted], None],
@@ -46,6 +47,7 @@ class IncomingOffer:
         self._ground = ground
         self._incoming = incoming
         self._offer = offer
+        self._name = name
         self._factories = factories
         self._largest = largest
         self._on_hosted = on_hosted
@@ -56,9 +58,11 @@ class IncomingOffer:
     @property
     def problem(self) -> str:
         """Why this device cannot take it, in a sentence; empty if it can."""
-        name = "This device"
-        found = refusal(name, self._factories, self._largest, self._offer)
+        found = self._refusal("This device")
         return "" if found is None else found[1]
+
+    def _refusal(self, name: str) -> tuple[str, str] | None:
+        return refusal(name, self._factories, self._largest, self._offer)
 
     @property
     def over(self) -> bool:
@@ -78,11 +82,11 @@ class IncomingOffer:
             MobilityError: It stays where it was.
 
         """
-        found = refusal("This device", self._factories, self._largest, self._offer)
+        found = self._refusal(self._name)
         if found is not None:
             condition, text = found
             await self.refuse(text, condition=condition)
-            raise TransferRefused(text, condition=condition)
+            raise TransferRefused(self.problem, condition=condition)
         if self._incoming.machine.state is Phase.OFFERED:
             await self._incoming.expect(Offer, seconds=None)
         app = self._factories[self.app]()

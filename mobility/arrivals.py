@@ -39,6 +39,7 @@ class Arrivals:
     Args:
         stream, store, tasks, transfers: Of the device.
         link: From a secret and the other device's name to what both share.
+        name: What it calls itself.
         factories: The apps that it has.
         largest: Bytes of a state that it takes.
         keeps: Whether it goes on with them after a crash.
@@ -53,6 +54,7 @@ class Arrivals:
         transfers: Transfers,
         link: Callable[[bytes, str], Link],
         *,
+        name: str,
         factories: Mapping[str, type[App] | AppFactory],
         largest: int,
         keeps: bool,
@@ -63,6 +65,7 @@ class Arrivals:
         self._tasks = tasks
         self._transfers = transfers
         self._link = link
+        self._name = name
         self._factories = factories
         self._largest = largest
         self._keeps = keeps
@@ -125,6 +128,7 @@ class Arrivals:
         self._transfers.add(incoming)
         return IncomingOffer(
             *(self._ground, incoming, offer, incoming.heading.title, place),
+            name=self._name,
             factories=self._factories,
             largest=self._largest,
             on_hosted=self._host,

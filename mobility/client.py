@@ -10,6 +10,7 @@ from collections.abc import (
     AsyncGenerator,
     Collection,
     Iterable,
+    Mapping,
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
@@ -28,6 +29,7 @@ from mobility.errors import (
     LocalProtocolError,
     MobilityError,
     RemoteProtocolError,
+    TransferRefused,
     VisitEnded,
 )
 from mobility.failures import traced
@@ -41,6 +43,7 @@ from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
     Leave,
 )
+from mobility.refusal import apart, readable
 from mobility.screen import Screen
 from mobility.session import Session
 from mobility.store import Kept, Store
@@ -127,6 +130,7 @@ class Client:
             self.stream.visits.receive = self._visiting.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
+                name=self.device,
                 factories=self._factories,
                 largest=self._largest,
                 keeps=self._folder is not None,
@@ -215,6 +219,8 @@ class Client:
 
         """
         session = self._ours(app)
+        for device in to:
+            _check_way_back(app, device.name, device.apps)
         offering = Offering(
             session,
             to,
@@ -318,7 +324,9 @@ class Client:
         """
         if to.over:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
-        moved = self._moving(self._ours(app), to.secret, to.name)
+        session = self._ours(app)
+        _check_way_back(app, to.name, to.apps)
+        moved = self._moving(session, to.secret, to.name)
         self._watch(moved)
         return await moved.hand_over(to.jid, progress)
 
@@ -435,6 +443,13 @@ class Client:
             if moved.away and moved.peer == peer and moved.session.sid == sid:
                 return moved
         return None
+
+
+def _check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:
+    """Who lacks the app altogether will say so."""
+    there = apps.get(app.uri, app.schema)
+    if not readable(app, there):
+        raise TransferRefused(apart(place, there, app.schema), condition="schema")
 
 
 def _with_resource(jid: str) -> str:

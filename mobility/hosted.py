@@ -286,7 +286,7 @@ class Hosted:
         head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
         envelope = Envelope(self._link.secret, session.sid, session.epoch)
         plain = head + encode_state(state, known=self._files)
-        self.incoming.save(state, self._files)
+        self.incoming.save(state, session.app.schema, self._files)
         frames = envelope.frames(f"checkpoint {number}", plain)
 
         async def send(frame: int, sealed: bytes) -> None:

@@ -17,6 +17,7 @@ from mobility.errors import (
     LocalProtocolError,
     PeerUnreachable,
     RemoteProtocolError,
+    SchemaMismatch,
     SessionAway,
     TransferAborted,
     TransferExpired,
@@ -35,6 +36,7 @@ from mobility.protocol.state import (
     file_digests,
 )
 from mobility.protocol.transfer import Offer, Phase, Role
+from mobility.refusal import apart, readable
 from mobility.session import Session
 from mobility.store import Kept
 from mobility.transfer import (
@@ -210,10 +212,11 @@ class MovedSession:
 
     def _journal(self, sid: str, peer: str, state: State, **how: Any) -> Kept:
         files = file_digests(state)
+        schema = self.app.schema if self._kept is None else self._kept.schema
         kept = Kept(
             self.session.id,
             self.app.uri,
-            self.app.schema,
+            schema,
             self.session.epoch + 1,
             self._without_blobs(state),
             *(sid, peer, self.place, self._link.secret),
@@ -324,7 +327,8 @@ class MovedSession:
     def _save(self, state: State) -> None:
         assert self._kept is not None
         self._files |= file_digests(state)
-        self._kept = replace(self._kept, state=self._without_blobs(state), word=b"")
+        raw, schema = self._without_blobs(state), self.app.schema
+        self._kept = replace(self._kept, state=raw, schema=schema, word=b"")
         self._link.store.keep(self._kept)
 
     async def go_on(self, *, progress: Report = unseen) -> Self:
@@ -446,6 +450,8 @@ class MovedSession:
         expected = (self.session.id, self.app.uri, self._next_epoch)
         if (offer.session, offer.app, offer.epoch) != expected:
             raise InvalidState("It is not the session that was asked for.")
+        if not readable(self.app, offer.schema):
+            raise SchemaMismatch(apart(self.place, offer.schema, self.app.schema))
 
     def _restore(self, offer: Offer) -> Callable[[State], Awaitable[None]]:
         async def restore(state: State) -> None:

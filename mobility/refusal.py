@@ -9,7 +9,7 @@ from mobility.protocol.capture import Capture
 from mobility.protocol.layout import FORMATS
 from mobility.protocol.transfer import Offer
 
-__all__ = ["refusal"]
+__all__ = ["apart", "readable", "refusal"]
 
 
 def refusal(
@@ -34,19 +34,28 @@ def refusal(
     if offer.size > largest:
         most = largest // 1000
         return "too-large", f"This is too large for {name}: it takes {most} kB."
-    if offer.schema != factory.schema and not _migrates(factory, offer.schema):
-        return "schema", (
-            f"{name} has version {factory.schema} of this app's state; yours is "
-            f"version {offer.schema}. Update the app on the older side."
-        )
+    if not readable(factory, offer.schema):
+        return "schema", apart(name, factory.schema, offer.schema)
     if Capture.of(offer.capture) is None or not {*offer.formats} & {*FORMATS}:
         return "not-acceptable", f"{name} cannot take a session in this form."
     return None
 
 
-def _migrates(factory: type[App] | AppFactory, schema: int) -> bool:
-    """Whether the app has a path from an older state to its own."""
-    migrate = getattr(factory, "migrate", None)
+def readable(reader: App | type[App] | AppFactory, schema: int) -> bool:
+    """Whether a state of that version can be used by an app."""
+    return schema == reader.schema or schema in getattr(reader, "migrates", ())
+
+
+def apart(name: str, there: int, here: int) -> str:
+    """
+    Why an app cannot go to a device, or come back from it.
+
+    Args:
+        name: Of that device.
+        there, here: The versions of the app's state there, and of the session.
+
+    """
     return (
-        schema < factory.schema and migrate is not None and migrate is not App.migrate
+        f"{name} has version {there} of this app's state, and this session has "
+        f"version {here}. Update the app on the older side."
     )

@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS since (sid TEXT NOT NULL, packet BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arriving (
     sid TEXT PRIMARY KEY, peer TEXT NOT NULL, place TEXT NOT NULL,
     secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
-    word BLOB NOT NULL, state BLOB NOT NULL, life INTEGER NOT NULL
+    word BLOB NOT NULL, state BLOB NOT NULL, life INTEGER NOT NULL,
+    schema INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
@@ -104,6 +105,7 @@ class Arriving:
         state: The last checkpoint here, laid out without the contents that are in the
             frames; empty before there is one.
         life: How often this device has started since.
+        schema: Version of that checkpoint.
 
     """
 
@@ -116,6 +118,7 @@ class Arriving:
     word: bytes = field(default=b"", repr=False)
     state: bytes = field(default=b"", repr=False)
     life: int = 0
+    schema: int = 0
 
 
 class Store:
@@ -245,8 +248,8 @@ class Store:
         who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
         what = (arriving.offer, arriving.format, arriving.word, arriving.state)
         self._run(
-            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*who, *what, arriving.life),
+            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*who, *what, arriving.life, arriving.schema),
         )
 
     def arriving(self) -> list[Arriving]:

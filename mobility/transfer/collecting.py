@@ -99,6 +99,7 @@ class Collecting:
 
         """
         if self._format == INLINE and not self._spool.count:
+            self._meter.by(Carrier.IQ, 0)
             with contextlib.suppress(TransferExpired, CarrierLost):  # then: fetch it
                 await self._listen(0, "")
         while len(self._spool.ends) < parts_of(self._format, self.parts[:1]):
@@ -130,7 +131,7 @@ class Collecting:
 
     async def _fetched(self, part: int, carrier: Carrier) -> bool:
         """Whether that was the way."""
-        self._meter.by(carrier)
+        self._meter.by(carrier, self._spool.count * FRAME)
         try:
             await self._fetch(part, carrier)
         except (PeerUnreachable, InvalidState, TransferExpired) as exc:
@@ -179,7 +180,7 @@ class Collecting:
         uploads = self._side.link.ways.uploads
         if uploads is None:
             raise CarrierLost("This device takes nothing from a store.")
-        self._meter.by(Carrier.UPLOAD)
+        self._meter.by(Carrier.UPLOAD, self._spool.count * FRAME)
         async with uploads.get(url, at=skipped * FRAME) as pipe:
             await self._pull(pipe)
 

@@ -84,6 +84,8 @@ class Incoming(Side):
             proto.Confirm(side.seal(proto.Confirm)),
         ):
             side._said[type(event)] = event
+        if kept.state:
+            offer = replace(offer, schema=kept.schema)  # that is what goes on here
         return side, offer
 
     def keep(self, kept: Arriving) -> proto.Offer:
@@ -187,6 +189,7 @@ class Incoming(Side):
         spool = Spool(None if self._kept is None else self.link.path(self.sid))
         collecting = Collecting(self, offer, name, self.heading.url, spool, meter)
         parts = await collecting.run()
+        meter.finish(spool.size(0, spool.count))
         if spool.named:
             await aside(offer.size, spool.sync)
         state = await aside(offer.size, self._checked, offer, name, parts)
@@ -200,11 +203,11 @@ class Incoming(Side):
         """How often this device has started since it came."""
         return 0 if self._kept is None else self._kept.life
 
-    def save(self, state: State, framed: Collection[str]) -> None:
+    def save(self, state: State, schema: int, framed: Collection[str]) -> None:
         """Write a checkpoint down; the contents in `framed` are in the frames."""
         if self._kept is not None:
             raw = encode_state(state, known=framed)
-            self.keep(replace(self._kept, state=raw))
+            self.keep(replace(self._kept, state=raw, schema=schema))
 
     def _tail_again(self, kept: Arriving) -> Tail:
         """The packets of a commit that was heard before a crash."""

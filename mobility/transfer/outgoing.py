@@ -17,7 +17,6 @@ from mobility.errors import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.carrier import Carrier
-from mobility.protocol.envelope import PLAIN
 from mobility.protocol.heading import Heading
 from mobility.protocol.layout import INLINE, lay_out, preferred
 from mobility.protocol.session import State
@@ -165,7 +164,7 @@ class Outgoing(Side):
             await self.inquire()  # it may be waiting, or ready by now
             seconds = timing.ANSWER
             event, plain = await self.expect(proto.Fetch, proto.Ready, seconds=seconds)
-            size = spool.count * PLAIN
+            size = spool.size(0, spool.count)
             await self._deliver(name, spool, size, event, plain)
         return await self._let_go(state)
 
@@ -235,7 +234,8 @@ class Outgoing(Side):
     ) -> None:
         """Send what is fetched, until the peer has all of it."""
         loop = asyncio.get_running_loop()
-        sending = Sending(self, spool, Meter(loop.time, size, self.report))
+        meter = Meter(loop.time, size, self.report)
+        sending = Sending(self, spool, meter)
         patience = timing.STEP if name == INLINE else timing.CUT
         try:
             if name == INLINE and isinstance(event, proto.Accept):
@@ -249,6 +249,7 @@ class Outgoing(Side):
                     seconds=patience,
                     moving=lambda: sending.moved,
                 )
+            meter.finish(spool.size(0, spool.count))
         finally:
             sending.stop()
             self.link.tasks.start(sending.clean())

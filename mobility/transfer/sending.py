@@ -90,7 +90,7 @@ class Sending:
             raise InvalidState("The other device asked for more than there is.")
         self.stop()
         self._stream = stream
-        self._meter.by(carrier)
+        self._meter.by(carrier, first * FRAME)
         self._task = self._side.link.tasks.start(self._send(stream, first, carrier))
 
     def stop(self) -> None:

@@ -128,6 +128,8 @@ class Side:
 
     async def say(self, event: proto.Event) -> None:
         """Step, journal, and only then send; a late answer is heard."""
+        if self.machine.over:
+            self.check()  # why it ended says more than that this cannot be said now
         self.step(event)
         await self.tell(event)
 

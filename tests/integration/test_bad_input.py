@@ -384,21 +384,6 @@ class Newer(Board):
     schema = 3
 
 
-class Older(Board):
-    schema = 1
-
-    def migrate(self, state: State, schema: int) -> State:
-        return state
-
-
-class Migrating(Newer):
-    """Knows what older versions wrote."""
-
-    def migrate(self, state: State, schema: int) -> State:
-        strokes = [f"{stroke} of version {schema}" for stroke in state.data["strokes"]]
-        return State({"strokes": strokes}, state.files, state.title)
-
-
 class Unknown(Board):
     uri = "https://example.org/apps/unknown"
 
@@ -411,22 +396,16 @@ class Unknown(Board):
             Board,
             Newer,
             "schema",
-            "has version 2 of this app's state; yours is version 3",
+            "has version 2 of this app's state, and this session has version 3",
         ),
         (
             Newer,
             Board,
             "schema",
-            "has version 3 of this app's state; yours is version 2",
-        ),
-        (
-            Older,
-            Board,
-            "schema",
-            "has version 1 of this app's state; yours is version 2",
+            "has version 3 of this app's state, and this session has version 2",
         ),
     ],
-    ids=["another app", "newer", "older", "migrates in the other direction only"],
+    ids=["another app", "newer", "older"],
 )
 async def test_an_app_that_the_display_lacks(
     server: RunningServer,
@@ -454,38 +433,6 @@ def _is_here(phone: Client, board: Board, *strokes: str) -> None:
     assert board.session is not None
     assert board.session.runs
     assert not board.session.peer
-
-
-async def test_a_state_of_an_older_version_is_migrated(
-    server: RunningServer, phone: Client, hurry: None
-) -> None:
-    async with Lobby(server, Migrating) as lobby, visiting(phone, lobby) as screen:
-        board = Board(strokes=("first",))
-        moved = await phone.transfer(board, to=screen)
-        there = await lobby.board()
-        await there.has("first of version 2")
-        await there.draw("a change")
-        there.changed()
-        with pytest.raises(TransferAborted, match="taken back as it was last saved"):
-            await moved.retrieve()
-        assert not board.running
-        await moved.reclaim()
-        _is_here(phone, board, "first")
-
-
-async def test_a_newer_state_comes_back_to_a_phone_that_can_read_it(
-    server: RunningServer, phone: Client, hurry: None
-) -> None:
-    class Reading(Board):
-        def migrate(self, state: State, schema: int) -> State:
-            return state
-
-    async with Lobby(server, Migrating) as lobby, visiting(phone, lobby) as screen:
-        board = Reading(strokes=("first",))
-        moved = await phone.transfer(board, to=screen)
-        await (await lobby.board()).draw("second")
-        await moved.retrieve()
-        _is_here(phone, board, "first of version 2", "second")
 
 
 async def test_an_app_that_was_not_approved(lobby: Lobby, phone: Client) -> None:

@@ -89,8 +89,16 @@ async def test_a_display_takes_no_frame_that_the_visitor_did_not_seal(
     ("offer", "condition", "sentence"),
     [
         ({"app": "urn:other"}, "no-such-app", "does not have the app"),
-        ({"schema": 3}, "schema", "version 2 of this app's state; yours is version 3"),
-        ({"schema": 1}, "schema", "version 2 of this app's state; yours is version 1"),
+        (
+            {"schema": 3},
+            "schema",
+            "version 2 of this app's state, and this session has version 3",
+        ),
+        (
+            {"schema": 1},
+            "schema",
+            "version 2 of this app's state, and this session has version 1",
+        ),
         ({"capture": "dream"}, "not-acceptable", "cannot take a session in this form"),
         ({"formats": ("crystal",)}, "not-acceptable", "cannot take a session in this"),
     ],

@@ -67,7 +67,7 @@ async def lent(phone: Client, laptop: Client, app: Board) -> tuple[Any, Session]
 
 
 class Sealed:
-    """Every text that was sealed, by the key and the number that it was sealed under."""
+    """Every text that was sealed, by the key and the number of it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.texts: dict[tuple[Any, ...], set[bytes]] = {}
@@ -88,7 +88,7 @@ class Sealed:
         return [key[3] for key, texts in self.texts.items() if len(texts) > 1]
 
 
-# --- at most one, at least one ---------------------------------------------------------
+# --- at most one, at least one --------------------------------------------------------
 
 
 class Meeting(Board):
@@ -221,7 +221,7 @@ async def test_a_commit_that_comes_while_a_laptop_restores_is_heard(
             with contextlib.suppress(MobilityError):
                 await soon(moved._settle_commit())  # as `retrieve` begins
             session = await soon(offer.accept())
-            assert session.app.running  # type: ignore[attr-defined]
+            assert session.app.running
 
 
 class Clumsy(Board):
@@ -295,7 +295,7 @@ async def test_two_calls_of_accept_do_not_end_what_runs(person: Person) -> None:
         assert sessions[0].app.running  # type: ignore[attr-defined]
 
 
-# --- keys, and what is acknowledged ----------------------------------------------------
+# --- keys, and what is acknowledged ---------------------------------------------------
 
 
 async def test_no_key_seals_two_checkpoints_when_a_laptop_was_restarted(
@@ -310,7 +310,7 @@ async def test_no_key_seals_two_checkpoints_when_a_laptop_was_restarted(
         async with person.device("Laptop", data=data) as again:
             (offer,) = again.arriving()
             session = await soon(offer.accept())
-            await session.app.draw("two")  # type: ignore[attr-defined]
+            await session.app.draw("two")
     assert not sealed.twice
 
 
@@ -340,7 +340,7 @@ async def test_a_checkpoint_that_was_acknowledged_after_a_restart_is_there(
         async with person.device("Laptop", data=data) as again:
             (offer,) = again.arriving()
             session = await soon(offer.accept())
-            await session.app.draw("again")  # type: ignore[attr-defined]
+            await session.app.draw("again")
             session.app.changed()
             await soon(acknowledged.get())
             hosted = next(iter(again._arrivals._hosted.values()))
@@ -381,7 +381,7 @@ async def test_a_fetch_that_a_server_plays_back_makes_no_key_seal_two_addresses(
     assert not sealed.twice
 
 
-# --- offers ----------------------------------------------------------------------------
+# --- offers ---------------------------------------------------------------------------
 
 
 async def test_an_offer_that_was_shown_is_shown_again_after_a_restart(
@@ -423,7 +423,7 @@ async def test_an_offer_whose_upload_fails_can_still_be_taken(
             async with person.device("Laptop", Film, data=data) as laptop:
                 offer = await offered(laptop)
                 session = await soon(offer.accept())
-                assert session.app.blobs["film"].sha256 == sha(path)  # type: ignore[attr-defined]
+                assert session.app.blobs["film"].sha256 == sha(path)
         finally:
             offering.cancel()
             await asyncio.wait({offering})
@@ -545,7 +545,7 @@ async def test_an_offer_ends_when_its_client_is_closed(person: Person) -> None:
         await asyncio.wait({offering})
 
 
-# --- what is left behind ---------------------------------------------------------------
+# --- what is left behind --------------------------------------------------------------
 
 
 async def test_a_laptop_that_gave_a_large_session_back_has_no_frames_left(
@@ -571,11 +571,11 @@ async def test_a_cancelled_transfer_leaves_no_frames(
     jid, password = server.add()
     data = tmp_path / "phone"
 
-    async def slow(side: Outgoing, name: str, state: State, manifest: Any) -> Any:
-        work = asyncio.ensure_future(seal(side, name, state, manifest))
+    async def slow(side: Outgoing, *about: Any) -> None:
+        work = asyncio.ensure_future(seal(side, *about))
         await asyncio.sleep(0)
         sealing.set()
-        return await work
+        await work
 
     seal = Outgoing._seal
     monkeypatch.setattr(Outgoing, "_seal", slow)
