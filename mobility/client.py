@@ -9,6 +9,7 @@ import secrets
 from collections.abc import (
     AsyncGenerator,
     Collection,
+    Coroutine,
     Iterable,
     Mapping,
     Sequence,
@@ -18,7 +19,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
@@ -29,6 +30,7 @@ from mobility.errors import (
     LocalProtocolError,
     MobilityError,
     RemoteProtocolError,
+    TransferAborted,
     TransferRefused,
     VisitEnded,
 )
@@ -57,6 +59,7 @@ from mobility.xmpp.visit import MobilityVisit
 __all__ = ["Client"]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 GOODBYE = 3.0  # seconds that we wait for a display that we are done with
 
 
@@ -102,6 +105,9 @@ class Client:
         self._largest = size
         self._listed = asyncio.Lock()
         self._own: OwnDevices | None = None
+        self._offered: set[str] = set()  # sessions that wait for somebody to accept
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._closing = False
         self._carriers = tuple(carriers)
         self.stream = self._connect(
             _with_resource(jid), password, host=host, port=port, ca_file=ca_file
@@ -141,7 +147,17 @@ class Client:
             await stack.enter_async_context(self.stream)
             await stack.enter_async_context(self._tasks)
             self._stack = stack.pop_all()
+        if self._store.groups():
+            self._tasks.start(self._retract_old())
         return self
+
+    async def _retract_old(self) -> None:
+        """What we offered to several devices before we were restarted."""
+        for session, (winner, sids) in self._store.groups().items():
+            for sid in sids:
+                if sid != winner or not self._store.waits(sid):
+                    await self.stream.offers.retract(sid)
+            self._store.ungroup(session)
 
     async def __aexit__(
         self,
@@ -151,6 +167,11 @@ class Client:
     ) -> None:
         for moved in tuple(self._moved.values()):
             moved.close()
+        self._closing = True
+        for task in tuple(self._waiting):
+            task.cancel()
+        if self._waiting:
+            await asyncio.wait(self._waiting, timeout=GOODBYE)
         await self._arrivals.close()
         await self._stack.__aexit__(typ, exc, tb)
 
@@ -227,11 +248,33 @@ class Client:
             own=await self._list(),
             offers=self.stream.offers,
             store=self._store,
+            tasks=self._tasks,
             begin=lambda secret, place: self._moving(session, secret, place),
             won=self._watch,
             report=progress,
         )
-        return await offering.run(expires)
+        self._offered.add(session.id)
+        try:
+            return await self._until_closed(offering.run(expires))
+        finally:
+            self._offered.discard(session.id)
+
+    async def _until_closed(self, job: Coroutine[Any, Any, T]) -> T:
+        """What a job comes to, unless this device is closed before."""
+        task = asyncio.create_task(job)
+        self._waiting.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._closing and not task.cancelled():
+                raise
+            if self._closing:
+                raise TransferAborted("This device was closed meanwhile.") from None
+            raise
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            self._waiting.discard(task)
 
     async def offers(self) -> AsyncGenerator[IncomingOffer, None]:
         """
@@ -338,9 +381,9 @@ class Client:
                 "This session was lent to this device. Its owner can take it back, and "
                 "then let it go elsewhere."
             )
-        if session.id in self._moved or not session.runs:
+        if session.id in {*self._moved, *self._offered} or not session.runs:
             raise LocalProtocolError(
-                "This session is on another screen, or on its way there. "
+                "This session is on another device, or on its way there. "
                 "Take it back first."
             )
         app.session = session

@@ -238,15 +238,20 @@ class MovedSession:
         if self._kept is not None:
             self._forget(self._kept)
             self.session.part()
+        self._unlink(outgoing.sid)
         self._leave_off()
 
     def _forget(self, kept: Kept) -> None:
         """It is here, and stays here."""
         self._link.store.forget(kept.id)
-        path = self._link.path(kept.sid)
+        self._unlink(kept.sid)
+        self._kept = None
+
+    def _unlink(self, sid: str) -> None:
+        """Its frames are gone when nobody reads them any more."""
+        path = self._link.path(sid)
         if path is not None:
             path.unlink(missing_ok=True)
-        self._kept = None
 
     @classmethod
     def recovered(

@@ -27,7 +27,7 @@ from mobility.protocol.state import Manifest
 from mobility.protocol.transfer import Phase
 from mobility.session import Session
 from mobility.store import Store
-from mobility.tasks import aside
+from mobility.tasks import Tasks, aside
 from mobility.transfer import Outgoing, Report
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.offers.stanza import Waiting
@@ -62,7 +62,8 @@ class Offering:
     Args:
         session: Runs here until the first device has accepted and has all of it.
         devices: To whom.
-        own, offers, store: Secrets, the place where offers wait, the journal.
+        own, offers, store, tasks: Secrets, the place where offers wait, the journal,
+            and who owns what goes on beside.
         begin: Makes what follows a session on its way to one device.
         won: Called with that of the first device, before anything moves.
         report: Progress of the one that goes through.
@@ -77,6 +78,7 @@ class Offering:
         own: OwnDevices,
         offers: MobilityOffers,
         store: Store,
+        tasks: Tasks,
         begin: Begin,
         won: Callable[[MovedSession], None],
         report: Report,
@@ -85,6 +87,7 @@ class Offering:
         self._own = own
         self._offers = offers
         self._store = store
+        self._tasks = tasks
         self._report = report
         self._won = won
         self._candidates = {
@@ -115,20 +118,29 @@ class Offering:
             manifest = await aside(size, Manifest.of, state)
             async with asyncio.timeout(expires.total_seconds()):
                 winner, answer = await self._first(state, manifest, expires)
+            await self._retract(but=winner)
         except BaseException as exc:
-            self._end(firstwins.Expire if _late(exc) else firstwins.Cancel)
-            await asyncio.shield(self._session.resume())
-            await asyncio.shield(self._retract())
+            await self._tasks.complete(self._take_back(exc))
             if isinstance(exc, TimeoutError):
                 raise TransferExpired("None of your devices took it in time.") from None
             raise
-        await self._retract(but=winner)
         self._won(winner.moved)
         try:
             return await winner.moved.hand_over_to(answer, state, manifest)
         finally:
             self._store.ungroup(self._session.id)
-            await asyncio.shield(self._clean())
+            await self._tasks.complete(self._clean())
+
+    async def _take_back(self, exc: BaseException) -> None:
+        """It stays here, and is offered to nobody any more."""
+        if not self._group.over:
+            late = isinstance(exc, TimeoutError) and not self._group.winner
+            how = firstwins.Expire if late else firstwins.Cancel
+            self._group = self._group.said(how)
+        await self._session.resume()
+        await self._retract()
+        self._store.ungroup(self._session.id)
+        await self._clean()
 
     async def _first(
         self, state: State, manifest: Manifest, expires: timedelta
@@ -187,10 +199,6 @@ class Offering:
         """The winner is written down before anybody hears of it."""
         self._store.group(self._session.id, self._group.winner, self._candidates)
 
-    def _end(self, how: type[firstwins.Expire | firstwins.Cancel]) -> None:
-        if not self._group.over:
-            self._group = self._group.said(how)
-
     async def _retract(self, but: _Candidate | None = None) -> None:
         """Tell everybody else; those that accepted too late learn who was first."""
         for each in self._candidates.values():
@@ -198,14 +206,13 @@ class Offering:
                 await self._offers.retract(each.sid)
             if each is not but:
                 self._decline(each)
-        if but is None:
-            self._store.ungroup(self._session.id)
-            await self._clean()
 
     def _decline(self, each: _Candidate) -> None:
         """Who accepts later hears that another one was faster."""
-        late = each.outgoing.machine.state is not Phase.OFFERED
-        condition = TAKEN if late and self._group.winner else RETRACTED
+        accepted = each.outgoing.machine.state is not Phase.OFFERED
+        if accepted and each.sid in self._group.waiting:
+            self._group = self._group.accepted(each.sid)
+        condition = self._group.condition(each.sid) or RETRACTED
         each.moved.give_up(_SENTENCES[condition], condition)
 
     async def _clean(self) -> None:
@@ -214,10 +221,6 @@ class Offering:
             if each.url and uploads is not None:
                 with contextlib.suppress(MobilityError):
                     await uploads.delete(each.url)
-
-
-def _late(exc: BaseException) -> bool:
-    return isinstance(exc, TimeoutError)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

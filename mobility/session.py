@@ -308,6 +308,8 @@ class Session:
         async with self._applying:
             if self._record is not None and self._record.overflowed:
                 raise TransferAborted("Too much happened meanwhile. Try again.")
+            if not self.runs:
+                raise TransferAborted("That session has gone elsewhere meanwhile.")
             self.runs = False
             await self.app.stop()
             self._let_go = True

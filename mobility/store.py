@@ -181,7 +181,8 @@ class Store:
         )
         self._run(
             "DELETE FROM transfers"
-            " WHERE rowid <= (SELECT max(rowid) FROM transfers) - ?",
+            " WHERE rowid <= (SELECT max(rowid) FROM transfers) - ?"
+            " AND sid NOT IN (SELECT sid FROM sessions UNION SELECT sid FROM arriving)",
             (_MOST_TRANSFERS,),
         )
 
@@ -231,6 +232,14 @@ class Store:
         """All sessions, those that were touched last at the end."""
         rows = self._run("SELECT * FROM sessions ORDER BY rowid").fetchall()
         return [Kept(*row) for row in rows]
+
+    def waits(self, sid: str) -> bool:
+        """Whether a session of ours depends on this transfer."""
+        sql = (
+            "SELECT 1 FROM sessions WHERE sid = ?"
+            " UNION SELECT 1 FROM arriving WHERE sid = ?"
+        )
+        return self._run(sql, (sid, sid)).fetchone() is not None
 
     def note(self, sid: str, packet: bytes) -> None:
         """Write down a packet that came since what is kept was captured."""

@@ -133,9 +133,11 @@ class Outgoing(Side):
             fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
             name = Fetching.decode(plain).format if fetched else first.format
             spool = self._stored or self.link.spool(self.sid, manifest.size)
-            jobs = [self._deliver(name, spool, manifest.size, first, plain)]
-            if self._stored is None:
-                jobs.insert(0, self._seal(spool, name, state, manifest))
+            seal = self._seal if self._stored is None else self._keep
+            jobs = [
+                seal(spool, name, state, manifest),
+                self._deliver(name, spool, manifest.size, first, plain),
+            ]
             await few_at_once(jobs, len(jobs))
         return await self._let_go(state)
 
@@ -151,9 +153,9 @@ class Outgoing(Side):
 
         """
         assert self.link.ways.uploads is not None
-        self._stored = Spool()
-        work = (self._stored, INLINE, state, manifest)
-        await aside(manifest.size, self._lay_out, *work)
+        spool = self.link.spool(self.sid, manifest.size)
+        await aside(manifest.size, self._lay_out, spool, INLINE, state, manifest)
+        self._stored = spool  # sealed once: there is no other format from now on
         size = self._stored.size(0, self._stored.count)
         return await self.link.ways.uploads.put(size, self._stored.all())
 
@@ -189,7 +191,7 @@ class Outgoing(Side):
             epoch=self.epoch,
             capture=app.capture.value,
             size=manifest.size,
-            formats=(INLINE,) if url else app.formats or preferred(manifest),
+            formats=(INLINE,) if self._stored else app.formats or preferred(manifest),
             carriers=tuple(carrier.value for carrier in self.link.ways.carriers),
         )
         sha = hashlib.sha256(manifest.raw).hexdigest()
@@ -207,11 +209,7 @@ class Outgoing(Side):
         try:
             await aside(manifest.size, self._lay_out, spool, name, state, manifest)
             spool.finish()
-            if spool.named:
-                await aside(manifest.size, spool.sync)
-                self.memory = Memory.FRAMES
-                self._before_sending(state, name)
-                self._journal(self.machine.state)
+            await self._keep(spool, name, state, manifest)
         except OSError as exc:
             spool.abandon()
             raise JournalError(
@@ -220,6 +218,16 @@ class Outgoing(Side):
         except BaseException:
             spool.abandon()
             raise
+
+    async def _keep(
+        self, spool: Spool, name: str, state: State, manifest: Manifest
+    ) -> None:
+        """All frames are there: if they survive a crash, so does the transfer."""
+        if spool.named:
+            await aside(manifest.size, spool.sync)
+            self.memory = Memory.FRAMES
+            self._before_sending(state, name)
+            self._journal(self.machine.state)
 
     def _lay_out(
         self, spool: Spool, name: str, state: State, manifest: Manifest

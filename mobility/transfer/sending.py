@@ -25,6 +25,7 @@ __all__ = ["WINDOW", "Fetching", "Sending"]
 
 log = logging.getLogger(__name__)
 WINDOW = 4  # data frames in flight
+_MOST_STREAMS = 10_000  # of one transfer
 _BURST = 8  # frames that are handed to a stream at once
 _ALL = 1 << 62  # frames: the rest of a part
 
@@ -72,7 +73,7 @@ class Sending:
         self._side = side
         self._spool = spool
         self._meter = meter
-        self._stream: str | None = None
+        self._begun: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._stored: list[str] = []
 
@@ -84,12 +85,14 @@ class Sending:
             InvalidState: If there is no such frame.
 
         """
-        if stream == self._stream:
-            return  # the question was repeated, and is being answered
+        if stream in self._begun:
+            return  # it is being answered, or was: no stream has two answers
+        if len(self._begun) >= _MOST_STREAMS:
+            raise InvalidState("The other device asks too often.")
         if self._spool.complete and first >= self._spool.count:
             raise InvalidState("The other device asked for more than there is.")
         self.stop()
-        self._stream = stream
+        self._begun.add(stream)
         self._meter.by(carrier, first * FRAME)
         self._task = self._side.link.tasks.start(self._send(stream, first, carrier))
 
