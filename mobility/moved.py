@@ -374,11 +374,15 @@ class MovedSession:
 
     # --- the way back ----------------------------------------------------------
 
-    async def retrieve(self) -> App:
+    async def retrieve(self, *, progress: Report = unseen) -> App:
         """
         Take the session back, as it is there now.
 
-        If the other device has lost it, it goes on from its last checkpoint.
+        If the other device has lost it, it goes on from its last checkpoint. After a
+        crash a transfer that was under way is ended: the session is here.
+
+        Args:
+            progress: Called now and then with how far it has come.
 
         Returns:
             The app, which runs here again.
@@ -394,7 +398,7 @@ class MovedSession:
             if not self.away:
                 return self.app
             try:
-                return await self._retrieve()
+                return await self._retrieve(progress)
             except TransferAborted:
                 if not await self._lost():
                     raise
@@ -405,10 +409,10 @@ class MovedSession:
                     "it was last saved here."
                 ) from None
 
-    async def _retrieve(self) -> App:
+    async def _retrieve(self, progress: Report = unseen) -> App:
         if self._coming and self._coming[0].machine.over:
             self._stays_there(self._coming[0])
-        incoming, offer, state = self._coming or await self._fetch()
+        incoming, offer, state = self._coming or await self._fetch(progress)
         try:
             tail = await incoming.committed(patience=timing.PATIENCE)
         except (TransferAborted, InvalidState):
@@ -417,7 +421,7 @@ class MovedSession:
         await self._link.tasks.complete(self._arrive(incoming, offer, state, tail))
         return self.app
 
-    async def _fetch(self) -> tuple[Incoming, Offer, State]:
+    async def _fetch(self, progress: Report) -> tuple[Incoming, Offer, State]:
         """Everything but the commit; after that, only the other device can go back."""
         sid = secrets.token_urlsafe(12)
         incoming = Incoming(self._link, sid, self.peer, known=self._files)
@@ -426,7 +430,7 @@ class MovedSession:
             await self._settle_commit()
             offer = await incoming.request(self.session.id, self._next_epoch)
             self._check(offer)
-            state = await incoming.receive(offer, self._restore(offer))
+            state = await incoming.receive(offer, self._restore(offer), progress)
         except BaseException as exc:
             incoming.abort("The session stays where it is.")
             self._stays_there(incoming)

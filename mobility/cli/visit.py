@@ -12,28 +12,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import rich.progress
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.table import Table
 
-from mobility.cli import scan
+from mobility.cli import progress, scan
 from mobility.cli.presenter import load_presenter
 from mobility.cli.settings import Account, load_account
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
 from mobility.moved import MovedSession
 from mobility.screen import Introduction, Screen
-from mobility.transfer import Progress
 
 __all__ = ["reclaim", "visit"]
 
@@ -83,7 +74,6 @@ async def _visit(
         moved = await _hand_over(phone, presenter, screen)
         console.print(f"[green]On {escape(screen.name)} now.[/] {HELP}")
         await _control(presenter, moved, screen, lines)
-        console.print("Taking it back ...")
         await _take_back(moved, lines)
         console.print(f"Here again, at page {presenter.page}.")
     if screen.clean:
@@ -122,16 +112,7 @@ async def _approve(introduction: Introduction, lines: Lines) -> str | None:
 
 
 async def _hand_over(phone: Client, presenter: Any, screen: Screen) -> MovedSession:
-    columns = (
-        TextColumn("{task.description}"),
-        *(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()),
-    )
-    with rich.progress.Progress(*columns, console=console, transient=True) as bars:
-        bar = bars.add_task(f"To {escape(screen.name)}", total=None)
-
-        def report(now: Progress) -> None:
-            bars.update(bar, completed=now.done, total=now.size)
-
+    with progress.shown(console, f"To {screen.name}") as report:
         return await phone.transfer(presenter, to=screen, progress=report)
 
 
@@ -176,7 +157,7 @@ async def _obey(presenter: Any, text: str) -> None:
 async def _take_back(moved: MovedSession, lines: Lines) -> None:
     while moved.away:
         try:
-            await moved.retrieve()
+            await _retrieve(moved)
         except SessionAway as exc:
             console.print(f"[yellow]{escape(str(exc))}[/]")
             if lines.ended:
@@ -186,6 +167,12 @@ async def _take_back(moved: MovedSession, lines: Lines) -> None:
             )
             if (await lines.next()).strip().lower().startswith("y"):
                 await moved.reclaim()
+
+
+async def _retrieve(moved: MovedSession) -> None:
+    console.print(f"Taking it back from {escape(moved.place)} ...")
+    with progress.shown(console, f"From {moved.place}") as report:
+        await moved.retrieve(progress=report)
 
 
 def reclaim(
@@ -208,10 +195,11 @@ async def _reclaim(account: Account, folder: Path) -> None:
             console.print("Nothing of yours is away.")
         for moved in away:
             try:
-                await moved.retrieve()
-            except MobilityError:
+                await _retrieve(moved)
+            except MobilityError as exc:
+                console.print(f"[yellow]{escape(str(exc))}[/] It is, now.")
                 await moved.reclaim()
-            path = await _saved(moved, folder)
+            path = escape(str(await _saved(moved, folder)))
             console.print(f"{path} is here again, at page {moved.app.page}.")  # type: ignore[attr-defined]
 
 

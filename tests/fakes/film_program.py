@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mobility import Client, Introduction, Invitation, Progress
+from mobility.transfer import progress
 from tests.integration.test_formats import Film
 
 
@@ -36,4 +37,5 @@ async def main(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    progress._PAUSE = 0.0  # or all may have left before the first report
     asyncio.run(main(json.loads(sys.stdin.readline())))

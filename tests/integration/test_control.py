@@ -429,6 +429,19 @@ async def test_each_change_of_the_way_is_reported_on_both_sides(
         assert seen[-1].done == seen[-1].size
 
 
+async def test_the_way_back_has_its_progress_too(
+    server: RunningServer, phone: Client, hurry: None
+) -> None:
+    seen: list[Progress] = []
+    async with Lobby(server) as lobby, visiting(phone, lobby) as screen:
+        moved = await phone.transfer(Board(), to=screen)
+        (await lobby.board()).document = b"x" * 200_000  # written there
+        await moved.retrieve(progress=seen.append)
+    done = [now.done for now in seen]
+    assert done == sorted(done)
+    assert seen[-1].done == seen[-1].size > 200_000
+
+
 # --- why it was refused ---------------------------------------------------------------
 
 
@@ -438,6 +451,7 @@ class Unknown(Film):
 
 class Newer(Film):
     schema = 3
+    migrates = (2,)  # it could come back
 
 
 @pytest.mark.parametrize(

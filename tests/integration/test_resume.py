@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,30 @@ async def test_a_carrier_that_is_cut_is_followed_by_the_next_and_a_frame_comes_t
     assert counted.twice <= 2  # one for each cut
 
 
+async def killed_halfway(lobby: Lobby, path: Path, options: dict[str, Any]) -> None:
+    """A phone that moves a film to a display, and dies among its frames."""
+    order = {**options, "code": await lobby.code(), "film": path, "until": SIZE // 3}
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.fakes.film_program"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdin is not None
+    assert program.stdout is not None
+    program.stdin.write(json.dumps(order, default=str).encode() + b"\n")
+    assert await soon(program.stdout.readline()) == b"asks\n"
+    program.stdin.write((await lobby.shows(Comparing)).code.encode() + b"\n")
+    assert await soon(program.stdout.readline()) == b"halfway\n"
+    program.kill()
+    await program.wait()
+
+
+def crashing(server: RunningServer, data: Path) -> dict[str, Any]:
+    """The account and the folder of a phone that is started twice."""
+    jid, password = server.add()
+    return {"jid": jid, "password": password, "data": data, **address(server)}
+
+
 async def test_a_phone_that_was_restarted_goes_on_where_it_stopped(
     server: RunningServer,
     hurry: None,
@@ -83,28 +108,12 @@ async def test_a_phone_that_was_restarted_goes_on_where_it_stopped(
 ) -> None:
     monkeypatch.setattr(timing, "CUT", 20.0)
     path = film(tmp_path / "film", SIZE)
-    jid, password = server.add()
-    options = {**address(server), "data": tmp_path / "phone"}
+    options = crashing(server, tmp_path / "phone")
     counted = Counted(monkeypatch)
     async with Lobby(server, Film, size=10_000_000, carriers=WAYS) as lobby:
-        code = str(await lobby.code())
-        order = {**options, "jid": jid, "password": password, "code": code}
-        order |= {"film": path, "until": SIZE // 3}
-        program = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.fakes.film_program"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        assert program.stdin is not None
-        assert program.stdout is not None
-        program.stdin.write(json.dumps(order, default=str).encode() + b"\n")
-        assert await soon(program.stdout.readline()) == b"asks\n"
-        program.stdin.write((await lobby.shows(Comparing)).code.encode() + b"\n")
-        assert await soon(program.stdout.readline()) == b"halfway\n"
-        program.kill()
-        await program.wait()
+        await killed_halfway(lobby, path, options)
         before = len(counted.arrived)
-        async with Client(jid, password, **options) as again:
+        async with Client(**options) as again:
             (moved,) = again.away(Film)
             assert moved.leaving
             await soon(moved.go_on())
@@ -117,6 +126,24 @@ async def test_a_phone_that_was_restarted_goes_on_where_it_stopped(
             await moved.retrieve()
             assert moved.app.strokes == ["first", "there"]  # type: ignore[attr-defined]
         assert not list((tmp_path / "phone" / "frames").iterdir())
+
+
+async def test_a_phone_that_was_restarted_may_keep_what_was_on_its_way(
+    server: RunningServer, hurry: None, tmp_path: Path
+) -> None:
+    path = film(tmp_path / "film", SIZE)
+    options = crashing(server, tmp_path / "phone")
+    async with Lobby(server, Film, size=10_000_000) as lobby:
+        await killed_halfway(lobby, path, options)
+        async with Client(**options) as again:
+            (moved,) = again.away(Film)
+            app = await moved.retrieve()
+            assert isinstance(app, Film)
+            assert app.blobs["film"].sha256 == sha(path)
+            assert not again._store.kept()
+            assert not list((tmp_path / "phone" / "frames").iterdir())
+            assert not again._moved
+        assert not lobby.sessions
 
 
 def test_a_spool_reads_back_what_was_whole(tmp_path: Path) -> None:
