@@ -15,6 +15,7 @@ from mobility.xmpp.transfer.stanza import Said
 __all__ = ["Transfers", "bare"]
 
 _UNKNOWN = "This transfer is not known here any more."
+_NOT_YET = "Its app is not running here yet."
 _MOST_PAST = 1000  # transfers that are over, but may be asked about
 _MOST_SIDES = 1000  # transfers of one visit
 
@@ -125,9 +126,11 @@ class Transfers:
         """All that is left of this transfer is its last phase, and perhaps a word."""
         waiting = {kept.sid for kept in self._store.kept()}
         if said.sid in waiting | {coming.sid for coming in self._store.arriving()}:
-            raise PeerUnreachable("Its app is not running here yet.")
+            raise PeerUnreachable(_NOT_YET)
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
+        if word is None and kind is proto.Commit:
+            raise PeerUnreachable(_NOT_YET)  # who has let go never says "unknown"
         if word is not None and kind is type(word):
             return Said(said.sid, word)
         if kind is proto.Abort:

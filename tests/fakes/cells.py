@@ -247,6 +247,8 @@ class _Run:
         await self.world.phone.program.hears("back")
         for life in self.world.other.lives:
             if life.killed is None:
+                if self.cell.other == "laptop":
+                    await life.hears("opened")
                 await life.until(lambda life=life: _at_rest(life.told))  # type: ignore[misc]
         program = self.world.phone.program
         program.say("show")

@@ -38,8 +38,10 @@ def tell_saved() -> None:
         data: Any = decode_state(kept.state).data
         tell("saved", strokes=data["strokes"])
 
-    def saved(self: Incoming, state: State, framed: Collection[str]) -> None:
-        save(self, state, framed)
+    def saved(
+        self: Incoming, state: State, heard: int, framed: Collection[str]
+    ) -> None:
+        save(self, state, heard, framed)
         if self._kept is not None:
             data: Any = state.data
             tell("saved", strokes=data["strokes"])
