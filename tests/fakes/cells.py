@@ -134,9 +134,7 @@ def _moments(way: str, word: str, *, says: bool) -> tuple[str, ...]:
     return tuple(
         moment
         for doing, moment in _MOMENTS
-        if (doing == "says") == says
-        and moment != "amid"
-        and (kept or moment != "kept")
+        if (doing == "says") == says and moment != "amid" and (kept or moment != "kept")
     )
 
 
@@ -210,6 +208,8 @@ class _Run:
         stop = {"stop": [self.cell.doing, self.cell.word, self.cell.moment]}
         phone, other = (stop, {}) if self.cell.side == "phone" else ({}, stop)
         await self.world.meet({**phone, "mutant": self.mutant}, other)
+        if self.cell.fault == "kill":
+            await self.struck.prepare()
         if self.cell.way == "back":
             await self._go_there()
             self._take_back()

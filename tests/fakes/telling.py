@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["tell"]
 
 
-def tell(event: str, **fields: Any) -> None:
+def tell(event: str = "", **fields: Any) -> None:
     """One line of JSON."""
     told = {"event": event, "at": time.monotonic(), **fields}
     print(json.dumps(told), flush=True)

@@ -6,7 +6,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.fakes.programs import heard, tell
+from tests.fakes.programs import heard
+from tests.fakes.telling import tell
 
 __all__ = ["first_order", "orders", "tell"]
 
