@@ -15,6 +15,7 @@ from mobility.xmpp.transfer.stanza import Said
 __all__ = ["Transfers", "bare"]
 
 _UNKNOWN = "This transfer is not known here any more."
+_NOT_YET = "Its app is not running here yet."
 _MOST_PAST = 1000  # transfers that are over, but may be asked about
 _MOST_SIDES = 1000  # transfers of one visit
 
@@ -124,9 +125,11 @@ class Transfers:
     def _from_past(self, said: Said) -> Said | None:
         """All that is left of this transfer is its last phase, and perhaps a word."""
         if self._store.waits(said.sid):
-            raise PeerUnreachable("Its app is not running here yet.")
+            raise PeerUnreachable(_NOT_YET)
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
+        if word is None and kind is proto.Commit:
+            raise PeerUnreachable(_NOT_YET)  # who has let go never says "unknown"
         if word is not None and kind is type(word):
             return Said(said.sid, word)
         if kind is proto.Abort:

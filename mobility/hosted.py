@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mobility.app import App
@@ -91,7 +91,11 @@ class Hosted:
         app.session, app._checkpoint = self.session, self._soon.set
         self.session.touched = self._touched
         self.session.runs = False
-        self.session.meet(incoming.peer, incoming.sid, offer.epoch, life=incoming.life)
+        self.session.meet(
+            *(incoming.peer, incoming.sid, offer.epoch),
+            life=incoming.life,
+            heard=incoming.applied,
+        )
         incoming.watch(self.session)
         incoming.on_peer = self.follow
 
@@ -114,11 +118,29 @@ class Hosted:
 
         """
         try:
+            await self._settle()
             await self.incoming.receive(self._offer, self._restore, progress)
             await self._run(await self.incoming.committed())
         except BaseException:
             await self.drop()
             raise
+
+    async def _settle(self) -> None:
+        """If it was going back when we crashed, only its owner knows whether it has."""
+        kept, transfers = self.incoming.gone, self._ground.transfers
+        phase = None if kept is None else transfers.phase(kept.gone)
+        if kept is None or phase not in {Phase.COMMITTED, Phase.CONFIRMED}:
+            return
+        if phase is Phase.COMMITTED:
+            outgoing = Outgoing.committed(self._link, self.session, kept)
+            transfers.add(outgoing)
+            try:
+                await outgoing.settle()
+            except TransferAborted:
+                return  # they do not have it, so we do
+            finally:
+                transfers.close(outgoing)
+        raise TransferAborted("The session was taken back.")
 
     async def _restore(self, state: State) -> None:
         self._files = file_digests(state)
@@ -178,7 +200,15 @@ class Hosted:
         """
         if not self.incoming.machine.runs:
             raise UnknownTransfer("That session does not run here.")
-        outgoing = Outgoing(self._link, sid, peer, self.session, known=self._files)
+        link = replace(self._link, frames=None)  # after a crash it is asked for again
+        outgoing = Outgoing(
+            *(link, sid, peer, self.session),
+            known=self._files,
+            before_commit=lambda state, word: self.incoming.leave(
+                *(sid, state, self.session.app.schema, self.session.heard),
+                *(self._files, word),
+            ),
+        )
         outgoing.exchanges += 1
         outgoing.hear(request)
         before = self._giver
@@ -286,7 +316,8 @@ class Hosted:
         head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
         envelope = Envelope(self._link.secret, session.sid, session.epoch)
         plain = head + encode_state(state, known=self._files)
-        self.incoming.save(state, session.app.schema, self._files)
+        if session.runs:  # otherwise what we commit is written down, and stays
+            self.incoming.save(state, session.app.schema, heard, self._files)
         frames = envelope.frames(f"checkpoint {number}", plain)
 
         async def send(frame: int, sealed: bytes) -> None:

@@ -366,7 +366,9 @@ class Session:
         """
         await self._publication.delete()
 
-    def meet(self, peer: str, sid: str, epoch: int, *, life: int = 0) -> None:
+    def meet(
+        self, peer: str, sid: str, epoch: int, *, life: int = 0, heard: int = 0
+    ) -> None:
         """
         From now on packets flow to and from `peer`, in this epoch.
 
@@ -374,6 +376,7 @@ class Session:
             peer, sid, epoch: As above.
             life: How often this device was started anew in this epoch. Its packets
                 have higher numbers than those that it sent before.
+            heard: The last packet of the peer that we have already.
 
         """
         self.peer, self.sid, self.epoch = peer, sid, epoch
@@ -381,7 +384,7 @@ class Session:
         self._let_go = False
         self._arrived.clear()
         self._number = life * _LIFE
-        self.heard = self._applied = 0
+        self.heard = self._applied = heard
         self._skipping = False
         self._unheard.clear()
 

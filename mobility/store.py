@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS arriving (
     sid TEXT PRIMARY KEY, peer TEXT NOT NULL, place TEXT NOT NULL,
     secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
     word BLOB NOT NULL, state BLOB NOT NULL, life INTEGER NOT NULL,
-    schema INTEGER NOT NULL
+    schema INTEGER NOT NULL, heard INTEGER NOT NULL, gone TEXT NOT NULL,
+    last BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
@@ -106,6 +107,10 @@ class Arriving:
             frames; empty before there is one.
         life: How often this device has started since.
         schema: Version of that checkpoint.
+        heard: The last packet of the other device that is in the state, or in `last`.
+        gone: The transfer by which it goes back, once that is to be committed; the
+            state is then what that one took.
+        last: What we commit, or have committed, there.
 
     """
 
@@ -119,6 +124,9 @@ class Arriving:
     state: bytes = field(default=b"", repr=False)
     life: int = 0
     schema: int = 0
+    heard: int = 0
+    gone: str = ""
+    last: bytes = field(default=b"", repr=False)
 
 
 class Store:
@@ -256,9 +264,11 @@ class Store:
         """Write down that a session comes, and what is new about it."""
         who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
         what = (arriving.offer, arriving.format, arriving.word, arriving.state)
+        going = (arriving.gone, arriving.last)
         self._run(
-            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*who, *what, arriving.life, arriving.schema),
+            "INSERT OR REPLACE INTO arriving"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*who, *what, arriving.life, arriving.schema, arriving.heard, *going),
         )
 
     def arriving(self) -> list[Arriving]:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 from xml.etree.ElementTree import tostring
 
 from defusedxml.ElementTree import fromstring
@@ -19,6 +19,7 @@ from mobility.errors import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
+from mobility.protocol.envelope import Envelope
 from mobility.protocol.heading import Heading
 from mobility.protocol.layout import FORMATS, INLINE, read_layout
 from mobility.protocol.session import State
@@ -203,14 +204,56 @@ class Incoming(Side):
         """How often this device has started since it came."""
         return 0 if self._kept is None else self._kept.life
 
-    def save(self, state: State, schema: int, framed: Collection[str]) -> None:
-        """Write a checkpoint down; the contents in `framed` are in the frames."""
+    @property
+    def applied(self) -> int:
+        """The last packet of the peer that is in what we go on with after a crash."""
+        return 0 if self._kept is None else self._kept.heard
+
+    def save(
+        self, state: State, schema: int, heard: int, framed: Collection[str]
+    ) -> None:
+        """
+        Write a checkpoint down.
+
+        Args:
+            state: Of the session.
+            schema: Version of its layout.
+            heard: The last packet of the peer that is in it.
+            framed: Contents that are in the frames.
+
+        """
+        about = {"schema": schema, "heard": heard}
+        self._save(state, framed, **about, gone="", last=b"")
+
+    def leave(
+        self,
+        sid: str,
+        state: State,
+        schema: int,
+        heard: int,
+        framed: Collection[str],
+        word: bytes,
+    ) -> None:
+        """Write down what that transfer commits, before the wire hears of it."""
+        about = {"schema": schema, "heard": heard}
+        self._save(state, framed, **about, gone=sid, last=word)
+
+    def _save(self, state: State, framed: Collection[str], **how: Any) -> None:
         if self._kept is not None:
             raw = encode_state(state, known=framed)
-            self.keep(replace(self._kept, state=raw, schema=schema))
+            self.keep(replace(self._kept, state=raw, **how))
+
+    @property
+    def gone(self) -> Arriving | None:
+        """What is written down, if it was about to go back when this device stopped."""
+        return self._kept if self._kept is not None and self._kept.gone else None
 
     def _tail_again(self, kept: Arriving) -> Tail:
-        """The packets of a commit that was heard before a crash."""
+        """The packets that are not in the state from which we go on after a crash."""
+        if kept.gone:
+            envelope = Envelope(kept.secret, kept.gone, self.epoch + 1)
+            kind = word(Role.INITIATOR, proto.Commit)
+            return Tail.decode(envelope.open(kind, kept.last))
         if kept.state:
             return Tail()  # they are in the checkpoint
         return Tail.decode(self._opened(proto.Commit(kept.word)))
@@ -247,6 +290,8 @@ class Incoming(Side):
 
         """
         if self._again is not None:
+            await self.inquire()  # it may have been reclaimed meanwhile
+            self.check()
             return self._tail_again(self._again)
         try:
             async with asyncio.timeout(patience):

@@ -23,7 +23,7 @@ from mobility.protocol.session import State
 from mobility.protocol.state import Manifest
 from mobility.protocol.transfer import Memory, Phase, Role, Transfer
 from mobility.session import Session
-from mobility.store import Kept
+from mobility.store import Arriving, Kept
 from mobility.tasks import aside, few_at_once
 from mobility.transfer import timing
 from mobility.transfer.progress import Meter, Report, unseen
@@ -291,6 +291,26 @@ class Outgoing(Side):
         else:
             side._said[proto.Commit] = proto.Commit(kept.word)
         return side
+
+    @classmethod
+    def committed(cls, link: Link, session: Session, kept: Arriving) -> Self:
+        """The transfer by which we gave a session back, just before we crashed."""
+        side = cls(link, kept.gone, kept.peer, session)
+        side.machine = Transfer(Role.INITIATOR, state=Phase.COMMITTED)
+        side._said[proto.Commit] = proto.Commit(kept.last)
+        return side
+
+    async def settle(self) -> None:
+        """
+        Say the commit again, and wait for its answer however long that takes.
+
+        Raises:
+            TransferAborted: The peer does not have it; the machine is LOST.
+
+        """
+        assert self.standing is not None
+        await self.mention(self.standing)
+        await self._until_confirm(None)
 
     def reclaim(self, epoch: int) -> None:
         """

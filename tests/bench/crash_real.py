@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.cells import Cell, Outcome, all_cells, run
+from tests.fakes.cells import Cell, all_cells
 from tests.fakes.running import RunningServer
+from tests.fakes.striking import Outcome, run
 
 __all__ = ["crash"]
 

@@ -37,13 +37,15 @@ async def serve(
     if life > 1:
         await asyncio.sleep(OPENS)
     for offer in laptop.arriving():
+        tell("takes")
         tasks.start(take(offer, f"laptop again {life}", running))
+    tell("opened")
     async for offer in laptop.offers():
+        tell("takes")
         tasks.start(take(offer, "laptop there", running))
 
 
 async def take(offer: IncomingOffer, stroke: str, running: list[Session]) -> None:
-    tell("takes")
     try:
         session = await offer.accept()
     except MobilityError as exc:

@@ -39,9 +39,13 @@ def tell_saved() -> None:
         tell("saved", strokes=data["strokes"])
 
     def saved(
-        self: Incoming, state: State, schema: int, framed: Collection[str]
+        self: Incoming,
+        state: State,
+        schema: int,
+        heard: int,
+        framed: Collection[str],
     ) -> None:
-        save(self, state, schema, framed)
+        save(self, state, schema, heard, framed)
         if self._kept is not None:
             data: Any = state.data
             tell("saved", strokes=data["strokes"])

@@ -115,6 +115,7 @@ class Device:
         self.folder = folder / kind
         self.folder.mkdir(parents=True)
         self.lives: list[Program] = []
+        self._next: tuple[Program, int] | None = None
         self.always: dict[str, Any] = {}  # ordered in each of its lives
         self.net = Proxy(server.c2s_port)
         self._server = server
@@ -124,11 +125,9 @@ class Device:
         """Its present life."""
         return self.lives[-1]
 
-    async def start(self, **order: Any) -> Program:
-        """Run it as a process; see `programs.begin` for what can be ordered."""
+    async def prepare(self) -> None:
+        """Let its next life wait for its order, since a program takes long to load."""
         resumed, resume = os.pipe()
-        life = {"resume": resumed, "life": len(self.lives) + 1}
-        order = self._order() | life | self.always | order
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", f"tests.fakes.{self.kind}_program"),
             stdin=asyncio.subprocess.PIPE,
@@ -136,10 +135,24 @@ class Device:
             pass_fds=(resumed,),
         )
         os.close(resumed)
-        program = Program(process, resume)
+        self._next = Program(process, resume), resumed
+
+    async def start(self, **order: Any) -> Program:
+        """Run it as a process; see `programs.begin` for what can be ordered."""
+        if self._next is None:
+            await self.prepare()
+        assert self._next is not None
+        (program, resumed), self._next = self._next, None
         self.lives.append(program)
-        program.say(json.dumps(order))
+        life = {"resume": resumed, "life": len(self.lives)}
+        program.say(json.dumps(self._order() | life | self.always | order))
         return program
+
+    async def kill(self) -> None:
+        """All that is left of it."""
+        prepared = [] if self._next is None else [self._next[0]]
+        for life in [*self.lives, *prepared]:
+            await life.kill()
 
     def _order(self) -> dict[str, Any]:
         return {
@@ -205,7 +218,7 @@ class World:
         async with AsyncExitStack() as stack:
             for device in (self.phone, self.other):
                 await stack.enter_async_context(device.net)
-                stack.push_async_callback(self._kill, device)
+                stack.push_async_callback(device.kill)
             self._stack = stack.pop_all()
         return self
 
@@ -217,14 +230,12 @@ class World:
     ) -> None:
         await self._stack.__aexit__(typ, exc, tb)
 
-    async def _kill(self, device: Device) -> None:
-        for life in device.lives:
-            await life.kill()
-
     async def meet(
         self, phone: dict[str, Any] | None = None, other: dict[str, Any] | None = None
     ) -> None:
         """Start both with these orders; the phone hands its board over."""
+        for device in (self.phone, self.other):
+            await device.prepare()
         if self.other.kind == "laptop":
             await (await self.other.start(**(other or {}))).hears("listed")
             await self.phone.start(**(phone or {}))

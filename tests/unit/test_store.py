@@ -12,7 +12,7 @@ import pytest
 
 from mobility.errors import SettingsError
 from mobility.protocol.transfer import RECOVERY, Memory, Phase, Role
-from mobility.store import Kept, Store
+from mobility.store import Arriving, Kept, Store
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 TALK = Kept(
@@ -98,10 +98,38 @@ def test_a_session_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
         assert not replace(TALK, sid="").away
 
 
+def test_a_session_that_was_going_back_is_found_with_what_was_committed(
+    tmp_path: Path,
+) -> None:
+    came = Arriving("sid-1", "a@b/c", "Phone", b"key", "<offer/>", "files", life=2)
+    gone = replace(came, state=b"a state", heard=3, gone="sid-2", last=b"a word")
+    with Store(tmp_path) as store:
+        store.arrive(came)
+        store.arrive(gone)
+    with Store(tmp_path) as store:
+        assert store.arriving() == [gone]
+        store.left("sid-1")
+        assert store.arriving() == []
+
+
+def test_what_came_since_a_session_was_captured_is_kept_until_it_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    with Store(tmp_path) as store:
+        store.keep(replace(TALK, leaving=True))
+        store.note(TALK.sid, b"one")
+        store.note(TALK.sid, b"two")
+    with Store(tmp_path) as store:
+        assert store.noted(TALK.sid) == [b"one", b"two"]
+        store.forget(TALK.id)
+        assert store.noted(TALK.sid) == []
+
+
 def test_a_forgotten_session_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
     canary = b"CANARY" * 1000
     with Store(tmp_path) as store:
         store.keep(Kept("id", "urn:app", 1, 1, canary, "sid", secret=canary))
+        store.note("sid", canary)
     assert [path for path in tmp_path.iterdir() if b"CANARY" in path.read_bytes()]
     with Store(tmp_path) as store:
         store.forget("id")
