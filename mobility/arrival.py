@@ -82,11 +82,11 @@ class IncomingOffer:
             MobilityError: It stays where it was.
 
         """
-        found = self._refusal(self._name)
+        found = self._refusal("This device")
         if found is not None:
+            await self.refuse()
             condition, text = found
-            await self.refuse(text, condition=condition)
-            raise TransferRefused(self.problem, condition=condition)
+            raise TransferRefused(text, condition=condition)
         if self._incoming.machine.state is Phase.OFFERED:
             await self._incoming.expect(Offer, seconds=None)
         app = self._factories[self.app]()
@@ -96,7 +96,15 @@ class IncomingOffer:
         await hosted.arrive(progress)
         return hosted.session
 
-    async def refuse(self, text: str = "", *, condition: str = "declined") -> None:
-        """Say no; the initiator may still find somebody else."""
-        await self._incoming.refuse(condition, text or "Nobody wanted it there.")
+    async def refuse(self, text: str = "") -> None:
+        """
+        Say no; the initiator may still find somebody else.
+
+        Args:
+            text: Why; it has a default, which names the problem if there is one.
+
+        """
+        declined = "declined", "Nobody wanted it there."
+        condition, why = self._refusal(self._name) or declined
+        await self._incoming.refuse(condition, text or why)
         self._ground.transfers.close(self._incoming)
