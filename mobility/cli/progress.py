@@ -26,12 +26,13 @@ _WAYS: Final = {
 }
 _NAME = 30  # characters of what goes where
 _BAR = 12  # at least, and a blank
+_BEGUN = 65_536  # bytes that may go another way than the rest, without a word
 
 
 @contextlib.contextmanager
 def shown(console: Console, what: str) -> Iterator[Report]:
     """
-    Show it while it lasts; where there is no terminal, only what changes.
+    Show it while it lasts; where there is no terminal, only a change in the middle.
 
     Args:
         console: Where to.
@@ -53,7 +54,7 @@ def shown(console: Console, what: str) -> Iterator[Report]:
             bars.update(bar, completed=now.done, total=now.size, description=text)
             if ways[-1:] != [now.carrier]:
                 ways.append(now.carrier)
-                if len(ways) > 1:
+                if len(ways) > 1 and now.done > _BEGUN:
                     console.print(f"It goes {_WAYS[now.carrier]} now.")
 
         yield report

@@ -65,9 +65,10 @@ def test_a_narrow_terminal_shows_what_matters_most(room: int, said: str) -> None
 def test_where_there_is_no_terminal_only_a_change_of_the_way_is_said() -> None:
     paper = io.StringIO()
     with shown(Console(file=paper), "To [red]Lobby") as report:
-        report(Progress(0, 100, carrier=Carrier.DIRECT))
-        report(Progress(50, 100, carrier=Carrier.DIRECT))
-        report(Progress(60, 100, carrier=Carrier.IBB))
+        report(Progress(0, 10**6, carrier=Carrier.IQ))
+        report(Progress(500, 10**6, carrier=Carrier.DIRECT))  # the first part was small
+        report(Progress(10**5, 10**6, carrier=Carrier.DIRECT))
+        report(Progress(2 * 10**5, 10**6, carrier=Carrier.IBB))
     assert paper.getvalue() == "It goes through the server, as a stream now.\n"
 
 
