@@ -74,6 +74,8 @@ class Sending:
         self._spool = spool
         self._meter = meter
         self._begun: set[str] = set()
+        self._last = ""  # stream that was asked for
+        self._uploading: int | None = None  # from this frame on
         self._task: asyncio.Task[None] | None = None
         self._stored: list[str] = []
 
@@ -91,8 +93,12 @@ class Sending:
             raise InvalidState("The other device asks too often.")
         if self._spool.complete and first >= self._spool.count:
             raise InvalidState("The other device asked for more than there is.")
-        self.stop()
         self._begun.add(stream)
+        self._last = stream
+        if carrier is Carrier.UPLOAD and first == self._uploading:
+            return  # it takes long, so that it is asked for again: that gets the answer
+        self.stop()
+        self._uploading = first if carrier is Carrier.UPLOAD else None
         self._meter.by(carrier, first * FRAME)
         self._task = self._side.link.tasks.start(self._send(stream, first, carrier))
 
@@ -112,12 +118,13 @@ class Sending:
             if carrier is Carrier.IQ:
                 await self._by_iq(first)
             elif carrier is Carrier.UPLOAD:
-                await self._by_upload(stream, first)
+                await self._by_upload(first)
             else:
                 await self._by_stream(stream, first, carrier)
         except MobilityError as exc:
             log.info("no frames by %s: %s", carrier.value, exc)
-            event = proto.Cut(stream)
+            event = proto.Cut(stream if self._uploading is None else self._last)
+            self._uploading = None
             if self._side.machine.may_send(proto.Cut):
                 self._side.machine.send(event)
                 await self._side.mention(event)
@@ -160,7 +167,17 @@ class Sending:
             first = end
             await asyncio.sleep(0)  # others want to be served too
 
-    async def _by_upload(self, stream: str, first: int) -> None:
+    async def _by_upload(self, first: int) -> None:
+        url = await self._upload(first)
+        self._uploading, stream = None, self._last
+        event = proto.Stored(
+            stream, self._side.seal(proto.Stored, url.encode(), stream)
+        )
+        if self._side.machine.may_send(proto.Stored):
+            self._side.machine.send(event)
+            await self._side.tell(event)
+
+    async def _upload(self, first: int) -> str:
         uploads = self._side.link.ways.uploads
         if uploads is None:
             raise InvalidState("This device has no store.")
@@ -173,9 +190,4 @@ class Sending:
         end = await self._spool.reach(first, _ALL)
         url = await uploads.put(self._spool.size(first, end), chunks())
         self._stored.append(url)
-        event = proto.Stored(
-            stream, self._side.seal(proto.Stored, url.encode(), stream)
-        )
-        if self._side.machine.may_send(proto.Stored):
-            self._side.machine.send(event)
-            await self._side.tell(event)
+        return url

@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mobility import App, Carrier, Client, File, Progress, State
+from mobility.transfer import timing
 from mobility.transfer.collecting import Collecting
+from mobility.transfer.sending import Sending
 from mobility.transfer.spool import Spool
+from mobility.xmpp.upload.plugin import Uploads
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, visiting
@@ -142,6 +145,45 @@ async def test_a_transfer_that_is_cancelled_while_it_is_sealed_leaves_nothing(
             await moving
         assert not list((folder / "frames").iterdir())
         assert app.running
+
+
+async def test_an_upload_that_takes_longer_than_a_stall_is_not_begun_again(
+    server: RunningServer,
+    hurry: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, again = list[int](), asyncio.Event()
+    put, begin = Uploads.put, Sending.begin
+
+    async def counting(store: Uploads, size: int, chunks: AsyncIterator[bytes]) -> str:
+        begun.append(size)
+        await again.wait()
+        return await put(store, size, chunks)
+
+    def beginning(sending: Sending, stream: str, *what: Any) -> None:
+        if begun:
+            again.set()
+        begin(sending, stream, *what)
+
+    monkeypatch.setattr(Uploads, "put", counting)
+    monkeypatch.setattr(Sending, "begin", beginning)
+    monkeypatch.setattr(timing, "STALL", 0.2)
+    path = film(tmp_path / "film", 700_000)
+    jid, password = server.add()
+    options: dict[str, Any] = {"carriers": [Carrier.UPLOAD]}
+    async with (
+        Lobby(server, Film, size=10_000_000, **options) as lobby,
+        Client(jid, password, **address(server), **options) as phone,
+        visiting(phone, lobby) as screen,
+    ):
+        app = Film(path)
+        app.formats = ("bundle",)
+        await phone.transfer(app, to=screen)
+        there = await lobby.board()
+        assert isinstance(there, Film)
+        assert there.blobs["film"].sha256 == sha(path)
+    assert len(begun) == 1
 
 
 async def test_a_small_state_takes_no_stream(
