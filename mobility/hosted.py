@@ -33,6 +33,7 @@ CHECKPOINT = 30.0  # seconds of change that may be lost at most
 SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
 GOODBYE = 3.0  # seconds for each last thing that is done when a session ends
 CLOSE = 5.0  # seconds for an app to forget what it showed
+_LIFE = 1 << 20  # checkpoints between two starts of a device, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Hosted:
         self._files: dict[str, bytes | Blob] = {}
         self._dirty = asyncio.Event()
         self._soon = asyncio.Event()
-        self._checkpoints = 0
+        self._checkpoints = incoming.life * _LIFE
         self._jobs: set[asyncio.Task[None]] = set()
         self._giving: Outgoing | None = None
         self._giver: asyncio.Task[None] | None = None

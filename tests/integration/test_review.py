@@ -77,7 +77,7 @@ class Sealed:
             self_: Envelope, word: str, plain: bytes = b"", *, number: int = 0
         ) -> bytes:
             key = (self_._secret, self_._sid, self_._epoch, word, number)
-            self.texts.setdefault(key, set()).add(plain)
+            self.texts.setdefault(key, set()).add(bytes(plain))
             return seal(self_, word, plain, number=number)
 
         monkeypatch.setattr(Envelope, "seal", recording)
