@@ -111,14 +111,15 @@ class Hosted:
         Take it, and run it.
 
         Raises:
-            MobilityError: It stays where it was; nothing of it is left here.
+            MobilityError: It stays where it was; nothing of it is left here, unless
+                it was ours before a crash. Then it can be tried again.
 
         """
         try:
             await self.incoming.receive(self._offer, self._restore, progress)
             await self._run(await self.incoming.committed())
         except BaseException:
-            await self.drop()
+            await (self._put_aside() if self.incoming.holds else self.drop())
             raise
 
     async def _restore(self, state: State) -> None:
@@ -218,6 +219,15 @@ class Hosted:
             return
         self._ground.transfers.close(self.incoming)
         self.incoming.discard()
+        await self._leave()
+
+    async def _put_aside(self) -> None:
+        """It is ours, but cannot run now: what is written down of it stays."""
+        if not self.gone:
+            await self._leave()
+            self.incoming.again()
+
+    async def _leave(self) -> None:
         self.session.end()
         self._files.clear()
         for job in self._jobs - {asyncio.current_task()}:
