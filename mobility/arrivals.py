@@ -145,6 +145,7 @@ class Arrivals:
                 link = self._link(kept.secret, kept.place)
                 again = replace(kept, life=kept.life + 1)
                 incoming, offer = Incoming.recovered(link, again, phase)
+                incoming.keeps = self._keeps
                 self._waiting[offer.session] = incoming
                 found.append(self._incoming_offer(incoming, offer, kept.place))
         return found

@@ -128,7 +128,9 @@ class Transfers:
     def _from_past(self, said: Said) -> Said | None:
         """All that is left of this transfer is its last phase, and perhaps a word."""
         waiting = {kept.sid for kept in self._store.kept()}
-        if said.sid in waiting | {coming.sid for coming in self._store.arriving()}:
+        for coming in self._store.arriving():
+            waiting |= {coming.sid, coming.back}
+        if said.sid in waiting:
             raise PeerUnreachable("Its app is not running here yet.")
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)

@@ -7,21 +7,36 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mobility.app import App
 from mobility.dispatch import Transfers
-from mobility.errors import MobilityError, TransferAborted
+from mobility.errors import (
+    MobilityError,
+    PeerUnreachable,
+    SessionAway,
+    TransferAborted,
+)
 from mobility.failures import traced
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, State
-from mobility.protocol.state import encode_state, file_digests
+from mobility.protocol.state import encode_state
 from mobility.protocol.transfer import Phase
 from mobility.session import Session
 from mobility.tasks import few_at_once
-from mobility.transfer import WINDOW, Incoming, Link, Outgoing, Report, Tail, unseen
+from mobility.transfer import (
+    WINDOW,
+    Incoming,
+    Link,
+    Outgoing,
+    Report,
+    Tail,
+    timing,
+    unseen,
+)
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.session import MobilitySession
@@ -83,6 +98,7 @@ class Hosted:
         self._files: dict[str, bytes | Blob] = {}
         self._dirty = asyncio.Event()
         self._soon = asyncio.Event()
+        self._alone = False  # nobody is there to keep checkpoints
         self._checkpoints = incoming.life * _LIFE
         self._jobs: set[asyncio.Task[None]] = set()
         self._giving: Outgoing | None = None
@@ -116,6 +132,7 @@ class Hosted:
 
         """
         try:
+            await self._settle_back()
             await self.incoming.receive(self._offer, self._restore, progress)
             await self._run(await self.incoming.committed())
         except BaseException:
@@ -123,7 +140,7 @@ class Hosted:
             raise
 
     async def _restore(self, state: State) -> None:
-        self._files = file_digests(state)
+        self._files = self.incoming.framed
         self.session.title = state.title
         await self.session.load(state, self._offer.schema)
 
@@ -180,7 +197,11 @@ class Hosted:
         """
         if not self.incoming.machine.runs:
             raise UnknownTransfer("That session does not run here.")
-        outgoing = Outgoing(self._link, sid, peer, self.session, known=self._files)
+        outgoing = Outgoing(
+            *(self._link, sid, peer, self.session),
+            known=self._files,
+            before_commit=partial(self._journal, sid),
+        )
         outgoing.exchanges += 1
         outgoing.hear(request)
         before = self._giver
@@ -206,12 +227,61 @@ class Hosted:
         except Exception as exc:
             outgoing.abort("The session could not be handed back.")
             log.info("not given back: %s", told(exc))
+            self._dirty.set()  # what was written down for the commit is out of date
             if outgoing.machine.state is Phase.LOST:  # they do not have it, so we do
                 await self.session.resume()
             return
         finally:
             self._ground.transfers.close(outgoing)
+            self._link.unlink(outgoing.sid)
         await self.drop()
+
+    def _journal(self, sid: str, state: State, word: bytes) -> None:
+        """Before the commit: that it goes, and what else there is of it."""
+        schema = self.session.app.schema
+        self.incoming.give(sid, word, state, schema, self._files)
+
+    async def _settle_back(self) -> None:
+        """
+        We were killed as it went back: it runs here only if it never came there.
+
+        Raises:
+            TransferAborted: It runs there.
+            SessionAway: Nobody knows yet; ask again.
+
+        """
+        gave = self.incoming.gave(self._offer)
+        phase = None if gave is None else self._ground.transfers.phase(gave.sid)
+        if gave is None or phase in {Phase.ABORTED, Phase.LOST}:
+            return
+        about = (self._link, self.session, gave, phase or Phase.COMMITTED)
+        outgoing = Outgoing.recovered(*about, lambda state, word: None)
+        self._ground.transfers.add(outgoing)
+        try:
+            if phase is not Phase.CONFIRMED:
+                await self._confirmed(outgoing)
+        finally:
+            self._ground.transfers.close(outgoing)
+        if outgoing.machine.state is Phase.CONFIRMED:
+            self._link.unlink(gave.sid)
+            await self.drop()
+            raise TransferAborted("This session has gone back.")
+
+    async def _confirmed(self, outgoing: Outgoing) -> None:
+        """Say the commit again; wait until it is confirmed, or turns out to be lost."""
+        try:
+            assert outgoing.standing is not None
+            await outgoing.tell(outgoing.standing)
+            async with asyncio.timeout(timing.PATIENCE):
+                await outgoing.expect(proto.Confirm, seconds=timing.LONG)
+        except (PeerUnreachable, TimeoutError):
+            raise SessionAway(
+                "This session was on its way back when this device stopped, and the "
+                "other device does not answer. Try again when it is there."
+            ) from None
+        except TransferAborted:
+            if outgoing.machine.state is not Phase.LOST:
+                raise
 
     async def drop(self) -> None:
         """Forget it, and let the other device know so when it asks."""
@@ -281,23 +351,35 @@ class Hosted:
             try:
                 await self._checkpoint()
             except UnknownTransfer:
-                log.info("the other device has taken a session back")
-                await self._cease()
-                return
+                if not self.incoming.keeps:
+                    log.info("the other device has taken a session back")
+                    await self._cease()
+                    return
+                await self._go_on_alone()
             except Exception as exc:
                 self._dirty.set()
                 log.info("no checkpoint: %s", told(exc))
+
+    async def _go_on_alone(self) -> None:
+        """What this device keeps ends only by the word of who has taken it back."""
+        log.info("the other device does not know a session, which is kept here")
+        self._alone = True
+        await self.incoming.inquire()
 
     async def _checkpoint(self) -> None:
         """Where the owner's packets stand, the schema, and the state; sealed."""
         session = self.session
         state, heard = await session.checkpoint()
+        if not session.runs:  # it is going back, with all that is in it
+            raise TransferAborted("That session does not run here any more.")
         self._checkpoints += 1
         number = self._checkpoints
         head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
         envelope = Envelope(self._link.secret, session.sid, session.epoch)
         plain = head + encode_state(state, known=self._files)
         self.incoming.save(state, session.app.schema, self._files)
+        if self._alone:
+            return
         frames = envelope.frames(f"checkpoint {number}", plain)
 
         async def send(frame: int, sealed: bytes) -> None:

@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS arriving (
     sid TEXT PRIMARY KEY, peer TEXT NOT NULL, place TEXT NOT NULL,
     secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
     word BLOB NOT NULL, state BLOB NOT NULL, life INTEGER NOT NULL,
-    schema INTEGER NOT NULL
+    schema INTEGER NOT NULL, back TEXT NOT NULL, said BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
@@ -106,6 +106,8 @@ class Arriving:
             frames; empty before there is one.
         life: How often this device has started since.
         schema: Version of that checkpoint.
+        back: The transfer that hands it back; empty while there is none.
+        said: What we committed in that.
 
     """
 
@@ -119,6 +121,8 @@ class Arriving:
     state: bytes = field(default=b"", repr=False)
     life: int = 0
     schema: int = 0
+    back: str = ""
+    said: bytes = field(default=b"", repr=False)
 
 
 class Store:
@@ -248,8 +252,8 @@ class Store:
         who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
         what = (arriving.offer, arriving.format, arriving.word, arriving.state)
         self._run(
-            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*who, *what, arriving.life, arriving.schema),
+            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*who, *what, arriving.life, arriving.schema, arriving.back, arriving.said),
         )
 
     def arriving(self) -> list[Arriving]:

@@ -19,12 +19,13 @@ from mobility.errors import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
+from mobility.protocol.envelope import Envelope
 from mobility.protocol.heading import Heading
 from mobility.protocol.layout import FORMATS, INLINE, read_layout
 from mobility.protocol.session import State
 from mobility.protocol.state import decode_state, encode_state, file_digests
 from mobility.protocol.transfer import Memory, Phase, Role, Transfer
-from mobility.store import Arriving
+from mobility.store import Arriving, Kept
 from mobility.tasks import aside
 from mobility.transfer import timing
 from mobility.transfer.collecting import Collecting
@@ -67,6 +68,7 @@ class Incoming(Side):
         self.keeps = False  # whether we go on after a crash
         self._kept: Arriving | None = None
         self._recovered = False
+        self.framed: dict[str, bytes | Blob] = {}  # contents that came in the frames
         self.on_over: Callable[[], None] = lambda: None  # the peer has ended it
 
     @classmethod
@@ -113,9 +115,7 @@ class Incoming(Side):
         """Nothing of it is needed any more."""
         if self._kept is not None:
             self.link.store.left(self.sid)
-            path = self.link.path(self.sid)
-            assert path is not None
-            path.unlink(missing_ok=True)
+            self.link.unlink(self.sid)
             self._kept = None
 
     async def request(self, session: str, epoch: int) -> proto.Offer:
@@ -220,9 +220,9 @@ class Incoming(Side):
         if spool.named:
             await aside(offer.size, spool.sync)
         state = await aside(offer.size, self._checked, offer, name, parts)
+        self.framed = file_digests(state)
         if self._kept is not None and self._kept.state:
-            known = {**self._known, **file_digests(state)}
-            return decode_state(self._kept.state, known=known)
+            return decode_state(self._kept.state, known=self.framed)
         return state
 
     @property
@@ -234,10 +234,38 @@ class Incoming(Side):
         """Write a checkpoint down; the contents in `framed` are in the frames."""
         if self._kept is not None:
             raw = encode_state(state, known=framed)
-            self.keep(replace(self._kept, state=raw, schema=schema))
+            here = replace(self._kept, back="", said=b"")
+            self.keep(replace(here, state=raw, schema=schema))
+
+    def give(
+        self,
+        sid: str,
+        said: bytes,
+        state: State,
+        schema: int,
+        framed: Collection[str],
+    ) -> None:
+        """Write down that this state goes back, and the commit that says so."""
+        if self._kept is not None:
+            raw = encode_state(state, known=framed)
+            gone = replace(self._kept, back=sid, said=said)
+            self.keep(replace(gone, state=raw, schema=schema))
+
+    def gave(self, offer: proto.Offer) -> Kept | None:
+        """How it went back, if that is not settled yet."""
+        kept = self._kept
+        if kept is None or not kept.back:
+            return None
+        what = (offer.session, offer.app, kept.schema, self.epoch + 1, kept.state)
+        where = (kept.back, self.peer, kept.place, kept.secret)
+        return Kept(*what, *where, word=kept.said)
 
     def _tail_again(self, kept: Arriving) -> Tail:
-        """The packets of a commit that was heard before a crash."""
+        """The packets of the commit that was heard, or said, before a crash."""
+        if kept.back:
+            envelope = Envelope(kept.secret, kept.back, self.epoch + 1)
+            plain = envelope.open(word(Role.INITIATOR, proto.Commit), kept.said)
+            return Tail(Tail.decode(plain).packets)
         if kept.state:
             return Tail()  # they are in the checkpoint
         return Tail.decode(self._opened(proto.Commit(kept.word)))
