@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mobility.app import App, AppFactory
-from mobility.errors import TransferRefused
+from mobility.errors import LocalProtocolError, TransferAborted, TransferRefused
 from mobility.hosted import Ground, Hosted
 from mobility.protocol.transfer import Offer, Phase
 from mobility.refusal import refusal
@@ -51,6 +51,8 @@ class IncomingOffer:
         self._factories = factories
         self._largest = largest
         self._on_hosted = on_hosted
+        self._accepted = False
+        incoming.on_over = self._forget
 
     def __repr__(self) -> str:
         return f"<IncomingOffer {self._incoming.sid}>"
@@ -79,14 +81,33 @@ class IncomingOffer:
         Raises:
             TransferRefused: If this device cannot; its initiator is told why.
             TransferAborted: If another device was faster, or it was taken back.
+            LocalProtocolError: If it was accepted before.
             MobilityError: It stays where it was.
 
         """
+        self._check()
         found = self._refusal("This device")
         if found is not None:
-            await self.refuse()
+            if self._incoming.machine.state is Phase.OFFERED:
+                await self.refuse()
             condition, text = found
             raise TransferRefused(text, condition=condition)
+        self._accepted = True
+        try:
+            return await self._accept(progress)
+        except BaseException:
+            self._accepted = not self._incoming.holds
+            raise
+
+    def _check(self) -> None:
+        """It is still to be had, and nobody else is at it."""
+        if self._accepted:
+            raise LocalProtocolError("This session was accepted before.")
+        if self.over:
+            self._incoming.check()
+            raise TransferAborted("This is not offered any more.")
+
+    async def _accept(self, progress: Report) -> Session:
         if self._incoming.machine.state is Phase.OFFERED:
             await self._incoming.expect(Offer, seconds=None)
         app = self._factories[self.app]()
@@ -103,8 +124,19 @@ class IncomingOffer:
         Args:
             text: Why; it has a default, which names the problem if there is one.
 
+        Raises:
+            LocalProtocolError: If it was accepted.
+
         """
+        if self._accepted or self._incoming.holds:
+            raise LocalProtocolError("This session was accepted before.")
         declined = "declined", "Nobody wanted it there."
         condition, why = self._refusal(self._name) or declined
         await self._incoming.refuse(condition, text or why)
         self._ground.transfers.close(self._incoming)
+
+    def _forget(self) -> None:
+        """It was ended before anybody here wanted it."""
+        if not self._accepted:
+            self._ground.transfers.close(self._incoming)
+            self._incoming.discard()

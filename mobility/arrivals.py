@@ -12,7 +12,7 @@ from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers, bare
-from mobility.errors import MobilityError
+from mobility.errors import MobilityError, PeerUnreachable
 from mobility.hosted import Ground, Hosted
 from mobility.protocol.session import Packet
 from mobility.protocol.transfer import Offer, Phase, Request
@@ -70,6 +70,7 @@ class Arrivals:
         self._largest = largest
         self._keeps = keeps
         self._hosted: dict[str, Hosted] = {}
+        self._waiting: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
 
     def __contains__(self, session: str) -> bool:
@@ -144,6 +145,8 @@ class Arrivals:
                 link = self._link(kept.secret, kept.place)
                 again = replace(kept, life=kept.life + 1)
                 incoming, offer = Incoming.recovered(link, again, phase)
+                incoming.keeps = self._keeps
+                self._waiting[offer.session] = incoming
                 found.append(self._incoming_offer(incoming, offer, kept.place))
         return found
 
@@ -152,7 +155,8 @@ class Arrivals:
         self._hosted[id] = hosted
 
         def forget() -> None:
-            self._hosted.pop(id, None)
+            if self._hosted.get(id) is hosted:
+                del self._hosted[id]
 
         hosted.on_gone = forget
 
@@ -166,7 +170,12 @@ class Arrivals:
         """Who offered us a session wants it back."""
         assert isinstance(said.event, Request)
         hosted = self._hosted.get(said.event.session)
-        if hosted is None or bare(peer) != bare(self._stream.jid):
+        if bare(peer) != bare(self._stream.jid):
+            raise UnknownTransfer("That session does not run here.")
+        if hosted is None:
+            waiting = self._waiting.get(said.event.session)
+            if waiting is not None and waiting.holds:
+                raise PeerUnreachable("Its app is not running here yet.")
             raise UnknownTransfer("That session does not run here.")
         hosted.give(said.sid, peer, said.event)
         hosted.follow(peer)

@@ -25,9 +25,13 @@ def bare(jid: str) -> str:
     return jid.partition("/")[0]
 
 
-def _stood_by(phase: Phase, word: bytes) -> proto.Event | None:
-    """Whoever took a session over says so also after a crash."""
-    return proto.Confirm(word) if word and phase is Phase.CONFIRMED else None
+def _stood_by(phase: Phase, epoch: int, word: bytes) -> proto.Event | None:
+    """Whoever took a session over, or back, says so also after a crash."""
+    if word and phase is Phase.CONFIRMED:
+        return proto.Confirm(word)
+    if word and phase is Phase.RECLAIMED:
+        return proto.Reclaim(epoch + 1, word)
+    return None
 
 
 async def _nobody(peer: str, said: Said) -> None:
@@ -51,8 +55,8 @@ class Transfers:
         # Of those that are over: role, phase and the word that we stand by.
         words = store.words()
         self._past: dict[str, tuple[Role, Phase, proto.Event | None]] = {
-            sid: (role, phase, _stood_by(phase, words.get(sid, b"")))
-            for sid, (role, phase, _) in store.recover(memory).items()
+            sid: (role, phase, _stood_by(phase, epoch, words.get(sid, b"")))
+            for sid, (role, phase, epoch) in store.recover(memory).items()
         }
         self.on_offer: Callable[[str, Said], Awaitable[None]] = _nobody
         self.on_request: Callable[[str, Said], Awaitable[None]] = _nobody

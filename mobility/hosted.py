@@ -11,17 +11,28 @@ from typing import Any
 
 from mobility.app import App
 from mobility.dispatch import Transfers
-from mobility.errors import MobilityError, TransferAborted
+from mobility.errors import (
+    MobilityError,
+    TransferAborted,
+)
 from mobility.failures import traced
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, State
-from mobility.protocol.state import encode_state, file_digests
+from mobility.protocol.state import encode_state
 from mobility.protocol.transfer import Phase
 from mobility.session import Session
 from mobility.tasks import few_at_once
-from mobility.transfer import WINDOW, Incoming, Link, Outgoing, Report, Tail, unseen
+from mobility.transfer import (
+    WINDOW,
+    Incoming,
+    Link,
+    Outgoing,
+    Report,
+    Tail,
+    unseen,
+)
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.session import MobilitySession
@@ -33,6 +44,7 @@ CHECKPOINT = 30.0  # seconds of change that may be lost at most
 SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
 GOODBYE = 3.0  # seconds for each last thing that is done when a session ends
 CLOSE = 5.0  # seconds for an app to forget what it showed
+_LIFE = 1 << 20  # checkpoints between two starts of a device, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,8 @@ class Hosted:
         self._files: dict[str, bytes | Blob] = {}
         self._dirty = asyncio.Event()
         self._soon = asyncio.Event()
-        self._checkpoints = 0
+        self._alone = False  # nobody is there to keep checkpoints
+        self._checkpoints = incoming.life * _LIFE
         self._jobs: set[asyncio.Task[None]] = set()
         self._giving: Outgoing | None = None
         self._giver: asyncio.Task[None] | None = None
@@ -114,7 +127,8 @@ class Hosted:
         Take it, and run it.
 
         Raises:
-            MobilityError: It stays where it was; nothing of it is left here.
+            MobilityError: It stays where it was; nothing of it is left here, unless
+                it was ours before a crash. Then it can be tried again.
 
         """
         try:
@@ -122,7 +136,7 @@ class Hosted:
             await self.incoming.receive(self._offer, self._restore, progress)
             await self._run(await self.incoming.committed())
         except BaseException:
-            await self.drop()
+            await (self._put_aside() if self.incoming.holds else self.drop())
             raise
 
     async def _settle(self) -> None:
@@ -140,10 +154,11 @@ class Hosted:
                 return  # they do not have it, so we do
             finally:
                 transfers.close(outgoing)
+        await self.drop()
         raise TransferAborted("The session was taken back.")
 
     async def _restore(self, state: State) -> None:
-        self._files = file_digests(state)
+        self._files = self.incoming.framed
         self.session.title = state.title
         await self.session.load(state, self._offer.schema)
 
@@ -234,6 +249,7 @@ class Hosted:
         except Exception as exc:
             outgoing.abort("The session could not be handed back.")
             log.info("not given back: %s", told(exc))
+            self._dirty.set()  # what was written down for the commit is out of date
             if outgoing.machine.state is Phase.LOST:  # they do not have it, so we do
                 await self.session.resume()
             return
@@ -247,6 +263,15 @@ class Hosted:
             return
         self._ground.transfers.close(self.incoming)
         self.incoming.discard()
+        await self._leave()
+
+    async def _put_aside(self) -> None:
+        """It is ours, but cannot run now: what is written down of it stays."""
+        if not self.gone:
+            await self._leave()
+            self.incoming.again()
+
+    async def _leave(self) -> None:
         self.session.end()
         self._files.clear()
         for job in self._jobs - {asyncio.current_task()}:
@@ -300,17 +325,27 @@ class Hosted:
             try:
                 await self._checkpoint()
             except UnknownTransfer:
-                log.info("the other device has taken a session back")
-                await self._cease()
-                return
+                if not self.incoming.keeps:
+                    log.info("the other device has taken a session back")
+                    await self._cease()
+                    return
+                await self._go_on_alone()
             except Exception as exc:
                 self._dirty.set()
                 log.info("no checkpoint: %s", told(exc))
+
+    async def _go_on_alone(self) -> None:
+        """What this device keeps ends only by the word of who has taken it back."""
+        log.info("the other device does not know a session, which is kept here")
+        self._alone = True
+        await self.incoming.inquire()
 
     async def _checkpoint(self) -> None:
         """Where the owner's packets stand, the schema, and the state; sealed."""
         session = self.session
         state, heard = await session.checkpoint()
+        if not session.runs:  # it is going back, with all that is in it
+            raise TransferAborted("That session does not run here any more.")
         self._checkpoints += 1
         number = self._checkpoints
         head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
@@ -318,6 +353,8 @@ class Hosted:
         plain = head + encode_state(state, known=self._files)
         if session.runs:  # otherwise what we commit is written down, and stays
             self.incoming.save(state, session.app.schema, heard, self._files)
+        if self._alone:
+            return
         frames = envelope.frames(f"checkpoint {number}", plain)
 
         async def send(frame: int, sealed: bytes) -> None:

@@ -38,6 +38,7 @@ from mobility.xmpp.transfer.stanza import Said
 __all__ = ["LARGEST", "Incoming"]
 
 LARGEST = 64_000_000  # bytes that a personal device takes back
+_HELD = frozenset({Phase.READY, Phase.COMMITTED, Phase.CONFIRMED})
 
 
 class Incoming(Side):
@@ -66,7 +67,9 @@ class Incoming(Side):
         self._largest = LARGEST if largest is None else largest
         self.keeps = False  # whether we go on after a crash
         self._kept: Arriving | None = None
-        self._again: Arriving | None = None  # it ran here when we stopped
+        self._recovered = False
+        self.framed: dict[str, bytes | Blob] = {}  # contents that came in the frames
+        self.on_over: Callable[[], None] = lambda: None  # the peer has ended it
 
     @classmethod
     def recovered(
@@ -78,16 +81,26 @@ class Incoming(Side):
         side.begin(offer.epoch)
         side._read_heading(offer)
         side.machine = Transfer(Role.RESPONDER, state=phase)
-        side._again = kept if side.machine.runs else None
-        for event in (
+        side._recovered = True
+        for event in (  # not the confirmation: it does not run yet
             proto.Accept(kept.format, side.seal(proto.Accept)),
             proto.Ready(side.seal(proto.Ready)),
-            proto.Confirm(side.seal(proto.Confirm)),
         ):
             side._said[type(event)] = event
         if kept.state:
             offer = replace(offer, schema=kept.schema)  # that is what goes on here
         return side, offer
+
+    @property
+    def holds(self) -> bool:
+        """It came before a crash, and only its owner may end it."""
+        kept = self._recovered and self._kept is not None
+        return kept and self.machine.state in _HELD
+
+    def again(self) -> None:
+        """What was tried has failed: numbers that were used are not used again."""
+        assert self._kept is not None
+        self.keep(replace(self._kept, life=self._kept.life + 1))
 
     def keep(self, kept: Arriving) -> proto.Offer:
         """Write down all that is needed to go on after a crash."""
@@ -102,9 +115,7 @@ class Incoming(Side):
         """Nothing of it is needed any more."""
         if self._kept is not None:
             self.link.store.left(self.sid)
-            path = self.link.path(self.sid)
-            assert path is not None
-            path.unlink(missing_ok=True)
+            self.link.unlink(self.sid)
             self._kept = None
 
     async def request(self, session: str, epoch: int) -> proto.Offer:
@@ -125,7 +136,15 @@ class Incoming(Side):
         if isinstance(event, proto.Commit) and self._kept is not None:
             self._opened(event)  # whatever is written down was sealed
             self.keep(replace(self._kept, word=event.sealed))
-        return super().hear(event)
+        answer = super().hear(event)
+        if self.machine.over:
+            self.on_over()
+        return answer
+
+    def follow(self, peer: str) -> None:
+        if peer != self.peer and self._kept is not None:
+            self.keep(replace(self._kept, peer=peer))
+        super().follow(peer)
 
     def _journal(self, phase: Phase) -> None:
         """An offer that waits at the server is found again, so nothing is lost yet."""
@@ -149,6 +168,9 @@ class Incoming(Side):
         """
         Accept, collect, verify and restore aside: the peer may commit.
 
+        What was ours before a crash may have been taken back meanwhile: that is asked.
+        Whoever cannot be reached does not stop us; the epoch fences.
+
         Raises:
             MobilityError: The session stays where it was.
 
@@ -166,7 +188,11 @@ class Incoming(Side):
                 self.abort(reason(exc))
                 self.discard()
             raise
-        await self.mention(self.standing or ready)
+        if self.machine.runs:
+            await self.inquire()
+            self.check()
+        else:
+            await self.mention(ready)
         return state
 
     async def _accept(self, offer: proto.Offer) -> str:
@@ -194,9 +220,9 @@ class Incoming(Side):
         if spool.named:
             await aside(offer.size, spool.sync)
         state = await aside(offer.size, self._checked, offer, name, parts)
+        self.framed = file_digests(state)
         if self._kept is not None and self._kept.state:
-            known = {**self._known, **file_digests(state)}
-            return decode_state(self._kept.state, known=known)
+            return decode_state(self._kept.state, known=self.framed)
         return state
 
     @property
@@ -270,8 +296,13 @@ class Incoming(Side):
 
     async def confirm(self) -> None:
         """It runs here; if the peer cannot be told now, it will ask."""
+        event = proto.Confirm(self.seal(proto.Confirm))
+        if self.machine.state is Phase.CONFIRMED:  # before a crash
+            self._said[proto.Confirm] = event
+            await self.mention(event)
+            return
         with contextlib.suppress(MobilityError):
-            await self.say(proto.Confirm(self.seal(proto.Confirm)))
+            await self.say(event)
 
     async def committed(self, *, patience: float | None = None) -> Tail:
         """
@@ -289,10 +320,9 @@ class Incoming(Side):
             InvalidState: The commit cannot be read.
 
         """
-        if self._again is not None:
-            await self.inquire()  # it may have been reclaimed meanwhile
-            self.check()
-            return self._tail_again(self._again)
+        if self.machine.runs and self._kept is not None:
+            self.check()  # the commit itself was written down
+            return self._tail_again(self._kept)
         try:
             async with asyncio.timeout(patience):
                 _, plain = await self.expect(proto.Commit, seconds=timing.LONG)

@@ -322,6 +322,7 @@ class Outgoing(Side):
         """
         proof = self.seal(proto.Reclaim, str(epoch).encode())
         event = proto.Reclaim(epoch, proof)
+        self.link.store.stand_by(self.sid, proof)
         self.step(event)
         self.link.tasks.start(self.mention(event))
 

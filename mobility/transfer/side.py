@@ -78,6 +78,12 @@ class Link:
         name = hashlib.sha256(sid.encode()).hexdigest()  # a stranger may have chosen it
         return None if self.frames is None else self.frames / name[:32]
 
+    def unlink(self, sid: str) -> None:
+        """Nothing of a transfer's frames is needed any more."""
+        path = self.path(sid)
+        if path is not None:
+            path.unlink(missing_ok=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Tail:

@@ -136,6 +136,7 @@ async def test_a_laptop_that_dies_as_it_gives_a_session_back_does_not_run_it_too
 
     async def copying(side: Side, event: proto.Event) -> None:
         if isinstance(event, proto.Commit) and moving.is_set():
+            moving.clear()
             shutil.copytree(data, crashed)  # what it has if it is killed here
         await tell(side, event)
 
