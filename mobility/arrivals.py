@@ -18,7 +18,7 @@ from mobility.protocol.session import Packet
 from mobility.protocol.transfer import Offer, Phase, Request
 from mobility.store import Store
 from mobility.tasks import Tasks
-from mobility.transfer import Incoming, Link
+from mobility.transfer import Incoming, Link, timing
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.stream import Stream
@@ -96,11 +96,22 @@ class Arrivals:
         """See `Client.offers`."""
         while True:
             self.news.clear()
-            for waiting in await self._stream.offers.waiting():
+            for waiting in await self._waiting():
                 found = await self._understood(own, waiting)
                 if found is not None:
                     yield found
             await self.news.wait()
+
+    async def _waiting(self) -> list[Waiting]:
+        try:
+            return await self._stream.offers.waiting()
+        except PeerUnreachable as exc:
+            self._ask_again(exc)
+            return []
+
+    def _ask_again(self, exc: PeerUnreachable) -> None:
+        log.info("offers are looked for again: %s", exc)
+        asyncio.get_running_loop().call_later(timing.AGAIN, self.news.set)
 
     async def _understood(
         self, own: OwnDevices, waiting: Waiting
@@ -117,6 +128,10 @@ class Arrivals:
             incoming = Incoming(link, waiting.sid, device.jid, largest=self._largest)
             incoming.keeps = self._keeps
             incoming.hear(waiting.said.event)
+        except PeerUnreachable as exc:
+            self._seen.discard(waiting.sid)
+            self._ask_again(exc)
+            return None
         except MobilityError as exc:
             log.info("an offer is left out: %s", exc)
             return None

@@ -22,7 +22,6 @@ CELLS = [
     Cell("back", "confirm", "phone", "before", "kill"),
     Cell("out", "frames", "phone", "amid", "kill", size="large"),
     Cell("out", "offer", "laptop", "after", "kill", "laptop"),
-    Cell("out", "frames", "laptop", "amid", "kill", "laptop", "large"),
     Cell("back", "commit", "laptop", "before", "kill", "laptop"),
     Cell("back", "commit", "laptop", "told", "kill", "laptop"),
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,6 +16,7 @@ from mobility import (
     Device,
     IncomingOffer,
     LocalProtocolError,
+    PeerUnreachable,
     TransferAborted,
     TransferExpired,
     TransferRefused,
@@ -25,6 +26,9 @@ from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import address, soon
 from tests.integration.test_formats import Film, film, sha
+
+
+T = TypeVar("T")
 
 
 class Person:
@@ -159,6 +163,32 @@ async def test_a_device_that_was_away_finds_the_offer_and_all_frames(
                 await moved.retrieve()
         finally:
             offering.cancel()
+
+
+async def test_an_offer_is_found_though_the_server_did_not_answer_at_first(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with phone_and(person, "Laptop") as (phone, (laptop,)):
+        offering = asyncio.create_task(phone.offer(Board(), to=await phone.devices()))
+        for plugin, name in (
+            (laptop.stream.offers, "waiting"),
+            (laptop.stream.devices, "devices"),
+        ):
+            monkeypatch.setattr(plugin, name, once_silent(getattr(plugin, name)))
+        await (await offered(laptop)).accept()
+        await (await soon(offering)).retrieve()
+
+
+def once_silent(ask: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+    """A server that is asked does not answer the first time."""
+    silent = [True]
+
+    async def asked() -> T:
+        if silent:
+            raise PeerUnreachable("It is being restarted." * silent.pop())
+        return await ask()
+
+    return asked
 
 
 async def test_what_nobody_takes_stays(person: Person) -> None:
