@@ -252,7 +252,8 @@ class Store:
         who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
         what = (arriving.offer, arriving.format, arriving.word, arriving.state)
         self._run(
-            "INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO arriving"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*who, *what, arriving.life, arriving.schema, arriving.back, arriving.said),
         )
 

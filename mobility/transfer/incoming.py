@@ -93,7 +93,7 @@ class Incoming(Side):
 
     @property
     def holds(self) -> bool:
-        """It came before a crash, and only its owner may end it: it can be tried again."""
+        """It came before a crash: only its owner may end it, and we may try again."""
         kept = self._recovered and self._kept is not None
         return kept and self.machine.state in _HELD
 
