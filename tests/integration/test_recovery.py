@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from mobility import Client, TransferAborted
+from mobility import Client, MovedSession, SessionAway, TransferAborted
+from mobility.errors import PeerUnreachable
+from mobility.protocol import transfer as proto
+from mobility.transfer import Outgoing
+from mobility.transfer.side import Side
 from tests.integration.apps import Board
 from tests.integration.people import soon
 from tests.integration.test_own_devices import Person
@@ -60,3 +67,79 @@ async def test_what_a_laptop_drew_itself_is_there_after_two_restarts(
             await soon(moved.retrieve())
         assert board.strokes == ["first", "once", "twice"]
         assert board.document == b"written on the laptop"
+
+
+class Giving:
+    """A laptop that is killed as it says the commit of a session that goes back."""
+
+    def __init__(
+        self, person: Person, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.crashed = folder / "crashed"
+        self._person = person
+        self._data = folder / "laptop"
+        self._patch = monkeypatch
+
+    def phone(self) -> Client:
+        jid, password = self._person._account
+        return Client(f"{jid}/phone", password, device="Phone", **self._person._options)
+
+    def again(self) -> Client:
+        return self._person.device("Laptop", data=self.crashed)
+
+    @contextlib.asynccontextmanager
+    async def killed(self, board: Board) -> AsyncIterator[tuple[Client, MovedSession]]:
+        """The phone, and what was not given back to it."""
+        async with self.phone() as phone:
+            async with listed(self._person.device("Laptop", data=self._data)) as laptop:
+                moved, session = await lent(phone, laptop, board)
+                await session.app.draw("last")  # type: ignore[attr-defined]
+                with self._patch.context() as patch:
+                    patch.setattr(Outgoing, "tell", lambda *what: self._dying(*what))
+                    with pytest.raises(SessionAway):
+                        await soon(moved.retrieve())
+            yield phone, moved
+
+    async def _dying(self, side: Side, event: proto.Event) -> None:
+        if isinstance(event, proto.Commit):
+            if not self.crashed.exists():
+                shutil.copytree(self._data, self.crashed)
+            raise PeerUnreachable("it is dead")
+        await Side.tell(side, event)
+
+
+@pytest.fixture
+def giving(person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Giving:
+    monkeypatch.setattr("mobility.transfer.timing.ASK", 60.0)
+    monkeypatch.setattr("mobility.transfer.timing.PATIENCE", 0.5)
+    return Giving(person, tmp_path, monkeypatch)
+
+
+async def test_what_was_on_its_way_back_comes_back_when_the_laptop_starts_again(
+    giving: Giving,
+) -> None:
+    board = Board(strokes=("first",))
+    async with giving.killed(board) as (_, moved), giving.again() as again:
+        (offer,) = again.arriving()
+        with pytest.raises(SessionAway):  # it is there, but nobody has taken it
+            await soon(offer.accept())
+        await soon(moved.retrieve())
+        assert board.running
+        assert board.strokes == ["first", "last"]
+        with pytest.raises(TransferAborted, match="gone back"):
+            await soon(offer.accept())
+        assert not again._store.arriving()
+        assert not list((giving.crashed / "frames").iterdir())
+
+
+async def test_what_never_came_back_goes_on_at_the_laptop(giving: Giving) -> None:
+    async with giving.killed(Board(strokes=("first",))):
+        pass
+    async with giving.again() as again:
+        (offer,) = again.arriving()
+        with pytest.raises(SessionAway):
+            await soon(offer.accept())
+        async with giving.phone():  # it knows nothing any more
+            session = await soon(offer.accept())
+            assert session.app.running
+            assert session.app.strokes == ["first", "last"]

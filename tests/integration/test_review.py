@@ -66,6 +66,15 @@ async def lent(phone: Client, laptop: Client, app: Board) -> tuple[Any, Session]
     return moved, session
 
 
+async def until_waiting(device: Client, number: int) -> None:
+    """So many offers wait at the server, to whichever device."""
+    news = device._arrivals.news
+    async with asyncio.timeout(4):
+        while len(await device.stream.offers.waiting()) != number:
+            await news.wait()
+            news.clear()
+
+
 class Sealed:
     """Every text that was sealed, by the key and the number of it."""
 
@@ -488,12 +497,13 @@ async def test_who_accepts_what_another_device_has_reads_that_it_was_faster(
     ):
         to = await phone.devices()
         offering = asyncio.create_task(phone.offer(Board(), to=to))
-        late = await offered(tablet)
+        late, ended = await offered(tablet), asyncio.Event()
+        forget = late._incoming.on_over
+        late._incoming.on_over = lambda: (forget(), ended.set())  # type: ignore[func-returns-value, assignment]
         await soon((await offered(laptop)).accept())
         await soon(offering)
-        async with asyncio.timeout(5):
-            while not late.over:
-                await asyncio.sleep(0.02)
+        await soon(ended.wait())
+        assert late.over
         with pytest.raises(TransferAborted):
             await soon(late.accept())
         assert not tablet._transfers._sides
@@ -512,9 +522,7 @@ async def test_a_phone_that_died_takes_back_what_it_offered_when_it_starts(
             pass
         to = await phone.devices()
         offering = asyncio.create_task(phone.offer(Board(), to=to))
-        async with asyncio.timeout(5):
-            while not await phone.stream.offers.waiting():
-                await asyncio.sleep(0.02)
+        await until_waiting(phone, 1)
         shutil.copytree(data, crashed)
         with monkeypatch.context() as dead:
             dead.setattr(MobilityOffers, "retract", nothing)
@@ -522,9 +530,7 @@ async def test_a_phone_that_died_takes_back_what_it_offered_when_it_starts(
             await asyncio.wait({offering})
     async with listed(person.device("Phone", data=crashed)) as again:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(3):
-                while await again.stream.offers.waiting():
-                    await asyncio.sleep(0.05)
+            await until_waiting(again, 0)
         assert not await again.stream.offers.waiting()
         assert not again._store.groups()
 
@@ -535,9 +541,7 @@ async def test_an_offer_ends_when_its_client_is_closed(person: Person) -> None:
             pass
         to = await phone.devices()
         offering = asyncio.create_task(phone.offer(Board(), to=to))
-        async with asyncio.timeout(5):
-            while not await phone.stream.offers.waiting():
-                await asyncio.sleep(0.02)
+        await until_waiting(phone, 1)
     try:
         done, _ = await asyncio.wait({offering}, timeout=3)
         assert done
