@@ -70,7 +70,7 @@ class Arrivals:
         self._largest = largest
         self._keeps = keeps
         self._hosted: dict[str, Hosted] = {}
-        self._waiting: dict[str, Incoming] = {}  # were here when we stopped
+        self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
 
     def __contains__(self, session: str) -> bool:
@@ -161,7 +161,7 @@ class Arrivals:
                 again = replace(kept, life=kept.life + 1)
                 incoming, offer = Incoming.recovered(link, again, phase)
                 incoming.keeps = self._keeps
-                self._waiting[offer.session] = incoming
+                self._recovered[offer.session] = incoming
                 found.append(self._incoming_offer(incoming, offer, kept.place))
         return found
 
@@ -188,7 +188,7 @@ class Arrivals:
         if bare(peer) != bare(self._stream.jid):
             raise UnknownTransfer("That session does not run here.")
         if hosted is None:
-            waiting = self._waiting.get(said.event.session)
+            waiting = self._recovered.get(said.event.session)
             if waiting is not None and waiting.holds:
                 raise PeerUnreachable("Its app is not running here yet.")
             raise UnknownTransfer("That session does not run here.")

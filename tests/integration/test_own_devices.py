@@ -27,7 +27,6 @@ from tests.integration.apps import Board
 from tests.integration.people import address, soon
 from tests.integration.test_formats import Film, film, sha
 
-
 T = TypeVar("T")
 
 
