@@ -185,6 +185,8 @@ class Stream:
         if self.xmpp.is_connected():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(3):
+                    # WORKAROUND: slixmpp 1.17 overlooks what it is filtering.
+                    await self.xmpp.waiting_queue.join()
                     await self.xmpp.disconnect(wait=1.0)
         await self._stop_filters()
 

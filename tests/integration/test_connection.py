@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, ConnectionFailed, PublicDisplay
+from mobility import Client, ConnectionFailed, PublicDisplay, Stanza
+from mobility.protocol.session import Packet
+from mobility.xmpp.stream import Stream
 from tests.fakes.running import RunningServer
 from tests.integration.people import address
 
@@ -120,3 +122,25 @@ async def test_a_connection_that_is_given_up_leaves_nothing(mute: int) -> None:
         async with asyncio.timeout(0.2), client:
             raise AssertionError("it is connected")
     assert not asyncio.all_tasks() - before
+
+
+async def test_what_was_said_last_arrives_before_the_stream_is_closed(
+    server: RunningServer,
+) -> None:
+    arrived: list[int] = []
+    done = asyncio.Event()
+
+    def hear(_: str, packet: Packet) -> None:
+        arrived.append(packet.number)
+        if packet.number == 20:
+            done.set()
+
+    async with Stream(*server.add(), **address(server)) as hearing:
+        hearing.sessions.packet = hear
+        async with Stream(*server.add(), **address(server)) as saying:
+            for number in range(1, 21):
+                packet = Packet("sid", 1, number, Stanza("{urn:app}said"))
+                saying.sessions.send_packet(hearing.jid, packet)
+        async with asyncio.timeout(5):
+            await done.wait()
+    assert arrived == list(range(1, 21))
