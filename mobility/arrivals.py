@@ -160,6 +160,9 @@ class Arrivals:
                 link = self._link(kept.secret, kept.place)
                 again = replace(kept, life=kept.life + 1)
                 incoming, offer = Incoming.recovered(link, again, phase)
+                if incoming.machine.over:  # we heard so, and stopped before we forgot
+                    incoming.discard()
+                    continue
                 incoming.keeps = self._keeps
                 self._recovered[offer.session] = incoming
                 found.append(self._incoming_offer(incoming, offer, kept.place))

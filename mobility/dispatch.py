@@ -85,6 +85,13 @@ class Transfers:
         while self._memory is not Memory.NOTHING and len(self._past) > _MOST_PAST:
             del self._past[next(iter(self._past))]
 
+    def drop(self, side: Incoming) -> None:
+        """It is over, and what it brought is not here any more."""
+        self.close(side)
+        if side.sid in self._past:
+            role, phase, word = self._past[side.sid]
+            self._past[side.sid] = role, recovered(role, phase, Memory.NOTHING), word
+
     def forget(self) -> None:
         """A visit is over: from now on its transfers are unknown here."""
         self._sides.clear()
@@ -132,7 +139,7 @@ class Transfers:
             raise PeerUnreachable(_NOT_YET)
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
-        if word is None and kind is proto.Commit:
+        if (role, phase) == (Role.INITIATOR, Phase.COMMITTED):
             raise PeerUnreachable(_NOT_YET)  # who has let go never says "unknown"
         if word is not None and kind is type(word):
             return Said(said.sid, word)

@@ -261,7 +261,7 @@ class Hosted:
         """Forget it, and let the other device know so when it asks."""
         if self.gone:
             return
-        self._ground.transfers.close(self.incoming)
+        self._ground.transfers.drop(self.incoming)
         self.incoming.discard()
         await self._leave()
 

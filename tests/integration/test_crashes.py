@@ -24,6 +24,8 @@ CELLS = [
     Cell("out", "offer", "laptop", "after", "kill", "laptop"),
     Cell("back", "commit", "laptop", "before", "kill", "laptop"),
     Cell("back", "commit", "laptop", "told", "kill", "laptop"),
+    Cell("back", "confirm", "phone", "told", "kill", "laptop"),
+    Cell("back", "reclaim", "laptop", "after", "kill", "laptop"),
 ]
 
 
