@@ -302,15 +302,22 @@ class Outgoing(Side):
 
     async def settle(self) -> None:
         """
-        Say the commit again, and wait for its answer however long that takes.
+        Say the commit again, and wait for its answer.
 
         Raises:
             TransferAborted: The peer does not have it; the machine is LOST.
+            SessionAway: Nobody knows yet; ask again.
 
         """
         assert self.standing is not None
         await self.mention(self.standing)
-        await self._until_confirm(None)
+        try:
+            await self._until_confirm(timing.PATIENCE)
+        except SessionAway:
+            raise SessionAway(
+                "This session was on its way back when this device stopped, and the "
+                "other device does not answer. Try again when it is there."
+            ) from None
 
     def reclaim(self, epoch: int) -> None:
         """

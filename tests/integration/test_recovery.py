@@ -126,7 +126,7 @@ async def test_what_was_on_its_way_back_comes_back_when_the_laptop_starts_again(
         await soon(moved.retrieve())
         assert board.running
         assert board.strokes == ["first", "last"]
-        with pytest.raises(TransferAborted, match="gone back"):
+        with pytest.raises(TransferAborted, match="taken back"):
             await soon(offer.accept())
         assert not again._store.arriving()
         assert not list((giving.crashed / "frames").iterdir())
