@@ -123,7 +123,8 @@ async def open_browser(address: str) -> AsyncIterator[Browser]:
         raise MobilityError(
             "There is no Chromium here. Install it: apt install chromium"
         )
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    profile = tempfile.mkdtemp()
+    try:
         # A container's root has no user namespace for the sandbox; the page is ours.
         flags = (*FLAGS, "--no-sandbox") if os.geteuid() == 0 else FLAGS
         process = await asyncio.create_subprocess_exec(
@@ -147,6 +148,17 @@ async def open_browser(address: str) -> AsyncIterator[Browser]:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+    finally:
+        await _remove(Path(profile))
+
+
+async def _remove(profile: Path) -> None:
+    """Helpers of the browser outlive it for a moment, and still write."""
+    for _ in range(50):
+        shutil.rmtree(profile, ignore_errors=True)
+        if not profile.exists():
+            return
+        await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
