@@ -155,9 +155,11 @@ async def open_browser(address: str) -> AsyncIterator[Browser]:
 async def _remove(profile: Path) -> None:
     """Helpers of the browser outlive it for a moment, and still write."""
     for _ in range(50):
-        shutil.rmtree(profile, ignore_errors=True)
-        if not profile.exists():
+        try:
+            shutil.rmtree(profile)
             return
+        except OSError:
+            pass
         await asyncio.sleep(0.1)
 
 

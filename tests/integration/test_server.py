@@ -126,7 +126,7 @@ async def test_every_component_answers_and_an_upload_comes_back(
         items = await client.plugin["xep_0030"].get_items(jid=slixmpp.JID("localhost"))
         found = {str(item[0]) for item in items["disco_items"]["items"]}
         services = ("conference", "proxy", "pubsub", "upload")
-    assert found == {f"{name}.localhost" for name in services}
+        assert found == {f"{name}.localhost" for name in services}
         upload = client.plugin["xep_0363"]
         slot = await upload.request_slot(
             slixmpp.JID("upload.localhost"), "a.bin", 3, "application/octet-stream"
