@@ -50,7 +50,7 @@ class Plan:
 
 FULL = Plan(
     {15_000: 30, 2**20: 10, 2**26: 3, 2**30: 1},
-    enough=90,
+    enough=30,
     patience=180,
     deadline=600,
     whole=3 * 3600,
