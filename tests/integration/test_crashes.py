@@ -16,14 +16,10 @@ from tests.integration.people import read_all
 
 # The riskiest; `python -m tests.bench.crash --real` runs the whole table.
 CELLS = [
-    Cell("out", "commit", "phone", "kept", "kill"),
     Cell("out", "commit", "phone", "after", "restart"),
-    Cell("out", "confirm", "display", "before", "cut"),
     Cell("back", "confirm", "phone", "before", "kill"),
     Cell("out", "frames", "phone", "amid", "kill", size="large"),
-    Cell("out", "offer", "laptop", "after", "kill", "laptop"),
     Cell("back", "commit", "laptop", "before", "kill", "laptop"),
-    Cell("back", "commit", "laptop", "told", "kill", "laptop"),
     Cell("back", "confirm", "phone", "told", "kill", "laptop"),
     Cell("back", "reclaim", "laptop", "after", "kill", "laptop"),
 ]
