@@ -50,7 +50,7 @@ from mobility.screen import Screen
 from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
-from mobility.transfer import CARRIERS, Link, Report, Ways, unseen
+from mobility.transfer import CARRIERS, Link, Report, Ways, timing, unseen
 from mobility.visiting import LIFETIME, Approve, Visiting
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.stream import Stream
@@ -60,7 +60,6 @@ __all__ = ["Client"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-GOODBYE = 3.0  # seconds that we wait for a display that we are done with
 
 
 class Client:
@@ -153,10 +152,9 @@ class Client:
 
     async def _retract_old(self) -> None:
         """What we offered to several devices before we were restarted."""
-        for session, (winner, sids) in self._store.groups().items():
-            for sid in sids:
-                if sid != winner or not self._store.waits(sid):
-                    await self.stream.offers.retract(sid)
+        for session, (_, sids) in self._store.groups().items():
+            for sid in sids:  # also the winner's: it has accepted, and found it
+                await self.stream.offers.retract(sid)
             self._store.ungroup(session)
 
     async def __aexit__(
@@ -171,7 +169,7 @@ class Client:
         for task in tuple(self._waiting):
             task.cancel()
         if self._waiting:
-            await asyncio.wait(self._waiting, timeout=GOODBYE)
+            await asyncio.wait(self._waiting, timeout=timing.GOODBYE)
         await self._arrivals.close()
         await self._stack.__aexit__(typ, exc, tb)
 
@@ -266,9 +264,7 @@ class Client:
         try:
             return await task
         except asyncio.CancelledError:
-            if self._closing and not task.cancelled():
-                raise
-            if self._closing:
+            if self._closing and task.cancelled():
                 raise TransferAborted("This device was closed meanwhile.") from None
             raise
         finally:
@@ -445,7 +441,7 @@ class Client:
 
     async def _say_goodbye(self, peer: str) -> None:
         with contextlib.suppress(MobilityError):
-            await self.stream.visits.ask(peer, Leave("left"), seconds=GOODBYE)
+            await self.stream.visits.ask(peer, Leave("left"), seconds=timing.GOODBYE)
 
     def moved_to(self, jid: str) -> list[MovedSession]:
         """Sessions that run on that device now."""

@@ -18,6 +18,7 @@ from mobility.errors import (
 from mobility.failures import traced
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
+from mobility.protocol.checkpoint import frames_of
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import encode_state
@@ -31,6 +32,7 @@ from mobility.transfer import (
     Outgoing,
     Report,
     Tail,
+    timing,
     unseen,
 )
 from mobility.xmpp.errors import UnknownTransfer
@@ -42,7 +44,6 @@ __all__ = ["Ground", "Hosted", "told"]
 log = logging.getLogger(__name__)
 CHECKPOINT = 30.0  # seconds of change that may be lost at most
 SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
-GOODBYE = 3.0  # seconds for each last thing that is done when a session ends
 CLOSE = 5.0  # seconds for an app to forget what it showed
 _LIFE = 1 << 20  # checkpoints between two starts of a device, at most
 
@@ -241,7 +242,7 @@ class Hosted:
         if before is not None:
             await asyncio.wait({before})
         try:
-            async with asyncio.timeout(GOODBYE):
+            async with asyncio.timeout(timing.GOODBYE):
                 await self.running.wait()
             if self.gone:
                 raise TransferAborted("That session does not run here any more.")
@@ -306,7 +307,7 @@ class Hosted:
         for job in jobs:
             job.cancel()
         if jobs:
-            _, late = await asyncio.wait(jobs, timeout=GOODBYE)
+            _, late = await asyncio.wait(jobs, timeout=timing.GOODBYE)
             self.unclean |= bool(late)
 
     # --- checkpoints -------------------------------------------------------------
@@ -346,30 +347,29 @@ class Hosted:
         state, heard = await session.checkpoint()
         if not session.runs:  # it is going back, with all that is in it
             raise TransferAborted("That session does not run here any more.")
-        self._checkpoints += 1
-        number = self._checkpoints
-        head = b"".join(n.to_bytes(4, "big") for n in (heard, session.app.schema))
-        envelope = Envelope(self._link.secret, session.sid, session.epoch)
-        plain = head + encode_state(state, known=self._files)
-        if session.runs:  # otherwise what we commit is written down, and stays
-            self.incoming.save(state, session.app.schema, heard, self._files)
+        schema = session.app.schema
+        self.incoming.save(state, schema, heard, self._files)
         if self._alone:
             return
-        frames = envelope.frames(f"checkpoint {number}", plain)
+        self._checkpoints += 1
+        frames = frames_of(
+            Envelope(self._link.secret, session.sid, session.epoch),
+            (session.sid, session.epoch, self._checkpoints),
+            heard=heard,
+            schema=schema,
+            state=encode_state(state, known=self._files),
+        )
+        await few_at_once(map(self._send, frames), WINDOW)
 
-        async def send(frame: int, sealed: bytes) -> None:
-            where = (session.sid, session.epoch, number)
-            event = Checkpoint(*where, frame, len(frames), sealed)
-            await self._ground.sessions.ask(session.peer, event)
-
-        await few_at_once((send(n, f) for n, f in enumerate(frames)), WINDOW)
+    async def _send(self, frame: Checkpoint) -> None:
+        await self._ground.sessions.ask(self.session.peer, frame)
 
     async def say_goodbye(self) -> None:
         """Send a last checkpoint, if that is quickly done."""
         if not self.session.runs:
             return
         try:
-            async with asyncio.timeout(GOODBYE):
+            async with asyncio.timeout(timing.GOODBYE):
                 await self._checkpoint()
         except Exception as exc:
             log.info("no goodbye: %s", told(exc))

@@ -20,7 +20,7 @@ from mobility.protocol.session import Packet
 from mobility.protocol.visit import Leave, Stay, Terms
 from mobility.refusal import refusal
 from mobility.session import Session
-from mobility.transfer import Incoming, Link
+from mobility.transfer import Incoming, Link, timing
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
@@ -28,7 +28,6 @@ from mobility.xmpp.visit import MobilityVisit
 __all__ = ["House", "Visit"]
 
 log = logging.getLogger(__name__)
-GOODBYE = 3.0  # seconds for each last thing that is done when a visit ends
 TICK = 0.5  # seconds between two looks at the clock
 _ROOM = 1_000_000  # bytes that sealing and the layout may add to the largest state
 
@@ -110,7 +109,7 @@ class Visit:
         receipt = await self.end(say_goodbye=True)
         with contextlib.suppress(MobilityError):
             await self._house.visits.ask(
-                self._visitor, Leave(reason, receipt), seconds=GOODBYE
+                self._visitor, Leave(reason, receipt), seconds=timing.GOODBYE
             )
 
     # --- what the phone says ---------------------------------------------------
@@ -252,7 +251,7 @@ class Visit:
         for job in jobs:
             job.cancel()
         if jobs:
-            _, late = await asyncio.wait(jobs, timeout=GOODBYE)
+            _, late = await asyncio.wait(jobs, timeout=timing.GOODBYE)
             self._unclean |= bool(late)
         for hosted in tuple(self._hosted.values()):
             await hosted.halt()

@@ -112,6 +112,7 @@ class Mobilis:
         self._offers: asyncio.Queue[OldOffer] = asyncio.Queue(_MOST_OFFERS)
 
     async def __aenter__(self) -> Self:
+        self._stream.xmpp.register_plugin(MobilisTransfer.name)  # for who needs it only
         self._wire = MobilisTransfer.of(self._stream.xmpp)
         self._wire.receive = self._receive
         self._wire.told = self._told

@@ -24,6 +24,7 @@ from mobility.errors import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
+from mobility.protocol.checkpoint import Checkpoints
 from mobility.protocol.envelope import PLAIN, Envelope
 from mobility.protocol.layout import read_layout
 from mobility.protocol.session import Checkpoint, State
@@ -53,8 +54,6 @@ from mobility.transfer.sealed import Opened
 from mobility.transfer.spool import Spool
 
 __all__ = ["MovedSession"]
-
-_MOST_FRAMES = 2048  # of a checkpoint: about 100 MB
 
 
 class MovedSession:
@@ -92,8 +91,7 @@ class MovedSession:
         self._files: dict[str, bytes | Blob] = {}
         self._interrupted = False  # in the middle of its transfer, by a crash
         self._framed: set[str] = set()  # contents that are in the frames on disk
-        self._frames: dict[int, bytes] = {}
-        self._newest = 0  # the checkpoint whose frames these are
+        self._checkpoints = Checkpoints()
         self._returning = asyncio.Lock()
         self._reclaiming = False
         self._back = asyncio.Event()
@@ -238,20 +236,14 @@ class MovedSession:
         if self._kept is not None:
             self._forget(self._kept)
             self.session.part()
-        self._unlink(outgoing.sid)
+        self._link.unlink(outgoing.sid)
         self._leave_off()
 
     def _forget(self, kept: Kept) -> None:
         """It is here, and stays here."""
         self._link.store.forget(kept.id)
-        self._unlink(kept.sid)
+        self._link.unlink(kept.sid)
         self._kept = None
-
-    def _unlink(self, sid: str) -> None:
-        """Its frames are gone when nobody reads them any more."""
-        path = self._link.path(sid)
-        if path is not None:
-            path.unlink(missing_ok=True)
 
     @classmethod
     def recovered(
@@ -268,7 +260,7 @@ class MovedSession:
         moved._kept = replace(kept, life=kept.life + 1)
         link.store.keep(moved._kept)
         moved._interrupted = kept.leaving
-        moved._files = framed_contents(link, kept)
+        moved._files = _framed_contents(link, kept)
         moved._framed = set(moved._files)
         state = decode_state(kept.state, known=moved._files)
         moved._files |= file_digests(state)
@@ -307,25 +299,16 @@ class MovedSession:
             RemoteProtocolError: If it comes too late to go on from.
 
         """
-        if frame.epoch != self.session.epoch or frame.number < self._newest:
+        if frame.epoch != self.session.epoch or self._checkpoints.is_late(frame):
             return
         if self._reclaiming:  # from the one before: what this one has must not be lost
             raise RemoteProtocolError("This session is being taken back.")
-        if not 0 <= frame.frame < frame.frames <= _MOST_FRAMES:
-            raise InvalidState("The checkpoint is not laid out as it should be.")
         envelope = Envelope(self._link.secret, frame.sid, frame.epoch)
-        opened = envelope.open(
-            f"checkpoint {frame.number}", frame.sealed, number=frame.frame
-        )
-        if frame.number > self._newest:  # an unfinished older one is of no use
-            self._newest, self._frames = frame.number, {}
-        self._frames[frame.frame] = opened
-        if len(self._frames) < frame.frames:
+        whole = self._checkpoints.take(envelope, frame)
+        if whole is None:
             return
-        whole = b"".join(self._frames[n] for n in sorted(self._frames))
-        self._newest, self._frames = frame.number + 1, {}
-        heard, schema = (int.from_bytes(whole[n : n + 4], "big") for n in (0, 4))
-        state = decode_state(whole[8:], known=self._files)
+        heard, schema, raw = whole
+        state = decode_state(raw, known=self._files)
         self._save(self._migrated(state, schema))
         self.session.forget_heard(heard)
 
@@ -574,7 +557,7 @@ def _could_not_start(place: str) -> TransferAborted:
     return TransferAborted(f"{place} could not start the session. It goes on here.")
 
 
-def framed_contents(link: Link, kept: Kept) -> dict[str, bytes | Blob]:
+def _framed_contents(link: Link, kept: Kept) -> dict[str, bytes | Blob]:
     """What the frames on disk have, by SHA-256."""
     path = link.path(kept.sid) if kept.format else None
     if path is None or not path.exists():

@@ -32,13 +32,13 @@ from mobility.protocol.visit import (
 )
 from mobility.screen import Home, Introduction, Screen
 from mobility.tasks import Tasks
+from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
 __all__ = ["LIFETIME", "Approve", "Visiting"]
 
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
-GOODBYE = 3.0  # seconds that we wait for a display that we are done with
 Approve: TypeAlias = Callable[[Introduction], Awaitable[str | None]]
 
 
@@ -139,7 +139,7 @@ class Visiting:
         visitor.meeting.send(Decline())
         display = visitor.invitation.jid
         with contextlib.suppress(MobilityError):
-            await self._home.visits.ask(display, Decline(), seconds=GOODBYE)
+            await self._home.visits.ask(display, Decline(), seconds=timing.GOODBYE)
 
     async def receive(self, peer: str, event: Event) -> Event | None:
         screen = self._screens.get(peer)

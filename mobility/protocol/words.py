@@ -85,7 +85,7 @@ class Fetch:
 
     Args:
         stream: Names the stream of bytes that they come in; never used twice.
-        sealed: The first frame's number and the carrier (`fetching`).
+        sealed: The accepted format, the first frame's number and the carrier.
 
     """
 

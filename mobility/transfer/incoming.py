@@ -8,9 +8,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
-from xml.etree.ElementTree import tostring
-
-from defusedxml.ElementTree import fromstring
 
 from mobility.errors import (
     InvalidState,
@@ -77,7 +74,9 @@ class Incoming(Side):
     ) -> tuple[Self, proto.Offer]:
         """A transfer that was under way, or over, when this device stopped."""
         side = cls(link, kept.sid, kept.peer)
-        offer = side.keep(kept)
+        side.keep(kept)
+        offer = stanza.from_text(kept.offer).event
+        assert isinstance(offer, proto.Offer)
         side.begin(offer.epoch)
         side._read_heading(offer)
         side.machine = Transfer(Role.RESPONDER, state=phase)
@@ -102,14 +101,11 @@ class Incoming(Side):
         assert self._kept is not None
         self.keep(replace(self._kept, life=self._kept.life + 1))
 
-    def keep(self, kept: Arriving) -> proto.Offer:
+    def keep(self, kept: Arriving) -> None:
         """Write down all that is needed to go on after a crash."""
         self.memory = Memory.FRAMES
         self._kept = kept
         self.link.store.arrive(kept)
-        offer = stanza.from_xml(fromstring(kept.offer)).event
-        assert isinstance(offer, proto.Offer)
-        return offer
 
     def discard(self) -> None:
         """Nothing of it is needed any more."""
@@ -203,7 +199,7 @@ class Incoming(Side):
             raise InvalidState("The state is larger than this device can take.")
         name = _chosen(offer)
         if self.keeps:
-            written = tostring(stanza.to_xml(Said(self.sid, offer)), "unicode")
+            written = stanza.to_text(Said(self.sid, offer))
             about = (self.sid, self.peer, self.link.place, self.link.secret)
             self.keep(Arriving(*about, written, name))
         await self.say(proto.Accept(name, self.seal(proto.Accept)))

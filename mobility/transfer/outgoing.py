@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO, Self, cast
 
@@ -154,7 +154,8 @@ class Outgoing(Side):
         """
         assert self.link.ways.uploads is not None
         spool = self.link.spool(self.sid, manifest.size)
-        await aside(manifest.size, self._lay_out, spool, INLINE, state, manifest)
+        with _room_needed():
+            await aside(manifest.size, self._lay_out, spool, INLINE, state, manifest)
         self._stored = spool  # sealed once: there is no other format from now on
         size = self._stored.size(0, self._stored.count)
         return await self.link.ways.uploads.put(size, self._stored.all())
@@ -201,20 +202,17 @@ class Outgoing(Side):
     async def _seal(
         self, spool: Spool, name: str, state: State, manifest: Manifest
     ) -> None:
-        """All frames of the state in this format, sealed once; they are sent meanwhile.
+        """
+        All frames of the state in this format, sealed once; they are sent meanwhile.
 
         Only when all of them are on disk, a transfer can go on after a crash.
         """
         spool.begin()
         try:
-            await aside(manifest.size, self._lay_out, spool, name, state, manifest)
-            spool.finish()
-            await self._keep(spool, name, state, manifest)
-        except OSError as exc:
-            spool.abandon()
-            raise JournalError(
-                f"This device has no room for the session ({exc.strerror or exc})."
-            ) from exc
+            with _room_needed():
+                await aside(manifest.size, self._lay_out, spool, name, state, manifest)
+                spool.finish()
+                await self._keep(spool, name, state, manifest)
         except BaseException:
             spool.abandon()
             raise
@@ -332,6 +330,17 @@ class Outgoing(Side):
         self.link.store.stand_by(self.sid, proof)
         self.step(event)
         self.link.tasks.start(self.mention(event))
+
+
+@contextlib.contextmanager
+def _room_needed() -> Iterator[None]:
+    """What a full disk means to a person."""
+    try:
+        yield
+    except OSError as exc:
+        raise JournalError(
+            f"This device has no room for the session ({exc.strerror or exc})."
+        ) from exc
 
 
 def _heavy(state: State) -> int:

@@ -7,6 +7,7 @@ __all__ = [
     "ANSWER",
     "ASK",
     "CUT",
+    "GOODBYE",
     "LONG",
     "OPEN",
     "PATIENCE",
@@ -24,4 +25,5 @@ AGAIN = 0.5  # until the carriers are tried once more
 CUT = 120.0  # without a frame by any of them, until we give up
 ASK = 5.0  # between two questions for the status
 PATIENCE = 30.0  # after a commit, until the user is told
+GOODBYE = 3.0  # for each last thing, when a session, a visit or a device ends
 LONG = 1e9  # for ever, where something else ends it

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, hosted, hosting, visiting
-from mobility import client as phones
+from mobility import Client, hosted, hosting
 from mobility.transfer import timing
 from tests.fakes.running import RunningServer
 from tests.integration.people import Lobby, address
@@ -45,10 +44,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosted, "CHECKPOINT", 0.2)
     monkeypatch.setattr(hosted, "SOON", 0.01)
     monkeypatch.setattr(hosting, "TICK", 0.05)
-    monkeypatch.setattr(hosting, "GOODBYE", 1.0)
-    monkeypatch.setattr(hosted, "GOODBYE", 1.0)
-    monkeypatch.setattr(phones, "GOODBYE", 1.0)
-    monkeypatch.setattr(visiting, "GOODBYE", 1.0)
+    monkeypatch.setattr(timing, "GOODBYE", 1.0)
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal
 from xml.etree.ElementTree import Element
 
 from slixmpp import Iq
-from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.jid import JID, InvalidJID
-from slixmpp.plugins import BasePlugin
 from slixmpp.xmlstream.handler import CoroutineCallback
 from slixmpp.xmlstream.matcher import MatchXPath
 
@@ -27,6 +25,7 @@ from mobility.xmpp.bytestreams.inband import BLOCK, InBand, InBandStreams
 from mobility.xmpp.bytestreams.reach import reach
 from mobility.xmpp.bytestreams.sockets import Listener, SocketPipe
 from mobility.xmpp.bytestreams.stanza import Offer, Opening, Streamhost
+from mobility.xmpp.feature import Feature
 from mobility.xmpp.services import Services
 
 __all__ = ["Bytestreams", "Expected"]
@@ -36,7 +35,7 @@ _ACTIVATION = 10.0  # seconds
 _UNREACHED: Final = "The other device did not take the stream."
 
 
-class Bytestreams(BasePlugin):
+class Bytestreams(Feature):
     """
     Streams of bytes between this device and others.
 
@@ -47,13 +46,6 @@ class Bytestreams(BasePlugin):
     name = "mobility_bytestreams"
     description = "Streams of bytes"
     dependencies: ClassVar[set[str]] = {"xep_0030", Services.name}
-
-    @classmethod
-    def of(cls, xmpp: BaseXMPP) -> Self:
-        """The instance that serves `xmpp`."""
-        plugin: Any = xmpp.plugin[cls.name]  # type: ignore[literal-required]
-        assert isinstance(plugin, cls)
-        return plugin
 
     def plugin_init(self) -> None:
         self._expected: dict[Key, Expected] = {}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 from xml.etree.ElementTree import Element
 
 from slixmpp import Iq
-from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID, InvalidJID
-from slixmpp.plugins import BasePlugin
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback, CoroutineCallback
 from slixmpp.xmlstream.matcher import MatcherId, MatchXPath
@@ -20,6 +18,7 @@ from slixmpp.xmlstream.matcher import MatcherId, MatchXPath
 from mobility.errors import MobilityError, PeerUnreachable, RemoteProtocolError
 from mobility.protocol.mobilis import Answer, History, Line, Offer
 from mobility.xmpp.errors import from_stanza, to_stanza
+from mobility.xmpp.feature import Feature
 from mobility.xmpp.mobilis import stanza
 
 __all__ = ["GONE", "MobilisTransfer"]
@@ -36,7 +35,7 @@ async def _nobody(peer: str, said: Offer) -> None:
     raise RemoteProtocolError("Nobody expects this here.")
 
 
-class MobilisTransfer(BasePlugin):
+class MobilisTransfer(Feature):
     """
     The wire of Mobilis.
 
@@ -52,14 +51,6 @@ class MobilisTransfer(BasePlugin):
     dependencies: ClassVar[set[str]] = {"xep_0199"}
     receive: Callable[[str, Offer], Awaitable[None]]
     told: Callable[[str, History | None], None]
-
-    @classmethod
-    def of(cls, xmpp: BaseXMPP) -> Self:
-        """The one that serves `xmpp`, from now on."""
-        xmpp.register_plugin(cls.name)
-        plugin: Any = xmpp.plugin[cls.name]  # type: ignore[literal-required]
-        assert isinstance(plugin, cls)
-        return plugin
 
     def plugin_init(self) -> None:
         self.ignore()

@@ -11,12 +11,10 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final
 
-from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID, InvalidJID
-from slixmpp.plugins import BasePlugin
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
@@ -24,6 +22,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 from mobility.errors import PeerUnreachable, RemoteProtocolError
 from mobility.protocol.capture import Direction, Place
 from mobility.protocol.session import Stanza
+from mobility.xmpp.feature import Feature
 from mobility.xmpp.published import stanza
 
 __all__ = ["MobilityPublished"]
@@ -41,7 +40,7 @@ _CONFIG: Final = {
 Item = tuple[Stanza, Direction]
 
 
-class MobilityPublished(BasePlugin):
+class MobilityPublished(Feature):
     """
     Nodes that we own, publish to, or follow.
 
@@ -54,13 +53,6 @@ class MobilityPublished(BasePlugin):
     name = "mobility_published"
     description = "Published states"
     dependencies: ClassVar[set[str]] = {"xep_0004", "xep_0030", "xep_0060"}
-
-    @classmethod
-    def of(cls, xmpp: BaseXMPP) -> Self:
-        """The instance that serves `xmpp`."""
-        plugin: Any = xmpp.plugin[cls.name]  # type: ignore[literal-required]
-        assert isinstance(plugin, cls)
-        return plugin
 
     def plugin_init(self) -> None:
         self.service = ""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from xml.etree.ElementTree import Element
 
-from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID, InvalidJID
-from slixmpp.plugins import BasePlugin
+
+from mobility.xmpp.feature import Feature
 
 __all__ = ["Services"]
 
@@ -18,19 +18,12 @@ _MOST = 32  # components that are asked who they are
 _ANSWER = 5.0  # seconds for each answer
 
 
-class Services(BasePlugin):
+class Services(Feature):
     """What disco#info of our server's components says, kept until we log in anew."""
 
     name = "mobility_services"
     description = "Components of our server"
     dependencies: ClassVar[set[str]] = {"xep_0030"}
-
-    @classmethod
-    def of(cls, xmpp: BaseXMPP) -> Self:
-        """The instance that serves `xmpp`."""
-        plugin: Any = xmpp.plugin[cls.name]  # type: ignore[literal-required]
-        assert isinstance(plugin, cls)
-        return plugin
 
     def plugin_init(self) -> None:
         self._known: dict[str, Element] = {}

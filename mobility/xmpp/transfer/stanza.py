@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from defusedxml.ElementTree import fromstring
 
 from mobility.errors import RemoteProtocolError
 from mobility.protocol import transfer as proto
@@ -12,7 +14,7 @@ from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 from mobility.xmpp.text import legal
 
-__all__ = ["ELEMENT", "Said", "from_xml", "to_xml"]
+__all__ = ["ELEMENT", "Said", "from_text", "from_xml", "to_text", "to_xml"]
 
 ELEMENT: Final = f"{{{ns.TRANSFER}}}transfer"
 _FORMAT: Final = f"{{{ns.TRANSFER}}}format"
@@ -100,6 +102,16 @@ def from_xml(element: Element) -> Said:
     if kind is None:
         raise RemoteProtocolError("That is not a step of a transfer.")
     return Said(_id(element.get("sid")), _event(kind, element))
+
+
+def to_text(said: Said) -> str:
+    """The same as text, for a journal."""
+    return tostring(to_xml(said), "unicode")
+
+
+def from_text(text: str) -> Said:
+    """What `to_text` wrote."""
+    return from_xml(fromstring(text))
 
 
 def _event(kind: type[proto.Event], element: Element) -> proto.Event:

@@ -7,17 +7,16 @@ import secrets
 import sys
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal
 from xml.etree.ElementTree import Element
 
 from slixmpp import Iq
-from slixmpp.basexmpp import BaseXMPP
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID
-from slixmpp.plugins import BasePlugin
 from yarl import URL
 
 from mobility.errors import CarrierLost, RemoteProtocolError
+from mobility.xmpp.feature import Feature
 from mobility.xmpp.services import Services
 from mobility.xmpp.upload import stanza, web
 from mobility.xmpp.upload.stanza import Slot
@@ -34,7 +33,7 @@ _REFUSED: Final = {
 }
 
 
-class Uploads(BasePlugin):
+class Uploads(Feature):
     """
     Files on the account's own server, for devices that are not online yet.
 
@@ -48,13 +47,6 @@ class Uploads(BasePlugin):
     name = "mobility_uploads"
     description = "Files on the server"
     dependencies: ClassVar[set[str]] = {Services.name}
-
-    @classmethod
-    def of(cls, xmpp: BaseXMPP) -> Self:
-        """The instance that serves `xmpp`."""
-        plugin: Any = xmpp.plugin[cls.name]  # type: ignore[literal-required]
-        assert isinstance(plugin, cls)
-        return plugin
 
     def plugin_init(self) -> None:
         self.ca_file: Path | None = None
