@@ -17,6 +17,7 @@ from mobility.errors import ConnectionFailed
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.devices import MobilityDevices
+from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.session import MobilitySession
@@ -86,6 +87,7 @@ class Stream:
             MobilityTransfer,
             MobilitySession,
             MobilityPublished,
+            MobilityLogin,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
@@ -97,6 +99,7 @@ class Stream:
         xmpp.plugin["xep_0198"].window = 1
         self.xmpp = xmpp
         self.visits = MobilityVisit.of(xmpp)
+        self.logins = MobilityLogin.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
         self.bytestreams = Bytestreams.of(xmpp)
