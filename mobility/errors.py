@@ -7,6 +7,7 @@ Every exception this package raises on purpose.
         * :exc:`RemoteProtocolError` -- the peer broke the rules
     * :exc:`InvalidInvitation`
     * :exc:`ConnectionFailed`
+    * :exc:`LoginRefused`
     * :exc:`PeerUnreachable`
         * :exc:`CarrierLost`
     * :exc:`DirectoryUnavailable`
@@ -39,6 +40,7 @@ __all__ = [
     "InvalidState",
     "JournalError",
     "LocalProtocolError",
+    "LoginRefused",
     "MobilityError",
     "PeerUnreachable",
     "ProtocolError",
@@ -80,6 +82,10 @@ class InvalidInvitation(MobilityError):
 
 class ConnectionFailed(MobilityError):
     """The XMPP server could not be reached, or would not let us in."""
+
+
+class LoginRefused(MobilityError):
+    """What asked this device to prove who it is cannot be trusted; it got no proof."""
 
 
 class PeerUnreachable(MobilityError):
