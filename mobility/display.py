@@ -26,8 +26,8 @@ from mobility.protocol import visit as proto
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Host, sign_receipt
-from mobility.protocol.login import Abort, Bound, Grant, Word, unseal
 from mobility.protocol.invitation import Invitation, Invitations, fingerprint
+from mobility.protocol.login import Abort, Bound, Grant, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import Description, Leave, Role, Stay
@@ -162,7 +162,7 @@ class PublicDisplay:
             port=where.port,
             ca_file=where.ca_file,
             on_change=self._on_account,
-            presence=Presence.NONE,
+            priority=None,  # nobody but the visitor's phone is to know that it is there
         )
         self._listen(stream)
         return stream

@@ -15,6 +15,7 @@ Every exception this package raises on purpose.
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
         * :exc:`VisitEnded`
+        * :exc:`LevelUnavailable`
     * :exc:`TransferError`
         * :exc:`TransferRefused`
         * :exc:`TransferAborted`
@@ -39,6 +40,7 @@ __all__ = [
     "InvalidInvitation",
     "InvalidState",
     "JournalError",
+    "LevelUnavailable",
     "LocalProtocolError",
     "LoginRefused",
     "MobilityError",
@@ -114,6 +116,10 @@ class VisitDeclined(VisitError):
 
 class VisitEnded(VisitError):
     """The visit is over: one side left, or its time ran out."""
+
+
+class LevelUnavailable(VisitError):
+    """The screen, or the account's server, does not know this kind of login."""
 
 
 class TransferError(MobilityError):

@@ -15,9 +15,10 @@ from typing import Final
 from mobility.errors import LoginRefused
 from mobility.protocol.scram import Challenge, Scram
 
-__all__ = ["Offered", "Pin", "Pinned"]
+__all__ = ["STRONG", "Offered", "Pin", "Pinned", "compare"]
 
-_STRONG: Final = {"SCRAM-SHA-256", "SCRAM-SHA-512"}
+STRONG: Final = {"SCRAM-SHA-256", "SCRAM-SHA-512"}
+"""Mechanisms that a display may carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,26 @@ class Pin:
     challenge: Challenge
     domain: str
     certificate: bytes
+
+
+def compare(pin: Pin, offered: Offered) -> None:
+    """
+    The display stands before the server that the phone knows.
+
+    Raises:
+        LoginRefused: If it does not.
+
+    """
+    if offered.domain != pin.domain:
+        raise LoginRefused(
+            f"The display wants to log in to another server than {pin.domain}"
+            ", which is yours."
+        )
+    if offered.certificate != pin.certificate:
+        raise LoginRefused(
+            f"The display sees another certificate of {pin.domain} than your phone. "
+            "Somebody may be in between, so it got no proof of your password."
+        )
 
 
 class _Step(enum.Enum):
@@ -136,18 +157,8 @@ class Pinned:
             )
 
     def _compare(self, offered: Offered) -> None:
-        if offered.domain != self._pin.domain:
-            raise LoginRefused(
-                f"The display wants to log in to another server than {self._pin.domain}"
-                ", which is yours."
-            )
-        if offered.certificate != self._pin.certificate:
-            raise LoginRefused(
-                f"The display sees another certificate of {self._pin.domain} than your "
-                "phone. Somebody may be in between, so it got no proof of your "
-                "password."
-            )
-        if self._pin.mechanism not in _STRONG:
+        compare(self._pin, offered)
+        if self._pin.mechanism not in STRONG:
             raise LoginRefused(
                 f"{self._pin.domain} knows only an old kind of login, which is too "
                 "weak to let a display carry it."

@@ -16,6 +16,7 @@ from slixmpp.jid import JID, InvalidJID
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
+from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.devices import MobilityDevices
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
@@ -94,6 +95,7 @@ class Stream:
             MobilitySession,
             MobilityPublished,
             MobilityLogin,
+            MobilityDelegation,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
@@ -106,6 +108,7 @@ class Stream:
         self._sasl.login = _login(self._account, login)
         self.visits = MobilityVisit.of(xmpp)
         self.logins = MobilityLogin.of(xmpp)
+        self.delegation = MobilityDelegation.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
         self.bytestreams = Bytestreams.of(xmpp)

@@ -4,7 +4,7 @@ from slixmpp.plugins.base import register_plugin
 
 from mobility.protocol.pin import Offered, Pin
 
-from .login import Anonymous, Login, Password, Token
+from .login import Anonymous, Login, Password, Token, fresh_nonce
 from .plugin import MobilitySasl
 
 register_plugin(MobilitySasl)
@@ -17,4 +17,5 @@ __all__ = [
     "Password",
     "Pin",
     "Token",
+    "fresh_nonce",
 ]
