@@ -110,7 +110,8 @@ class Visiting:
         )
         allowed = None if apps is None else tuple(apps)
         terms = Terms(lifetime.total_seconds(), allowed, level)
-        asked = Asked(terms, participants or {}, await self._delegating.restricts())
+        held = level is not Level.GUEST and await self._delegating.restricts()
+        asked = Asked(terms, participants or {}, held)
         screen = None
         try:
             welcome, reveal = await self._meet(visitor)
