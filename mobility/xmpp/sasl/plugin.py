@@ -75,7 +75,8 @@ class MobilitySasl(Feature):
             self._task = None
 
     def _hear(self, step: Any) -> None:
-        self._steps.put_nowait(step.xml)
+        if self._task is not None and not self._task.done():
+            self._steps.put_nowait(step.xml)
 
     async def _log_in(self, features: Element) -> None:
         try:
