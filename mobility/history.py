@@ -160,7 +160,7 @@ def _time(at: float) -> datetime:
 
 def ending_of(exc: MobilityError) -> Ending:
     """What an error says of a visit that has not come to be."""
-    kinds = {
+    kinds: dict[type[MobilityError], Ending] = {
         VisitDeclined: Ending.DECLINED,
         VisitRefused: Ending.REFUSED,
         VisitEnded: Ending.DISPLAY,

@@ -28,8 +28,8 @@ from mobility.protocol.transfer import Memory, Phase, Role, recovered
 
 __all__ = ["Arriving", "Kept", "Line", "Store"]
 
-_YEAR = 366 * 24 * 3600  # seconds that the history goes back
-_SCHEMA = f"""
+_YEAR = 31_622_400  # seconds that the history goes back
+_SCHEMA = """
 CREATE TABLE IF NOT EXISTS identity (key BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS transfers (
     sid TEXT PRIMARY KEY, role TEXT NOT NULL, phase TEXT NOT NULL,
@@ -66,7 +66,7 @@ WHEN EXISTS (
 CREATE TRIGGER IF NOT EXISTS history_stays BEFORE UPDATE ON history
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS history_lasts BEFORE DELETE ON history
-WHEN OLD.at > strftime('%s', 'now') - {_YEAR}
+WHEN OLD.at > strftime('%s', 'now') - 31622400 -- 366 days
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 """
 _MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may repeat
@@ -394,13 +394,13 @@ class Store:
         rows = self._run(
             "SELECT visit, event, at, facts FROM history ORDER BY number"
         ).fetchall()
-        return [Line(*row, json.loads(facts)) for *row, facts in rows]
+        return [Line(visit, event, at, json.loads(f)) for visit, event, at, f in rows]
 
     def forget_old(self) -> None:
         """Delete what is older than a year from the history: all that can be."""
-        old = f"FROM history WHERE at <= strftime('%s', 'now') - {_YEAR}"
-        if self._run(f"SELECT 1 {old}").fetchone():
-            self._run(f"DELETE {old}")
+        sql = "FROM history WHERE at <= strftime('%s', 'now') - ?"
+        if self._run("SELECT 1 " + sql, (_YEAR,)).fetchone():
+            self._run("DELETE " + sql, (_YEAR,))
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""

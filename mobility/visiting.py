@@ -38,12 +38,13 @@ from mobility.protocol.visit import (
     Terms,
     Welcome,
 )
+from mobility.records import Record, Records
 from mobility.screen import Home, Introduction, Screen
 from mobility.tasks import Tasks
 from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
-__all__ = ["LIFETIME", "Approve", "Visiting"]
+__all__ = ["IDLE", "LIFETIME", "Approve", "Visiting"]
 
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
@@ -59,6 +60,8 @@ class Asked:
     terms: Terms
     participants: Mapping[str, Collection[str]]
     restricted: bool  # whether our server would hold the display to it
+    resource: str  # that the display gets of our account; empty for a guest
+    idle: timedelta
 
 
 class Visiting:
@@ -71,6 +74,7 @@ class Visiting:
         delegating: What displays may be let in as.
         screens: Those that we visit, by their JIDs; there are two of one that is
             logged in as us.
+        records: Where each is written down.
 
     """
 
@@ -80,12 +84,14 @@ class Visiting:
         tasks: Tasks,
         delegating: Delegating,
         screens: dict[str, Screen],
+        records: Records,
     ) -> None:
         self._home = home
         self._delegating = delegating
         self._tasks = tasks
         self._screens = screens
         self._granting: dict[str, Granting] = {}
+        self._records = records
 
     @asynccontextmanager
     async def visit(
@@ -97,6 +103,7 @@ class Visiting:
         lifetime: timedelta = LIFETIME,
         level: Level = Level.GUEST,
         participants: Mapping[str, Collection[str]] | None = None,
+        idle: timedelta = IDLE,
     ) -> AsyncIterator[Screen]:
         """See `Client.visit`."""
         if level not in await self._delegating.levels():
@@ -110,30 +117,40 @@ class Visiting:
         )
         allowed = None if apps is None else tuple(apps)
         terms = Terms(lifetime.total_seconds(), allowed, level)
-        asked = Asked(terms, participants or {}, await self._delegating.restricts())
+        restricted = await self._delegating.restricts()
+        asked = Asked(terms, participants or {}, restricted, _resource(level), idle)
         screen = None
+        record = self._records.scanned(invitation.domain, terms)
         try:
             welcome, reveal = await self._meet(visitor)
             screen = self._screens[invitation.jid] = Screen(
                 self._home, visitor, welcome
             )
+            record.met(screen.name)
             if level not in welcome.description.levels:
                 raise LevelUnavailable(
                     f"{screen.name} stays on its own account. Let it in as a guest."
                 )
             await self._home.visits.ask(screen.jid, reveal)
             await self._ask_user(visitor, screen, asked, approve)
+            record.let_in(screen, self._home.jid, resource=asked.resource)
             if level is not Level.GUEST:
                 await self._let_log_in(screen, asked)
-            self._tasks.start(_end_in_time(screen, lifetime))
+            self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
+        except MobilityError as exc:
+            record.failed(exc)
+            raise
         finally:
-            await self._tasks.complete(self._part(visitor, screen))
+            await self._tasks.complete(self._part(visitor, screen, record))
 
-    async def _part(self, visitor: Visitor, screen: Screen | None) -> None:
+    async def _part(
+        self, visitor: Visitor, screen: Screen | None, record: Record
+    ) -> None:
         try:
             await (self._home.decline(visitor) if screen is None else screen.leave())
         finally:
+            await record.over()
             for jid in [jid for jid, other in self._screens.items() if other is screen]:
                 del self._screens[jid]
 
@@ -178,13 +195,13 @@ class Visiting:
         """The display becomes a resource of ours, which is its address from then on."""
         terms = asked.terms
         policy = Policy(
-            resource=f"display-{secrets.token_urlsafe(9)}",
+            resource=asked.resource,
             participants={
                 bare(self._home.jid): (),
                 **{jid: tuple(spaces) for jid, spaces in asked.participants.items()},
             },
             lifetime=terms.lifetime,
-            idle=min(IDLE.total_seconds(), terms.lifetime),
+            idle=min(asked.idle.total_seconds(), terms.lifetime),
             label=f"{screen.name} ({bare(screen.jid)})",
         )
         screen.lent = await self._delegating.lend(terms.level, policy)
@@ -234,12 +251,17 @@ class Visiting:
         return None
 
 
-async def _end_in_time(screen: Screen, lifetime: timedelta) -> None:
+async def _see_out(
+    screen: Screen, record: Record, lifetime: timedelta, idle: timedelta
+) -> None:
     """The user approved no more, whatever the display thinks."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(lifetime.total_seconds()):
-            await screen.ended()
-    await screen.leave()
+    await screen.stay(lifetime, idle)
+    await record.over()
+
+
+def _resource(level: Level) -> str:
+    """It says nothing of the display, and nobody can guess it."""
+    return "" if level is Level.GUEST else f"display-{secrets.token_urlsafe(9)}"
 
 
 def _unavailable(level: Level, jid: str) -> str:

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -108,7 +107,7 @@ class Revoked:
 
 
 class Delegations(Protocol):
-    """What the user's server tells of logins that were lent, where it has our module."""
+    """What the user's server tells of logins that were lent, if it has our module."""
 
     async def supported(self) -> bool: ...
 
@@ -138,6 +137,7 @@ class Visits:
         self._connect = connect
         self._server: Delegations = stream.delegation
         self._own: dict[str, Ends] = {}
+        self._evicted: set[str] = set()
         self._publishing: dict[str, asyncio.Task[None]] = {}
         stream.running.receive = self._receive
 
@@ -227,7 +227,19 @@ class Visits:
         if visit.level is Level.TOKEN and await self._server.supported():
             return  # the server would know
         account = self._stream.jid.partition("/")[0]
-        await evict(self._connect, f"{account}/{visit.resource}")
+        await self.evict(f"{account}/{visit.resource}")
+
+    async def evict(self, jid: str) -> None:
+        """
+        Throw a login of ours out, once: it cannot come back.
+
+        Raises:
+            ConnectionFailed: As `eviction.evict`.
+
+        """
+        if jid not in self._evicted:
+            await evict(self._connect, jid)
+            self._evicted.add(jid)
 
     async def _end(self, delegation: Delegation) -> None:
         try:
@@ -386,7 +398,10 @@ async def overseeing(
 
     """
     bare = jid.partition("/")[0]
-    connect = partial(Stream, password=password, **where)
+
+    def connect(jid: str) -> Stream:
+        return Stream(jid, password, priority=None, **where)
+
     with Store(data) as store:
         async with connect(bare) as stream, Tasks() as tasks:
             yield Visits(stream, store, tasks, connect)

@@ -9,7 +9,9 @@ from mobility.protocol.delegation import Level
 
 __all__ = ["GENEROUS", "Listed"]
 
-GENEROUS: Final = 3600.0  # seconds that a clock may be wrong, before a visit is not shown
+GENEROUS: Final = (
+    3600.0  # seconds that a clock may be wrong, before a visit is not shown
+)
 
 
 @dataclass(frozen=True, slots=True)

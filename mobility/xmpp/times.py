@@ -10,9 +10,7 @@ from mobility.errors import RemoteProtocolError
 
 __all__ = ["moment", "stamp"]
 
-_UTC: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII
-)
+_UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 
 
 def stamp(time: datetime) -> str:
