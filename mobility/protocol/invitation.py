@@ -49,6 +49,15 @@ def _decode(text: str) -> bytes:
     return raw
 
 
+def _domain(jid: str) -> str:
+    """Empty if no server can have that name."""
+    domain = jid.partition("/")[0].rpartition("@")[2]
+    try:
+        return domain.encode("idna").decode().lower()
+    except UnicodeError:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Invitation:
     """
@@ -71,8 +80,12 @@ class Invitation:
 
     @property
     def domain(self) -> str:
-        """The part of the address that servers verify."""
-        return self.jid.partition("/")[0].rpartition("@")[2]
+        """
+        The part of the address that servers verify, as they do: in ASCII (RFC 3490).
+
+        So a name with a letter that only looks like another is not shown as the other.
+        """
+        return _domain(self.jid)
 
     @classmethod
     def parse(cls, text: str) -> Invitation:
@@ -109,7 +122,7 @@ class Invitation:
             raise InvalidInvitation(
                 "This code is of a version that is not understood here. Update the app."
             )
-        if not _JID.fullmatch(jid):
+        if not _JID.fullmatch(jid) or not _domain(jid):
             raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
         return cls(jid, _decode(fields.get("t", "")), _decode(fields.get("k", "")))
 
