@@ -17,9 +17,10 @@ from urllib.parse import quote, unquote
 
 from mobility.errors import InvalidInvitation, VisitRefused
 
-__all__ = ["LONGEST", "Invitation", "Invitations", "fingerprint"]
+__all__ = ["LONGEST", "SCANS", "Invitation", "Invitations", "fingerprint"]
 
 LONGEST = 256  # characters of a code
+SCANS = 5  # in a minute
 _SECRET = 16  # bytes of TOKEN and of KEY
 # Coarser than RFC 7622, but enough to show somebody and to put into a stanza.
 _JID = re.compile(
@@ -143,12 +144,19 @@ class Invitations:
     """
     The codes that a display has shown, and what became of them.
 
+    Each scan gives somebody in the middle, who knows the digits on a phone, one chance
+    in a hundred that the display's are the same; if they are not, they give up and scan
+    the next code. So there are only so many scans in a minute, however each ended.
+
     Args:
         lifetime: Seconds for which a code is good.
+        scans: How many are taken in a minute.
 
     """
 
     lifetime: float
+    scans: int = SCANS
+    _taken: list[float] = field(default_factory=list, repr=False)
     _good: dict[bytes, float] = field(default_factory=dict, repr=False)
     _used: dict[bytes, float] = field(default_factory=dict, repr=False)
     _old: dict[bytes, float] = field(default_factory=dict, repr=False)
@@ -178,7 +186,8 @@ class Invitations:
         Use `token` up; every other code that is still good ends with it.
 
         Raises:
-            VisitRefused: If it is not good any more. Nothing changed.
+            VisitRefused: If it is not good any more, or too many were used in the last
+                minute. Nothing changed.
 
         """
         self.expire(now)
@@ -186,6 +195,16 @@ class Invitations:
             raise VisitRefused(f"This code has been used already. {_SCAN_AGAIN}")
         if token not in self._good:
             raise VisitRefused(f"This code has expired. {_SCAN_AGAIN}")
+        self._check_pace(now)
+        self._taken.append(now)
         self._used[token] = self._good.pop(token)
         self._old |= self._good
         self._good.clear()
+
+    def _check_pace(self, now: float) -> None:
+        self._taken = [then for then in self._taken if now - 60 < then]
+        if len(self._taken) >= self.scans:
+            raise VisitRefused(
+                "This screen was scanned too often in the last minute. Wait a minute; "
+                "if it happens again, tell whoever runs the screen."
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 
 from mobility import visiting
+from mobility.errors import VisitRefused
 from mobility.protocol import handshake
 from mobility.protocol.envelope import Envelope, derive, digest, mac
 from mobility.protocol.handshake import (
@@ -21,7 +23,7 @@ from mobility.protocol.handshake import (
     check_receipt,
     sign_receipt,
 )
-from mobility.protocol.invitation import Invitation, fingerprint
+from mobility.protocol.invitation import Invitation, Invitations, fingerprint
 from mobility.protocol.visit import (
     Approve,
     Phase,
@@ -273,6 +275,37 @@ async def a_key_is_looked_for_after_the_displays_was_seen() -> bool:
 async def a_key_is_looked_for_after_the_phones_was_seen() -> bool:
     middle = Between()
     return middle.victim.compare(middle.answer())
+
+
+def at_any_pace(book: Invitations, now: float) -> None:
+    pass
+
+
+@attacks.stopped_by(
+    {"mobility.protocol.invitation.Invitations._check_pace": at_any_pace}
+)
+async def codes_are_scanned_until_the_digits_agree() -> bool:
+    """
+    Mallory keeps the rules, but gives each visit up whose digits are not those that her
+    victim's phone expects; she films the screen for the next code. Most of ten victims?
+    """
+    victims = [visitor(STICKER, private=bytes([n]) * 32) for n in range(1, 11)]
+    return sum(map(filmed, victims)) > 5
+
+
+def filmed(victim: Visitor) -> bool:
+    """Twice a second, for the two minutes that a phone waits for its user."""
+    wanted, codes = met(victim, host(STICKER, identity=MALLORY)), Invitations(60)
+    for moment in range(2 * 120):
+        token = moment.to_bytes(16, "big")
+        codes.issue(token, moment / 2)
+        with contextlib.suppress(VisitRefused):
+            codes.redeem(token, moment / 2)
+            code = replace(LOBBY, token=token)
+            phone = visitor(code, jid=THIEF, private=victim._private)
+            if met(phone, host(code), jid=THIEF) == wanted:
+                return victim.compare(wanted)
+    return False
 
 
 def test_without_commitments_it_takes_some_tens_of_tries(
