@@ -16,6 +16,7 @@ from slixmpp.jid import JID, InvalidJID
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
+from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.devices import MobilityDevices
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.published import MobilityPublished
@@ -92,6 +93,7 @@ class Stream:
             xmpp.register_plugin(carrier.name)
         for name in (MobilityDevices.name, MobilityOffers.name):
             xmpp.register_plugin(name)
+        xmpp.register_plugin(MobilityDelegation.name)
         # The password never leaves this device, in TLS neither: no PLAIN.
         xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
         xmpp.plugin["xep_0198"].window = 1
@@ -105,6 +107,7 @@ class Stream:
         self.devices = MobilityDevices.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
+        self.delegation = MobilityDelegation.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
