@@ -24,8 +24,9 @@ from typing import Any, Self, TypeVar
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
+from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices
-from mobility.dispatch import Transfers
+from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     LocalProtocolError,
     MobilityError,
@@ -34,10 +35,12 @@ from mobility.errors import (
     TransferRefused,
     VisitEnded,
 )
+from mobility.eviction import evict
 from mobility.failures import traced
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
@@ -53,6 +56,7 @@ from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Report, Ways, timing, unseen
 from mobility.visiting import LIFETIME, Approve, Visiting
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit import MobilityVisit
 
@@ -108,6 +112,8 @@ class Client:
         self._waiting: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._carriers = tuple(carriers)
+        self._account, self._password = jid, password
+        self._where: dict[str, Any] = {"host": host, "port": port, "ca_file": ca_file}
         self.stream = self._connect(
             _with_resource(jid), password, host=host, port=port, ca_file=ca_file
         )
@@ -120,6 +126,10 @@ class Client:
     def _connect(self, jid: str, password: str, **where: Any) -> Stream:
         return Stream(jid, password, on_change=self._on_change, **where)
 
+    def _second(self, jid: str) -> Stream:
+        """Another connection of this account, under a resource that is not ours."""
+        return Stream(jid, self._password, priority=None, **self._where)
+
     def _journal(self) -> Store:
         return Store(self._folder)
 
@@ -131,8 +141,17 @@ class Client:
             self.stream.sessions.receive = self._on_checkpoint
             self.stream.sessions.packet = self._on_packet
             self._tasks = Tasks()
-            self._visiting = Visiting(self, self._tasks, self._screens)
+            self._delegating = Delegating(
+                self.stream.login,
+                self.stream.delegation,
+                account=bare(self._account),
+                evict=partial(evict, self._second),
+            )
+            self._visiting = Visiting(
+                *(self, self._tasks, self._delegating, self._screens)
+            )
             self.stream.visits.receive = self._visiting.receive
+            self.stream.logins.receive = self._visiting.receive_login
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
                 name=self.device,
@@ -304,6 +323,14 @@ class Client:
     def visits(self) -> MobilityVisit:
         return self.stream.visits
 
+    @property
+    def logins(self) -> MobilityLogin:
+        return self.stream.logins
+
+    async def levels(self) -> set[Level]:
+        """What `visit` can let a display be, with this account and its server."""
+        return await self._delegating.levels()
+
     def visit(
         self,
         invitation: Invitation,
@@ -311,6 +338,8 @@ class Client:
         approve: Approve,
         apps: Collection[str] | None = None,
         lifetime: timedelta = LIFETIME,
+        level: Level = Level.GUEST,
+        participants: Mapping[str, Collection[str]] | None = None,
     ) -> AbstractAsyncContextManager[Screen]:
         """
         Visit the display whose code was scanned; leaving the block ends the visit.
@@ -322,15 +351,25 @@ class Client:
                 code.
             apps: URIs of the apps that may go there; any, if None.
             lifetime: When the visit ends at the latest.
+            level: What the display may be meanwhile; one of `levels`.
+            participants: Whom it may talk to under the user's account, beside this
+                device, and in which namespaces: a room, say. Nobody, if it is a guest.
 
         Raises:
+            LevelUnavailable: The display, or our server, does not know that level.
+            LoginRefused: The display did not get its login; nothing has moved.
             VisitRefused: By the display, or it is not the one that was scanned.
             VisitDeclined: By the user, or after three wrong codes.
             PeerUnreachable: If the display does not answer.
 
         """
         return self._visiting.visit(
-            invitation, approve=approve, apps=apps, lifetime=lifetime
+            invitation,
+            approve=approve,
+            apps=apps,
+            lifetime=lifetime,
+            level=level,
+            participants=participants,
         )
 
     async def decline(self, visitor: Visitor) -> None:

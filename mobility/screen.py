@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from mobility.delegating import Lent
 from mobility.errors import MobilityError, PeerUnreachable
 from mobility.failures import traced
 from mobility.moved import MovedSession
+from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor, check_receipt, claim
 from mobility.protocol.visit import Leave, Welcome, Wiped
+from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.visit import MobilityVisit
+from mobility.xmpp.visit.stanza import Event
 
 __all__ = ["Home", "Introduction", "Screen"]
 
@@ -31,6 +36,9 @@ class Home(Protocol):
 
     @property
     def visits(self) -> MobilityVisit: ...
+
+    @property
+    def logins(self) -> MobilityLogin: ...
 
     def moved_to(self, jid: str) -> list[MovedSession]: ...
 
@@ -50,6 +58,10 @@ class Introduction:
         name, operator, place: What it says of itself; nobody checked.
         apps: URIs of the apps that may go there; None for any.
         lifetime: When the visit ends at the latest.
+        level: What the screen will be meanwhile.
+        account: Whose resource it will be then; empty for a guest.
+        participants: Whom else it may talk to under that account.
+        restricted: Whether the account's server holds it to that.
         tries_left: How often the two digits may still be typed.
         rivals: How many others scanned the same code, as far as we know.
 
@@ -64,6 +76,30 @@ class Introduction:
     lifetime: timedelta
     tries_left: int
     rivals: int = 0
+    level: Level = Level.GUEST
+    account: str = ""
+    participants: tuple[str, ...] = ()
+    restricted: bool = False
+
+    @property
+    def gives(self) -> str:
+        """What approving gives away, as a person reads it."""
+        if self.level is Level.GUEST:
+            return "It stays on its own account, and gets what you send there."
+        until = f"until you leave, or for {self.lifetime} at most"
+        if self.restricted:
+            others = "".join(f" and {jid}" for jid in self.participants)
+            return (
+                f"It logs in as {self.account}, {until}. Your server lets it talk to "
+                f"your phone{others} only: it cannot read your messages or contacts, "
+                "or change your password."
+            )
+        return (
+            f"It logs in as {self.account}, with all that this account may do: read "
+            "your messages and contacts, and write in your name. Your server does not "
+            f"limit it. Your phone ends it {until}; while your phone is off, nothing "
+            "does."
+        )
 
 
 class Screen:
@@ -74,6 +110,7 @@ class Screen:
         jid, name: Address, and what it calls itself.
         clean: Whether it has signed that nothing of ours is left; None while we stay.
         rivals: How many others scanned the same code.
+        lent: The login that it has of us, if any; `jid` is ours then.
 
     """
 
@@ -86,6 +123,7 @@ class Screen:
         self.secret = visitor.secret
         self.clean: bool | None = None
         self.rivals = 0
+        self.lent: Lent | None = None
         self._home = home
         self._visitor = visitor
         self._over = asyncio.Event()
@@ -111,13 +149,23 @@ class Screen:
         """
         if self.over:
             return
-        for moved in self._home.moved_to(self.jid):
-            await self._take_back(moved)
-        if self._visitor.meeting.may_send(Leave):
-            await self._say_goodbye()
-        else:
-            await self._home.decline(self._visitor)
+        try:
+            for moved in self._home.moved_to(self.jid):
+                await self._take_back(moved)
+            if self._visitor.meeting.may_send(Leave):
+                await self._say_goodbye()
+            else:
+                await self._home.decline(self._visitor)
+        finally:
+            await self._take_login()
         self._end()
+
+    async def _take_login(self) -> None:
+        """Whatever the display says: our server ends what it has of us."""
+        lent, self.lent = self.lent, None
+        if lent is not None:
+            with contextlib.suppress(MobilityError):
+                await lent.end()
 
     async def _take_back(self, moved: MovedSession) -> None:
         """As it is there; otherwise it is taken back as it was last saved here."""
@@ -131,9 +179,8 @@ class Screen:
     async def _say_goodbye(self) -> None:
         event = Leave("left")
         self._visitor.meeting.send(event)
-        visits = self._home.visits
         try:
-            answer = await visits.ask(self.jid, event, seconds=CLEANING)
+            answer = await self._ask(event)
         except PeerUnreachable:
             return  # it may still have what we could not take back
         except MobilityError:
@@ -141,6 +188,16 @@ class Screen:
         if isinstance(answer, Wiped):
             self._check(answer.receipt)
         await self._home.reclaim_from(self.jid)
+
+    async def _ask(self, event: Leave) -> Event | None:
+        """If it cannot be reached where it is logged in as us: at its own address."""
+        visits, own = self._home.visits, self._visitor.invitation.jid
+        try:
+            return await visits.ask(self.jid, event, seconds=CLEANING)
+        except PeerUnreachable:
+            if self.jid == own:
+                raise
+        return await visits.ask(own, event, seconds=CLEANING)
 
     def _check(self, receipt: bytes) -> None:
         self.clean = check_receipt(receipt, self.identity, self.secret)
