@@ -102,7 +102,6 @@ class Stream:
             xmpp.register_plugin(carrier.name)
         for name in (MobilityDevices.name, MobilityOffers.name):
             xmpp.register_plugin(name)
-        xmpp.register_plugin(MobilityDelegation.name)
         xmpp.plugin["xep_0198"].window = 1
         self.xmpp = xmpp
         self._sasl = MobilitySasl.of(xmpp)
@@ -118,7 +117,6 @@ class Stream:
         self.devices = MobilityDevices.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
-        self.delegation = MobilityDelegation.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
