@@ -52,6 +52,7 @@ EVIL = MALLORY.public_key().public_bytes_raw()
 THIEF = "mallory@evil.example/phone"
 STICKER = Invitation("lobby@evil.example/r", TOKEN, fingerprint(EVIL))
 WIDE = Terms(24 * 3600.0)
+ASKED = visiting.Asked(TERMS, {}, restricted=False, resource="", idle=visiting.IDLE)
 HANDSHAKE = "mobility.protocol.handshake"
 
 attacks: Attacks[[]] = Attacks()
@@ -408,8 +409,7 @@ async def asked(invitation: Invitation = STICKER, **claims: Any) -> list[str]:
     phone.receive_welcome(display.receive_visit(phone.visit(), PHONE))
     welcome = Welcome(b"", b"", EVIL, display._description, b"")
     screen = Screen(cast(Home, None), phone, welcome)
-    asked = visiting.Asked(TERMS, {}, restricted=False, resource="", idle=visiting.IDLE)
-    introduction = visiting._introduction(phone, screen, asked, PHONE)
+    introduction = visiting._introduction(phone, screen, ASKED, PHONE)
     out = Console(file=io.StringIO(), width=100)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "console", out)
