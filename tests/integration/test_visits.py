@@ -282,7 +282,8 @@ async def test_a_display_that_is_logged_in_as_us_ends_no_visit(
 ) -> None:
     async with visiting(phone, lobby, level=Level.LOGIN) as screen:
         id = await until_listed(phone)
-        account = lobby.display._visit and lobby.display._visit._account
+        assert lobby.display._visit is not None
+        account = lobby.display._visit._account
         assert account is not None
         assert account.jid == screen.jid
         with pytest.raises(MobilityError, match="A screen does not end"):
