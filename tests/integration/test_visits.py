@@ -26,6 +26,7 @@ from mobility.server import config
 from mobility.store import Store
 from mobility.visits import overseeing
 from mobility.xmpp import ns
+from mobility.xmpp.pep import MobilityPep
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visits.stanza import Revoke
 from tests.fakes.running import RunningServer
@@ -141,7 +142,7 @@ async def test_all_devices_see_a_visit_for_as_long_as_it_goes_on(
 async def test_what_is_not_a_visit_is_left_out_of_the_list(
     phone: Client, laptop: Client
 ) -> None:
-    pep, running = laptop.stream.xmpp.plugin["mobility_pep"], laptop.stream.running
+    pep, running = MobilityPep.of(laptop.stream.xmpp), laptop.stream.running
     good = Listed("good", Level.GUEST, "kiosk", "", "Phone", phone.jid, time.time(), 9)
     nonsense = [
         replace(good, id="a", resource="display-1"),  # a guest has none
