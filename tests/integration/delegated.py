@@ -18,7 +18,7 @@ from mobility.xmpp.delegation import MobilityDelegation
 from tests.fakes.running import RunningServer
 from tests.integration.people import soon
 
-__all__ = ["Raw", "owner", "policy", "raw", "token_login"]
+__all__ = ["Raw", "opened", "owner", "policy", "raw", "token_login"]
 
 CLIENT = "jabber:client"
 
@@ -152,6 +152,7 @@ def policy(**changes: Any) -> Policy:
 
 @contextlib.asynccontextmanager
 async def opened(client: Raw) -> AsyncIterator[Raw]:
+    """Close it in the end, whatever became of it."""
     try:
         yield client
     finally:
