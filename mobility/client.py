@@ -35,8 +35,8 @@ from mobility.errors import (
     TransferRefused,
     VisitEnded,
 )
-from mobility.eviction import evict
 from mobility.failures import traced
+from mobility.history import History, Visited
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
@@ -48,16 +48,19 @@ from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
     Leave,
 )
+from mobility.records import Records
 from mobility.refusal import apart, readable
 from mobility.screen import Screen
 from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
-from mobility.transfer import CARRIERS, Link, Report, Ways, timing, unseen
-from mobility.visiting import LIFETIME, Approve, Visiting
+from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
+from mobility.visiting import IDLE, LIFETIME, Approve, Visiting
+from mobility.visits import Revoked, VisitList, Visits
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.stream import Stream
+from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
 
 __all__ = ["Client"]
@@ -121,7 +124,7 @@ class Client:
         self._screens: dict[str, Screen] = {}
         self._moved: dict[str, MovedSession] = {}
 
-    # What `mobility.testing` replaces: the only two ways to the outside.
+    # What `mobility.testing` replaces: the only ways to the outside.
 
     def _connect(self, jid: str, password: str, **where: Any) -> Stream:
         return Stream(jid, password, on_change=self._on_change, **where)
@@ -133,22 +136,27 @@ class Client:
     def _journal(self) -> Store:
         return Store(self._folder)
 
+    def _overview(self) -> Visits:
+        return Visits(self.stream, self._store, self._tasks, self._second)
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
             self._transfers = Transfers(self._store, Memory.STATE)
-            self.stream.transfers.receive = self._transfers.receive
+            self.stream.transfers.receive = self._on_word
             self.stream.sessions.receive = self._on_checkpoint
             self.stream.sessions.packet = self._on_packet
             self._tasks = Tasks()
+            self._history = History(self._store)
+            self._history.settle()
+            self._running = self._overview()
             self._delegating = Delegating(
-                self.stream.login,
-                self.stream.delegation,
+                *(self.stream.login, self.stream.delegation),
                 account=bare(self._account),
-                evict=partial(evict, self._second),
             )
+            records = Records(self._history, self._running, device=self.device)
             self._visiting = Visiting(
-                *(self, self._tasks, self._delegating, self._screens)
+                *(self, self._tasks, self._delegating, self._screens, records)
             )
             self.stream.visits.receive = self._visiting.receive
             self.stream.logins.receive = self._visiting.receive_login
@@ -164,6 +172,7 @@ class Client:
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
             await stack.enter_async_context(self._tasks)
+            await self._running.settle()
             self._stack = stack.pop_all()
         if self._store.groups():
             self._tasks.start(self._retract_old())
@@ -340,6 +349,7 @@ class Client:
         lifetime: timedelta = LIFETIME,
         level: Level = Level.GUEST,
         participants: Mapping[str, Collection[str]] | None = None,
+        idle: timedelta = IDLE,
     ) -> AbstractAsyncContextManager[Screen]:
         """
         Visit the display whose code was scanned; leaving the block ends the visit.
@@ -354,6 +364,7 @@ class Client:
             level: What the display may be meanwhile; one of `levels`.
             participants: Whom it may talk to under the user's account, beside this
                 device, and in which namespaces: a room, say. Nobody, if it is a guest.
+            idle: When it ends if nothing is said there or to there.
 
         Raises:
             LevelUnavailable: The display, or our server, does not know that level.
@@ -370,7 +381,42 @@ class Client:
             lifetime=lifetime,
             level=level,
             participants=participants,
+            idle=idle,
         )
+
+    def history(self) -> list[Visited]:
+        """
+        The visits of this device within the last year, as it wrote them down.
+
+        Also those that came to nothing, and those that go on.
+        """
+        return self._history.all()
+
+    async def active_visits(self) -> VisitList:
+        """
+        The visits that go on now, on all devices of the account.
+
+        Raises:
+            PeerUnreachable: If the server does not answer.
+
+        """
+        return await self._running.all()
+
+    async def revoke(self, id: str) -> Revoked:
+        """
+        End a visit of any device of the account, whatever the screen does.
+
+        Args:
+            id: Of one of `active_visits`.
+
+        Raises:
+            VisitEnded: If there is no such visit.
+            PeerUnreachable: If only the device that let the screen in can end it, and
+                is away; the sentence says what holds then.
+            ConnectionFailed: If the server does not end the screen's login.
+
+        """
+        return await self._running.revoke(id)
 
     async def decline(self, visitor: Visitor) -> None:
         """Tell a display that nothing will come of a visit."""
@@ -406,7 +452,12 @@ class Client:
         _check_way_back(app, to.name, to.apps)
         moved = self._moving(session, to.secret, to.name)
         self._watch(moved)
-        return await moved.hand_over(to.jid, progress)
+
+        def report(now: Progress) -> None:
+            to.touch()
+            progress(now)
+
+        return await moved.hand_over(to.jid, report)
 
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
@@ -429,8 +480,8 @@ class Client:
         return MovedSession(link, self._transfers, session, place, on_back=back)
 
     def _session(self, id: str, app: App) -> Session:
-        wire, nodes = self.stream.sessions, self.stream.published
-        return Session(id, app, send=wire.send_packet, nodes=nodes)
+        nodes = self.stream.published
+        return Session(id, app, send=self._send_packet, nodes=nodes)
 
     def _watch(self, moved: MovedSession) -> None:
         self._moved[moved.session.id] = moved
@@ -501,13 +552,28 @@ class Client:
         about = (secret, ways, frames, place)
         return Link(stream.transfers, self._store, self._tasks, *about)
 
+    def _touch(self, peer: str) -> None:
+        """Something is said there, or to there."""
+        if peer in self._screens:
+            self._screens[peer].touch()
+
+    async def _on_word(self, peer: str, said: Said) -> Said | None:
+        self._touch(peer)
+        return await self._transfers.receive(peer, said)
+
+    def _send_packet(self, peer: str, packet: Packet) -> None:
+        self._touch(peer)
+        self.stream.sessions.send_packet(peer, packet)
+
     def _on_packet(self, peer: str, packet: Packet) -> None:
+        self._touch(peer)
         moved = self._moved_by(peer, packet.sid)
         if moved is not None:
             moved.session.receive_packet(packet)
         self._arrivals.receive_packet(peer, packet)
 
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
+        self._touch(peer)
         moved = self._moved_by(peer, frame.sid)
         if moved is not None:
             moved.receive_checkpoint(frame)

@@ -1,20 +1,16 @@
-"""What a phone may give away of its account, and how it takes that back."""
+"""What a phone may give away of its account, and to whom its server lets it."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Awaitable, Callable
-
-from mobility.errors import LoginRefused, MobilityError
+from mobility.errors import LoginRefused
 from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.pin import STRONG, Pin, compare
 from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.sasl import Login, Offered, Password, Token, fresh_nonce
 
-__all__ = ["Delegating", "Lent"]
+__all__ = ["Delegating"]
 
-log = logging.getLogger(__name__)
+_ONCE = "Your phone lets a display in once."
 
 
 class Delegating:
@@ -25,22 +21,13 @@ class Delegating:
         own: How this device logs in itself.
         server: What our server can do about it.
         account: The bare JID.
-        evict: Throws a full JID of ours out, whatever it does.
 
     """
 
-    def __init__(
-        self,
-        own: Login,
-        server: MobilityDelegation,
-        *,
-        account: str,
-        evict: Callable[[str], Awaitable[None]],
-    ) -> None:
+    def __init__(self, own: Login, server: MobilityDelegation, *, account: str) -> None:
         self._own = own
         self._server = server
         self._account = account
-        self._evict = evict
 
     async def levels(self) -> set[Level]:
         """What can be offered to a display."""
@@ -57,7 +44,7 @@ class Delegating:
         """Whether our server holds a display to what it was let in for."""
         return await self._server.supported()
 
-    async def lend(self, level: Level, policy: Policy) -> Lent:
+    async def lend(self, level: Level, policy: Policy) -> Login:
         """
         A login for one display, under ``account/policy.resource``.
 
@@ -68,119 +55,58 @@ class Delegating:
         own = self._own
         if not isinstance(own, Password) or own.pin is None:
             raise LoginRefused("A guest of a server has no account to let anybody in.")
-        jid = f"{self._account}/{policy.resource}"
         if level is Level.TOKEN:
-            return _ByToken(self._account, own.pin, self._server, policy, jid=jid)
+            return _ByToken(self._account, own.pin, self._server, policy)
         server = self._server if await self._server.supported() else None
-        return _ByProof(own, server, policy, jid=jid, evict=self._evict)
+        return _ByProof(own, server, policy)
 
 
-class Lent:
-    """
-    A `Login` for a display, until `end`.
-
-    Attributes:
-        jid: The full JID that it is for.
-        id: What our server calls it; empty while it knows of none.
-
-    """
-
-    def __init__(self, jid: str, policy: Policy) -> None:
-        self.jid = jid
-        self.id = ""
-        self._policy = policy
-        self._login: Login | None = None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.jid}>"
-
-    async def begin(self, offered: Offered) -> tuple[str, bytes]:
-        raise NotImplementedError
-
-    async def respond(self, challenge: bytes) -> bytes:
-        if self._login is None:
-            raise LoginRefused("The display asks for a proof too early.")
-        return await self._login.respond(challenge)
-
-    async def succeed(self, additional: bytes) -> None:
-        if self._login is None:
-            raise LoginRefused("The display says too early that it is logged in.")
-        await self._login.succeed(additional)
-
-    async def end(self) -> None:
-        """The display is logged in no more, whatever it does."""
-        raise NotImplementedError
-
-
-class _ByToken(Lent):
+class _ByToken:
     """A credential that our server makes once the display stands before it."""
 
     def __init__(
-        self,
-        account: str,
-        pin: Pin,
-        server: MobilityDelegation,
-        policy: Policy,
-        *,
-        jid: str,
+        self, account: str, pin: Pin, server: MobilityDelegation, policy: Policy
     ) -> None:
-        super().__init__(jid, policy)
         self._username = account.partition("@")[0]
         self._pin = pin
         self._server = server
+        self._policy = policy
+        self._token: Token | None = None
 
     async def begin(self, offered: Offered) -> tuple[str, bytes]:
-        if self._login is not None:
-            raise LoginRefused("Your phone lets a display in once.")
+        if self._token is not None:
+            raise LoginRefused(_ONCE)
         compare(self._pin, offered)
         minted = await self._server.mint(self._policy)
-        self.id = minted.id
-        self._login = Token(self._username, minted.token)
-        return await self._login.begin(offered)
+        self._token = Token(self._username, minted.token)
+        return await self._token.begin(offered)
 
     async def respond(self, challenge: bytes) -> bytes:
         raise LoginRefused("Your server did not take the token. Nothing has moved.")
 
-    async def end(self) -> None:
-        if self.id:
-            with contextlib.suppress(MobilityError):  # it may have ended by itself
-                await self._server.revoke(self.id)
+    async def succeed(self, additional: bytes) -> None:
+        """Who takes a token proves nothing by it; the display was asked before."""
 
 
-class _ByProof(Lent):
+class _ByProof:
     """Our own login, carried by the display; our server is told where it can be."""
 
     def __init__(
-        self,
-        own: Password,
-        server: MobilityDelegation | None,
-        policy: Policy,
-        *,
-        jid: str,
-        evict: Callable[[str], Awaitable[None]],
+        self, own: Password, server: MobilityDelegation | None, policy: Policy
     ) -> None:
-        super().__init__(jid, policy)
-        self._own = own
+        self._nonce = fresh_nonce()
+        self._login = own.carried(self._nonce)
         self._server = server
-        self._evict = evict
+        self._policy = policy
 
     async def begin(self, offered: Offered) -> tuple[str, bytes]:
-        if self._login is not None:
-            raise LoginRefused("Your phone lets a display in once.")
-        nonce = fresh_nonce()
-        self._login = self._own.carried(nonce)
         started = await self._login.begin(offered)
         if self._server is not None:  # restricted from its first stanza, or not at all
-            self.id = await self._server.announce(self._policy, nonce)
+            await self._server.announce(self._policy, self._nonce)
         return started
 
-    async def end(self) -> None:
-        if self._login is None:
-            return
-        try:
-            if self._server is not None and self.id:
-                await self._server.revoke(self.id)
-                return
-        except MobilityError as exc:
-            log.info("a login is ended otherwise: %s", type(exc).__name__)
-        await self._evict(self.jid)
+    async def respond(self, challenge: bytes) -> bytes:
+        return await self._login.respond(challenge)
+
+    async def succeed(self, additional: bytes) -> None:
+        await self._login.succeed(additional)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from mobility.delegating import Lent
 from mobility.errors import MobilityError, PeerUnreachable
 from mobility.failures import traced
+from mobility.history import Ending
 from mobility.moved import MovedSession
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor, check_receipt, claim
-from mobility.protocol.visit import Leave, Welcome, Wiped
+from mobility.protocol.visit import Leave, Stay, Welcome, Wiped
+from mobility.transfer import timing
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.visit import MobilityVisit
 from mobility.xmpp.visit.stanza import Event
@@ -107,10 +108,11 @@ class Screen:
     A public display that we visit.
 
     Attributes:
-        jid, name: Address, and what it calls itself.
+        jid, name: Address, which is one of ours while it is logged in as us, and what
+            it calls itself.
         clean: Whether it has signed that nothing of ours is left; None while we stay.
         rivals: How many others scanned the same code.
-        lent: The login that it has of us, if any; `jid` is ours then.
+        ending: How the visit ends or ended; None while we stay.
 
     """
 
@@ -123,10 +125,11 @@ class Screen:
         self.secret = visitor.secret
         self.clean: bool | None = None
         self.rivals = 0
-        self.lent: Lent | None = None
+        self.ending: Ending | None = None
         self._home = home
         self._visitor = visitor
         self._over = asyncio.Event()
+        self._stay: Stay | None = None
 
     def __repr__(self) -> str:
         return f"<Screen {self.jid}>"
@@ -149,23 +152,58 @@ class Screen:
         """
         if self.over:
             return
-        try:
-            for moved in self._home.moved_to(self.jid):
-                await self._take_back(moved)
-            if self._visitor.meeting.may_send(Leave):
-                await self._say_goodbye()
-            else:
-                await self._home.decline(self._visitor)
-        finally:
-            await self._take_login()
+        self.ending = self.ending or Ending.LEFT
+        for moved in self._home.moved_to(self.jid):
+            await self._take_back(moved)
+        if self._visitor.meeting.may_send(Leave):
+            await self._say_goodbye(CLEANING)
+        else:
+            await self._home.decline(self._visitor)
         self._end()
 
-    async def _take_login(self) -> None:
-        """Whatever the display says: our server ends what it has of us."""
-        lent, self.lent = self.lent, None
-        if lent is not None:
-            with contextlib.suppress(MobilityError):
-                await lent.end()
+    async def revoke(self) -> None:
+        """Go now: what is there goes on here as it was last saved."""
+        if self.over:
+            return
+        self.ending = Ending.REVOKED
+        await self._go()
+
+    async def _go(self) -> None:
+        await self._home.reclaim_from(self.jid)
+        if self._visitor.meeting.may_send(Leave):
+            await self._say_goodbye(timing.GOODBYE)
+        self._end()
+
+    # --- how long --------------------------------------------------------------
+
+    async def stay(self, lifetime: timedelta, idle: timedelta) -> None:
+        """
+        Until the visit is over; leave when one of these is, whatever is said.
+
+        A display that then does not hand back what it has is not waited for: it is
+        here as it was last saved.
+        """
+        times = (lifetime.total_seconds(), idle.total_seconds())
+        self._stay = Stay(_now(), *times)
+        while remaining := self._stay.remaining(_now()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(remaining):
+                    await self.ended()
+                    return
+        outlived = _now() >= self._stay.began + self._stay.lifetime
+        self.ending = self.ending or (Ending.TIME if outlived else Ending.IDLE)
+        try:
+            async with asyncio.timeout(timing.STEP):
+                await self.leave()
+        except TimeoutError:
+            await self._go()
+
+    def touch(self) -> None:
+        """Something is said there, or to there: the visit is not idle."""
+        if self._stay is not None:
+            self._stay.touch(_now())
+
+    # --- the way back ----------------------------------------------------------
 
     async def _take_back(self, moved: MovedSession) -> None:
         """As it is there; otherwise it is taken back as it was last saved here."""
@@ -176,11 +214,11 @@ class Screen:
         except Exception as exc:  # an app's bug must not keep us here
             log.error("a session cannot go on here: %s", traced(exc))
 
-    async def _say_goodbye(self) -> None:
+    async def _say_goodbye(self, seconds: float) -> None:
         event = Leave("left")
         self._visitor.meeting.send(event)
         try:
-            answer = await self._ask(event)
+            answer = await self._ask(event, seconds)
         except PeerUnreachable:
             return  # it may still have what we could not take back
         except MobilityError:
@@ -189,21 +227,22 @@ class Screen:
             self._check(answer.receipt)
         await self._home.reclaim_from(self.jid)
 
-    async def _ask(self, event: Leave) -> Event | None:
+    async def _ask(self, event: Leave, seconds: float) -> Event | None:
         """If it cannot be reached where it is logged in as us: at its own address."""
         visits, own = self._home.visits, self._visitor.invitation.jid
         try:
-            return await visits.ask(self.jid, event, seconds=CLEANING)
+            return await visits.ask(self.jid, event, seconds=seconds)
         except PeerUnreachable:
             if self.jid == own:
                 raise
-        return await visits.ask(own, event, seconds=CLEANING)
+        return await visits.ask(own, event, seconds=seconds)
 
     def _check(self, receipt: bytes) -> None:
         self.clean = check_receipt(receipt, self.identity, self.secret)
 
     def _end(self) -> None:
         self.clean = bool(self.clean)
+        self.ending = self.ending or Ending.DISPLAY
         self._over.set()
 
     def receive_leave(self, leave: Leave) -> bool:
@@ -214,3 +253,7 @@ class Screen:
         self._check(leave.receipt)
         self._end()
         return True
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -38,12 +38,13 @@ from mobility.protocol.visit import (
     Terms,
     Welcome,
 )
+from mobility.records import Record, Records
 from mobility.screen import Home, Introduction, Screen
 from mobility.tasks import Tasks
 from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
-__all__ = ["LIFETIME", "Approve", "Visiting"]
+__all__ = ["IDLE", "LIFETIME", "Approve", "Visiting"]
 
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
@@ -60,6 +61,8 @@ class Asked:
     terms: Terms
     participants: Mapping[str, Collection[str]]
     restricted: bool  # whether our server would hold the display to it
+    resource: str  # that the display gets of our account; empty for a guest
+    idle: timedelta
 
 
 class Visiting:
@@ -72,6 +75,7 @@ class Visiting:
         delegating: What displays may be let in as.
         screens: Those that we visit, by their JIDs; there are two of one that is
             logged in as us.
+        records: Where each is written down.
 
     """
 
@@ -81,12 +85,14 @@ class Visiting:
         tasks: Tasks,
         delegating: Delegating,
         screens: dict[str, Screen],
+        records: Records,
     ) -> None:
         self._home = home
         self._delegating = delegating
         self._tasks = tasks
         self._screens = screens
         self._granting: dict[str, Granting] = {}
+        self._records = records
 
     @asynccontextmanager
     async def visit(
@@ -98,10 +104,12 @@ class Visiting:
         lifetime: timedelta = LIFETIME,
         level: Level = Level.GUEST,
         participants: Mapping[str, Collection[str]] | None = None,
+        idle: timedelta = IDLE,
     ) -> AsyncIterator[Screen]:
         """See `Client.visit`."""
-        if level not in await self._delegating.levels():
-            raise LevelUnavailable(_unavailable(level, self._home.jid))
+        allowed = None if apps is None else tuple(apps)
+        terms = Terms(lifetime.total_seconds(), allowed, level)
+        asked = await self._ask_server(terms, participants or {}, idle)
         visitor = Visitor(
             invitation,
             jid=self._home.jid,
@@ -109,35 +117,50 @@ class Visiting:
             private=secrets.token_bytes(32),
             nonce=secrets.token_bytes(32),
         )
-        allowed = None if apps is None else tuple(apps)
-        terms = Terms(lifetime.total_seconds(), allowed, level)
-        held = level is not Level.GUEST and await self._delegating.restricts()
-        asked = Asked(terms, participants or {}, held)
         screen = None
+        record = self._records.scanned(invitation.domain, terms)
         try:
             welcome, reveal = await self._meet(visitor)
             screen = self._screens[invitation.jid] = Screen(
                 self._home, visitor, welcome
             )
-            if level not in welcome.description.levels:
-                raise LevelUnavailable(
-                    f"{screen.name} stays on its own account. Let it in as a guest."
-                )
+            record.met(screen.name)
+            _check_level(screen, level)
             await self._home.visits.ask(screen.jid, reveal)
             await self._ask_user(visitor, screen, asked, approve)
-            if level is not Level.GUEST:
+            record.let_in(screen, self._home.jid, resource=asked.resource)
+            if asked.resource:
                 await self._let_log_in(screen, asked)
-            self._tasks.start(_end_in_time(screen, lifetime))
+            self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
+        except MobilityError as exc:
+            record.failed(exc)
+            raise
         finally:
-            await self._tasks.complete(self._part(visitor, screen))
+            await self._tasks.complete(self._part(visitor, screen, record))
 
-    async def _part(self, visitor: Visitor, screen: Screen | None) -> None:
+    async def _part(
+        self, visitor: Visitor, screen: Screen | None, record: Record
+    ) -> None:
         try:
             await (self._home.decline(visitor) if screen is None else screen.leave())
         finally:
+            await record.over()
             for jid in [jid for jid, other in self._screens.items() if other is screen]:
                 del self._screens[jid]
+
+    async def _ask_server(
+        self, terms: Terms, participants: Mapping[str, Collection[str]], idle: timedelta
+    ) -> Asked:
+        """What our own server says to it, before anybody is asked for anything."""
+        if terms.level is Level.GUEST:
+            return Asked(terms, {}, restricted=False, resource="", idle=idle)
+        if terms.level not in await self._delegating.levels():
+            raise LevelUnavailable(_unavailable(terms.level, self._home.jid))
+        restricted = await self._delegating.restricts()
+        # It says nothing of the display, and nobody can guess it.
+        resource = f"display-{secrets.token_urlsafe(9)}"
+        return Asked(terms, participants, restricted, resource, idle)
 
     async def _meet(self, visitor: Visitor) -> tuple[Welcome, Reveal]:
         visit = visitor.visit()
@@ -181,18 +204,20 @@ class Visiting:
         """The display becomes a resource of ours, which is its address from then on."""
         terms = asked.terms
         policy = Policy(
-            resource=f"display-{secrets.token_urlsafe(9)}",
+            resource=asked.resource,
             participants={
                 bare(self._home.jid): (),
                 **{jid: tuple(spaces) for jid, spaces in asked.participants.items()},
             },
             lifetime=terms.lifetime,
-            idle=min(IDLE.total_seconds(), terms.lifetime),
+            idle=min(asked.idle.total_seconds(), terms.lifetime),
             label=f"{screen.name} ({bare(screen.jid)})",
         )
-        screen.lent = await self._delegating.lend(terms.level, policy)
-        granting = Granting(screen.lent, jid=screen.lent.jid, secret=screen.secret)
-        self._granting[screen.jid] = granting
+        granting = self._granting[screen.jid] = Granting(
+            await self._delegating.lend(terms.level, policy),
+            jid=f"{bare(self._home.jid)}/{asked.resource}",
+            secret=screen.secret,
+        )
         try:
             async with asyncio.timeout(LOGIN):
                 await self._home.logins.ask(screen.jid, granting.grant())
@@ -241,12 +266,19 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def _end_in_time(screen: Screen, lifetime: timedelta) -> None:
+async def _see_out(
+    screen: Screen, record: Record, lifetime: timedelta, idle: timedelta
+) -> None:
     """The user approved no more, whatever the display thinks."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(lifetime.total_seconds()):
-            await screen.ended()
-    await screen.leave()
+    await screen.stay(lifetime, idle)
+    await record.over()
+
+
+def _check_level(screen: Screen, level: Level) -> None:
+    if level not in screen.description.levels:
+        raise LevelUnavailable(
+            f"{screen.name} stays on its own account. Let it in as a guest."
+        )
 
 
 def _unavailable(level: Level, jid: str) -> str:

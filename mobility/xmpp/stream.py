@@ -26,6 +26,7 @@ from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
+from mobility.xmpp.visits import MobilityVisits
 
 __all__ = ["Stream"]
 
@@ -100,8 +101,8 @@ class Stream:
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
             xmpp.register_plugin(carrier.name)
-        for name in (MobilityDevices.name, MobilityOffers.name):
-            xmpp.register_plugin(name)
+        for listing in (MobilityDevices, MobilityOffers, MobilityVisits):
+            xmpp.register_plugin(listing.name)
         xmpp.plugin["xep_0198"].window = 1
         self.xmpp = xmpp
         self._sasl = MobilitySasl.of(xmpp)
@@ -116,6 +117,7 @@ class Stream:
         self.uploads.ca_file = ca_file
         self.devices = MobilityDevices.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
+        self.running = MobilityVisits.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():

@@ -52,7 +52,7 @@ EVIL = MALLORY.public_key().public_bytes_raw()
 THIEF = "mallory@evil.example/phone"
 STICKER = Invitation("lobby@evil.example/r", TOKEN, fingerprint(EVIL))
 WIDE = Terms(24 * 3600.0)
-ASKED = visiting.Asked(TERMS, {}, restricted=False)
+ASKED = visiting.Asked(TERMS, {}, restricted=False, resource="", idle=visiting.IDLE)
 HANDSHAKE = "mobility.protocol.handshake"
 
 attacks: Attacks[[]] = Attacks()

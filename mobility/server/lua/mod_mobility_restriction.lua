@@ -23,18 +23,25 @@ local disco_items = "http://jabber.org/protocol/disco#items";
 local bytestreams = "http://jabber.org/protocol/bytestreams";
 local ping = "urn:xmpp:ping";
 local plain = "jabber:client"; -- a message's body, subject and thread
+local session_ns = "urn:xmpp:tmp:mobility:session:0";
 
 -- With each participant.
 local always = set {
 	disco_info; ping; bytestreams;
 	"urn:xmpp:jingle:1"; "http://jabber.org/protocol/ibb";
-	"urn:xmpp:tmp:mobility:visit:0"; "urn:xmpp:tmp:mobility:transfer:0";
-	"urn:xmpp:tmp:mobility:session:0";
+	"urn:xmpp:tmp:mobility:visit:0"; "urn:xmpp:tmp:mobility:login:0";
+	"urn:xmpp:tmp:mobility:transfer:0"; session_ns;
 };
 -- Says something about the payload beside it, and nothing by itself.
 local beside = set {
 	"urn:xmpp:delay"; "urn:xmpp:hints"; "urn:xmpp:sid:0"; "urn:xmpp:occupant-id:0";
 	"http://jabber.org/protocol/caps";
+};
+-- Beside <session/> in a message there is a packet of an app, in any namespace but these
+-- (docs/protocol/session.md), so nothing that a server or another client acts upon.
+local reserved = {
+	"jabber:"; "urn:xmpp:"; "urn:ietf:params:xml:ns:xmpp"; "http://jabber.org/";
+	"http://etherx.jabber.org/"; "storage:"; "vcard-temp";
 };
 local implied = { -- what a room answers with; its other namespaces govern the room
 	["http://jabber.org/protocol/muc#user"] = "http://jabber.org/protocol/muc";
@@ -97,11 +104,26 @@ local function may_carry(element, granted_to)
 		or implied[xmlns] and granted_to[implied[xmlns]];
 end
 
+local function is_packet(stanza, child)
+	for _, prefix in ipairs(reserved) do
+		if namespace(child):sub(1, #prefix) == prefix then
+			return false;
+		end
+	end
+	return stanza.name == "message" and stanza:get_child("session", session_ns);
+end
+
+local function is_error(stanza, child)
+	return stanza.attr.type == "error" and child.name == "error" and namespace(child) == plain;
+end
+
+local function may(stanza, child, granted_to)
+	return may_carry(child, granted_to) or is_packet(stanza, child) or is_error(stanza, child);
+end
+
 local function all_may(stanza, granted_to)
 	for _, child in ipairs(stanza.tags) do
-		local is_error = stanza.attr.type == "error" and child.name == "error"
-			and namespace(child) == plain;
-		if not is_error and not may_carry(child, granted_to) then
+		if not may(stanza, child, granted_to) then
 			return false;
 		end
 	end
@@ -214,7 +236,7 @@ local function without(stanza, granted_to)
 		return stanza;
 	end
 	return st.clone(stanza):maptags(function (child) -- it may be for others as well
-		return may_carry(child, granted_to) and child or nil;
+		return may(stanza, child, granted_to) and child or nil;
 	end);
 end
 
