@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from mobility.cli.history import LEVELS, moment, screen
 from mobility.cli.settings import Account, load_account
-from mobility.visits import ActiveVisit, Revoked, VisitList, overseeing
+from mobility.visits import ActiveVisit, Revoked, VisitList, Visits, overseeing
 
 __all__ = ["revoke", "visits"]
 
@@ -45,7 +46,7 @@ async def _visits(account: Account) -> VisitList:
         return await visits.all()
 
 
-def _overseeing(account: Account) -> Any:
+def _overseeing(account: Account) -> AbstractAsyncContextManager[Visits]:
     options = account.options()
     del options["device"]
     return overseeing(account.jid, account.password, **options)
@@ -89,8 +90,7 @@ def revoke(
 
 async def _revoke(account: Account, id: str) -> Revoked:
     async with _overseeing(account) as visits:
-        revoked: Revoked = await visits.revoke(id)
-        return revoked
+        return await visits.revoke(id)
 
 
 def _outcome(revoked: Revoked) -> str:
