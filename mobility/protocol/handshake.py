@@ -62,6 +62,7 @@ def _signed(transcript: bytes, welcome: Welcome) -> bytes:
         welcome.nonce,
         welcome.identity,
         *(about.name, about.operator, about.place),
+        " ".join(level.value for level in about.levels),
         *apps,
     )
 
@@ -228,6 +229,7 @@ class Host:
             claim(description.operator),
             claim(description.place),
             description.apps,
+            description.levels,
         )
         self._private = private
         self._nonce = nonce

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mobility.errors import InvalidState
+from mobility.protocol.delegation import Level
 from mobility.protocol.machine import Machine
 
 __all__ = [
@@ -73,12 +74,19 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a display says of itself: claims, all of it."""
+    """
+    What a display says of itself: claims, all of it.
+
+    Args:
+        levels: What it can be let in as.
+
+    """
 
     name: str
     operator: str = ""
     place: str = ""
     apps: Mapping[str, int] = field(default_factory=dict)  # schema by app URI
+    levels: tuple[Level, ...] = (Level.GUEST,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +193,13 @@ class Terms:
     Args:
         apps: URIs of the apps that may come; None for any that the display has.
         lifetime: Seconds after which the visit ends.
-        level: ``guest``: the display stays on its own account.
+        level: What the display may be meanwhile.
 
     """
 
     lifetime: float
     apps: tuple[str, ...] | None = None
-    level: str = "guest"
+    level: Level = Level.GUEST
 
     def allows(self, app: str) -> bool:
         return self.apps is None or app in self.apps
@@ -199,7 +207,7 @@ class Terms:
     def encode(self) -> bytes:
         apps = None if self.apps is None else list(self.apps)
         return json.dumps(
-            {"level": self.level, "lifetime": self.lifetime, "apps": apps}
+            {"level": self.level.value, "lifetime": self.lifetime, "apps": apps}
         ).encode()
 
     @classmethod
@@ -217,11 +225,12 @@ class Terms:
             raise InvalidState("The approval cannot be read.") from exc
         match fields:
             case {
-                "level": "guest",
+                "level": "guest" | "token" | "login" as level,
                 "lifetime": int() | float() as lifetime,
                 "apps": None | list() as apps,
             } if 0 < lifetime <= LONGEST and all(type(a) is str for a in apps or ()):
-                return cls(float(lifetime), None if apps is None else tuple(apps))
+                allowed = None if apps is None else tuple(apps)
+                return cls(float(lifetime), allowed, Level(level))
         raise InvalidState("The approval asks for what this display does not do.")
 
 

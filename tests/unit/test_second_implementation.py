@@ -80,6 +80,7 @@ W = H(
     b"m" * 32,
     PUBLIC,
     *("Lobby screen", "Capulet & Sons", "Hall"),
+    "guest",
     "urn:app 2",
 )
 T = H("reveal", W, THEIRS.public_key().public_bytes_raw(), b"n" * 32)

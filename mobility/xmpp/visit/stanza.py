@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from xml.etree.ElementTree import Element, SubElement
 
 from mobility.errors import RemoteProtocolError
+from mobility.protocol.delegation import Level
 from mobility.protocol.visit import (
     Approve,
     Decline,
@@ -61,6 +62,7 @@ def _welcome(element: Element, welcome: Welcome) -> None:
         element.set(name, b64(getattr(welcome, name)))
     for name in ("name", "operator", "place"):
         element.set(name, getattr(about, name))
+    element.set("levels", " ".join(level.value for level in about.levels))
     for uri, schema in about.apps.items():
         SubElement(element, _APP, uri=uri, schema=str(schema))
 
@@ -97,6 +99,13 @@ def from_xml(element: Element) -> Event:
     raise RemoteProtocolError("That is not a step of a visit.")
 
 
+def _levels(text: str) -> tuple[Level, ...]:
+    try:
+        return tuple(map(Level, text.split()))
+    except ValueError:
+        raise RemoteProtocolError("The display offers what nobody knows.") from None
+
+
 def _from_welcome(element: Element) -> Welcome:
     apps = element.findall(_APP)
     if len(apps) > _MOST_APPS:
@@ -106,6 +115,7 @@ def _from_welcome(element: Element) -> Welcome:
         element.get("operator", ""),
         element.get("place", ""),
         {app.get("uri", ""): number(app.get("schema")) for app in apps},
+        _levels(element.get("levels", "guest")),
     )
     return Welcome(
         key=raw(element.get("key")),
