@@ -132,6 +132,7 @@ def _display(settings: Settings, stage: Stage) -> PublicDisplay:
         port=settings.port,
         ca_file=settings.ca_file,
         invitation=settings.invitation,
+        scans=settings.scans,
         idle=settings.idle,
         lifetime=settings.lifetime,
     )

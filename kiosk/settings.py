@@ -28,7 +28,7 @@ TOP = ("account", "page", "server", "limits", "apps", "data")
 ACCOUNT = ("jid", "password_file", "name", "operator", "place")
 PAGE = ("listen", "beyond_loopback")
 SERVER = ("host", "port", "ca_file")
-LIMITS = ("idle", "lifetime", "invitation")
+LIMITS = ("idle", "lifetime", "invitation", "scans")
 APP = ("uri", "schema", "path", "name")
 
 # RFC 3986 without the characters that end a namespace in XML or a name in our logs
@@ -63,6 +63,7 @@ class Settings:
     idle: timedelta = timedelta(minutes=15)
     lifetime: timedelta = timedelta(hours=4)
     invitation: timedelta = timedelta(seconds=60)
+    scans: int = 5
 
     def __repr__(self) -> str:
         return f"<Settings: {self.jid}, {len(self.apps)} apps>"
@@ -100,6 +101,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         idle=timedelta(seconds=limits.number("idle", 900, 20, 86_400)),
         lifetime=timedelta(seconds=limits.number("lifetime", 14_400, 60, 604_800)),
         invitation=timedelta(seconds=limits.number("invitation", 60, 15, 600)),
+        scans=limits.number("scans", 5, 1, 600),
         data=_folder(top, folder),
         apps=_apps(top, folder),
     )
