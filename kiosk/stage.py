@@ -78,6 +78,11 @@ class Stage:
     # -- what the SDK reports
 
     @property
+    def is_open(self) -> bool:
+        """Whether a page shows it."""
+        return self._page is not None
+
+    @property
     def invitation(self) -> str | None:
         """What the code says that is on the screen now."""
         scene = self._screen.scene
