@@ -26,6 +26,7 @@ __all__ = [
     "read_listen",
     "read_metrics",
     "read_password",
+    "read_secret",
 ]
 
 PASSWORD_VARIABLE = "MOBILITY_KIOSK_PASSWORD"  # noqa: S105 - the name of one, not one
@@ -73,16 +74,19 @@ def read_jid(account: Table) -> str:
     return jid
 
 
-def read_password(account: Table, folder: Path, environ: Mapping[str, str]) -> str:
-    """From systemd's credential of that name, from the file, or from the variable."""
-    name = account.text("password_file")
-    given = (
-        Path(environ[CREDENTIALS]) / Path(name).name if CREDENTIALS in environ else None
-    )
-    if name and given is not None and is_file(given):
-        path: Path | None = given
-    else:
-        path = read_file(account, "password_file", folder)
+def read_secret(
+    account: Table, folder: Path, environ: Mapping[str, str]
+) -> Path | None:
+    """The password's file; under systemd its credential of the same name."""
+    name = Path(account.text("password_file")).name
+    given = Path(environ.get(CREDENTIALS, "")) / name
+    if name and CREDENTIALS in environ and is_file(given):
+        return given
+    return read_file(account, "password_file", folder)
+
+
+def read_password(account: Table, path: Path | None, environ: Mapping[str, str]) -> str:
+    """From its file, or from the variable."""
     password = _secret(account, path) if path else environ.get(PASSWORD_VARIABLE, "")
     if not password:
         raise SettingsError(

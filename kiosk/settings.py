@@ -28,6 +28,7 @@ from kiosk.keys import (
     read_listen,
     read_metrics,
     read_password,
+    read_secret,
 )
 from kiosk.plan import Address, BrowserPlan, DisplayPlan, Plan
 from kiosk.table import Table
@@ -59,6 +60,7 @@ class Settings:
     data: Path
     apps: tuple[AppSettings, ...]
     id: str = ALONE
+    secret: Path | None = None
     operator: str = ""
     place: str = ""
     listen: Address = ("127.0.0.1", 8088)
@@ -185,10 +187,12 @@ class _Shared:
 
     def _settings(self, account: Table, page: Table, data: Table) -> Settings:
         server, limits = self._server, self._limits
+        secret = read_secret(account, self._folder, self._environ)
         port = server.number("port", 5222, 1, 65535)
         return Settings(
             jid=read_jid(account),
-            password=read_password(account, self._folder, self._environ),
+            password=read_password(account, secret, self._environ),
+            secret=secret and secret.resolve(),
             name=account.need("name") and account.claim("name"),
             operator=account.claim("operator"),
             place=account.claim("place"),
