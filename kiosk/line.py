@@ -84,7 +84,7 @@ class Rival:
 
 Word: TypeAlias = Beat | Came | Showed | Failed | Left | Refused | Rival
 
-WORDS = {kind.__name__.lower(): kind for kind in get_args(Word)}
+WORDS: dict[str, type[Word]] = {kind.__name__.lower(): kind for kind in get_args(Word)}
 TYPES = {
     "bool": (bool,),
     "str": (str,),
