@@ -24,8 +24,9 @@ from typing import Any, Self, TypeVar
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
+from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices
-from mobility.dispatch import Transfers
+from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     LocalProtocolError,
     MobilityError,
@@ -35,9 +36,11 @@ from mobility.errors import (
     VisitEnded,
 )
 from mobility.failures import traced
+from mobility.history import History, Visited
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
@@ -45,15 +48,19 @@ from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
     Leave,
 )
+from mobility.records import Records
 from mobility.refusal import apart, readable
 from mobility.screen import Screen
 from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
-from mobility.transfer import CARRIERS, Link, Report, Ways, timing, unseen
-from mobility.visiting import LIFETIME, Approve, Visiting
+from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
+from mobility.visiting import IDLE, LIFETIME, Approve, Visiting
+from mobility.visits import Revoked, VisitList, Visits
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.stream import Stream
+from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
 
 __all__ = ["Client"]
@@ -108,6 +115,8 @@ class Client:
         self._waiting: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._carriers = tuple(carriers)
+        self._account, self._password = jid, password
+        self._where: dict[str, Any] = {"host": host, "port": port, "ca_file": ca_file}
         self.stream = self._connect(
             _with_resource(jid), password, host=host, port=port, ca_file=ca_file
         )
@@ -115,24 +124,42 @@ class Client:
         self._screens: dict[str, Screen] = {}
         self._moved: dict[str, MovedSession] = {}
 
-    # What `mobility.testing` replaces: the only two ways to the outside.
+    # What `mobility.testing` replaces: the only ways to the outside.
 
     def _connect(self, jid: str, password: str, **where: Any) -> Stream:
         return Stream(jid, password, on_change=self._on_change, **where)
 
+    def _second(self, jid: str) -> Stream:
+        """Another connection of this account, under a resource that is not ours."""
+        return Stream(jid, self._password, priority=None, **self._where)
+
     def _journal(self) -> Store:
         return Store(self._folder)
+
+    def _overview(self) -> Visits:
+        return Visits(self.stream, self._store, self._tasks, self._second)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
             self._transfers = Transfers(self._store, Memory.STATE)
-            self.stream.transfers.receive = self._transfers.receive
+            self.stream.transfers.receive = self._on_word
             self.stream.sessions.receive = self._on_checkpoint
             self.stream.sessions.packet = self._on_packet
             self._tasks = Tasks()
-            self._visiting = Visiting(self, self._tasks, self._screens)
+            self._history = History(self._store)
+            self._history.settle()
+            self._running = self._overview()
+            self._delegating = Delegating(
+                *(self.stream.login, self.stream.delegation),
+                account=bare(self._account),
+            )
+            records = Records(self._history, self._running, device=self.device)
+            self._visiting = Visiting(
+                *(self, self._tasks, self._delegating, self._screens, records)
+            )
             self.stream.visits.receive = self._visiting.receive
+            self.stream.logins.receive = self._visiting.receive_login
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
                 name=self.device,
@@ -145,6 +172,7 @@ class Client:
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
             await stack.enter_async_context(self._tasks)
+            await self._running.settle()
             self._stack = stack.pop_all()
         if self._store.groups():
             self._tasks.start(self._retract_old())
@@ -304,6 +332,14 @@ class Client:
     def visits(self) -> MobilityVisit:
         return self.stream.visits
 
+    @property
+    def logins(self) -> MobilityLogin:
+        return self.stream.logins
+
+    async def levels(self) -> set[Level]:
+        """What `visit` can let a display be, with this account and its server."""
+        return await self._delegating.levels()
+
     def visit(
         self,
         invitation: Invitation,
@@ -311,6 +347,9 @@ class Client:
         approve: Approve,
         apps: Collection[str] | None = None,
         lifetime: timedelta = LIFETIME,
+        level: Level = Level.GUEST,
+        participants: Mapping[str, Collection[str]] | None = None,
+        idle: timedelta = IDLE,
     ) -> AbstractAsyncContextManager[Screen]:
         """
         Visit the display whose code was scanned; leaving the block ends the visit.
@@ -322,16 +361,62 @@ class Client:
                 code.
             apps: URIs of the apps that may go there; any, if None.
             lifetime: When the visit ends at the latest.
+            level: What the display may be meanwhile; one of `levels`.
+            participants: Whom it may talk to under the user's account, beside this
+                device, and in which namespaces: a room, say. Nobody, if it is a guest.
+            idle: When it ends if nothing is said there or to there.
 
         Raises:
+            LevelUnavailable: The display, or our server, does not know that level.
+            LoginRefused: The display did not get its login; nothing has moved.
             VisitRefused: By the display, or it is not the one that was scanned.
             VisitDeclined: By the user, or after three wrong codes.
             PeerUnreachable: If the display does not answer.
 
         """
         return self._visiting.visit(
-            invitation, approve=approve, apps=apps, lifetime=lifetime
+            invitation,
+            approve=approve,
+            apps=apps,
+            lifetime=lifetime,
+            level=level,
+            participants=participants,
+            idle=idle,
         )
+
+    def history(self) -> list[Visited]:
+        """
+        The visits of this device within the last year, as it wrote them down.
+
+        Also those that came to nothing, and those that go on.
+        """
+        return self._history.all()
+
+    async def active_visits(self) -> VisitList:
+        """
+        The visits that go on now, on all devices of the account.
+
+        Raises:
+            PeerUnreachable: If the server does not answer.
+
+        """
+        return await self._running.all()
+
+    async def revoke(self, id: str) -> Revoked:
+        """
+        End a visit of any device of the account, whatever the screen does.
+
+        Args:
+            id: Of one of `active_visits`.
+
+        Raises:
+            VisitEnded: If there is no such visit.
+            PeerUnreachable: If only the device that let the screen in can end it, and
+                is away; the sentence says what holds then.
+            ConnectionFailed: If the server does not end the screen's login.
+
+        """
+        return await self._running.revoke(id)
 
     async def decline(self, visitor: Visitor) -> None:
         """Tell a display that nothing will come of a visit."""
@@ -367,7 +452,12 @@ class Client:
         _check_way_back(app, to.name, to.apps)
         moved = self._moving(session, to.secret, to.name)
         self._watch(moved)
-        return await moved.hand_over(to.jid, progress)
+
+        def report(now: Progress) -> None:
+            to.touch()
+            progress(now)
+
+        return await moved.hand_over(to.jid, report)
 
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
@@ -390,8 +480,8 @@ class Client:
         return MovedSession(link, self._transfers, session, place, on_back=back)
 
     def _session(self, id: str, app: App) -> Session:
-        wire, nodes = self.stream.sessions, self.stream.published
-        return Session(id, app, send=wire.send_packet, nodes=nodes)
+        nodes = self.stream.published
+        return Session(id, app, send=self._send_packet, nodes=nodes)
 
     def _watch(self, moved: MovedSession) -> None:
         self._moved[moved.session.id] = moved
@@ -462,13 +552,28 @@ class Client:
         about = (secret, ways, frames, place)
         return Link(stream.transfers, self._store, self._tasks, *about)
 
+    def _touch(self, peer: str) -> None:
+        """Something is said there, or to there."""
+        if peer in self._screens:
+            self._screens[peer].touch()
+
+    async def _on_word(self, peer: str, said: Said) -> Said | None:
+        self._touch(peer)
+        return await self._transfers.receive(peer, said)
+
+    def _send_packet(self, peer: str, packet: Packet) -> None:
+        self._touch(peer)
+        self.stream.sessions.send_packet(peer, packet)
+
     def _on_packet(self, peer: str, packet: Packet) -> None:
+        self._touch(peer)
         moved = self._moved_by(peer, packet.sid)
         if moved is not None:
             moved.session.receive_packet(packet)
         self._arrivals.receive_packet(peer, packet)
 
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
+        self._touch(peer)
         moved = self._moved_by(peer, frame.sid)
         if moved is not None:
             moved.receive_checkpoint(frame)

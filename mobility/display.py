@@ -6,28 +6,31 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mobility.app import App, AppFactory
-from mobility.dispatch import Transfers
+from mobility.delegate import Delegate, Through
+from mobility.dispatch import Transfers, bare
 from mobility.errors import MobilityError, RemoteProtocolError, VisitRefused
 from mobility.hosted import Ground
 from mobility.hosting import House, Visit
 from mobility.protocol import visit as proto
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, Invitations, fingerprint
+from mobility.protocol.login import Abort, Bound, Grant, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
-from mobility.protocol.visit import Description, Leave, Stay
+from mobility.protocol.visit import Description, Leave, Role, Stay
 from mobility.scene import (
     Comparing,
     Hosting,
@@ -43,10 +46,20 @@ from mobility.transfer import CARRIERS, Link, Ways
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visit.stanza import Event as VisitEvent
 
-__all__ = ["PublicDisplay"]
+__all__ = ["PublicDisplay", "Where"]
 
 log = logging.getLogger(__name__)
 MEETING = 120.0  # seconds that a visitor may take to compare and approve
+LOST = 20.0  # seconds for which the visitor's account may be cut off
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """How a server is reached that DNS does not know; None: as DNS says."""
+
+    host: str | None = None
+    port: int | None = None
+    ca_file: Path | None = None
 
 
 class PublicDisplay:
@@ -68,6 +81,10 @@ class PublicDisplay:
         lifetime: No visit is longer.
         size: Largest state that is accepted, in bytes.
         carriers: Ways for large states, in the order in which they are tried.
+        levels: What visitors may let it be.
+        servers: Where the visitors' servers are that DNS does not know, by domain.
+        own_connection: Whether its own connection stays while it is logged in as a
+            visitor.
 
     Attributes:
         refused: How many scans were turned away.
@@ -97,11 +114,19 @@ class PublicDisplay:
         lifetime: timedelta = timedelta(hours=4),
         size: int = 1_500_000,
         carriers: Sequence[Carrier] = CARRIERS,
+        levels: Iterable[Level] = tuple(Level),
+        servers: Mapping[str, Where] | None = None,
+        own_connection: Literal["kept", "dropped"] = "kept",
     ) -> None:
         self._carriers = tuple(carriers)
         self._factories = {factory.uri: factory for factory in apps}
         schemas = {uri: factory.schema for uri, factory in self._factories.items()}
-        self._description = Description(name, operator, place, schemas)
+        about = (name, operator, place)
+        self._description = Description(*about, schemas, tuple(levels))
+        here = Where(host, port, ca_file)
+        self._servers = {bare(jid).partition("@")[2]: here} | dict(servers or {})
+        self._drops_own = own_connection == "dropped"
+        self._delegate: Delegate | None = None
         self._screen = show or (lambda scene: None)
         self._folder = data
         self._idle = idle.total_seconds()
@@ -131,6 +156,21 @@ class PublicDisplay:
     def _connect(self, jid: str, password: str, **where: Any) -> Stream:
         return Stream(jid, password, on_change=self._on_change, **where)
 
+    def _connect_as(self, jid: str, login: Through) -> Stream:
+        """The second way to the outside: under a visitor's account."""
+        where = self._servers.get(bare(jid).partition("@")[2], Where())
+        stream = Stream(
+            jid,
+            login,
+            host=where.host,
+            port=where.port,
+            ca_file=where.ca_file,
+            on_change=self._on_account,
+            priority=None,  # nobody but the visitor's phone is to know that it is there
+        )
+        self._listen(stream)
+        return stream
+
     def _journal(self) -> Store:
         return Store(self._folder)
 
@@ -142,28 +182,36 @@ class PublicDisplay:
             # The same address after every restart: phones ask there how it ended.
             self.stream.prefer_resource(fingerprint(self._public).hex()[:12])
             self._transfers = Transfers(self._store, Memory.NOTHING)
-            self.stream.visits.receive = self._on_visit
-            self.stream.transfers.receive = self._transfers.receive
-            self.stream.sessions.receive = _no_checkpoint
-            self.stream.sessions.packet = self._on_packet
+            self._listen(self.stream)
+            self.stream.logins.receive = self._on_login
             await stack.enter_async_context(self.stream)
             self._tasks = await stack.enter_async_context(Tasks())
             self._house = House(
                 name=self.name,
                 factories=self._factories,
                 largest=self._size,
-                ground=Ground(
-                    self._transfers,
-                    self.stream.sessions,
-                    self.stream.published,
-                    self._tasks.start,
-                ),
+                ground=self._ground(self.stream),
                 visits=self.stream.visits,
                 counting=self._count,
                 receipt=lambda secret: sign_receipt(self._identity, secret),
             )
             self._stack = stack.pop_all()
         return self
+
+    def _listen(self, stream: Stream) -> None:
+        """Visitors are heard by either way."""
+        stream.visits.receive = self._on_visit
+        stream.transfers.receive = self._transfers.receive
+        stream.sessions.receive = _no_checkpoint
+        stream.sessions.packet = self._on_packet
+
+    def _ground(self, stream: Stream) -> Ground:
+        start = self._tasks.start
+        return Ground(self._transfers, stream.sessions, stream.published, start)
+
+    def _link(self, stream: Stream, secret: bytes) -> Link:
+        ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
+        return Link(stream.transfers, self._store, self._tasks, secret, ways)
 
     async def __aexit__(
         self,
@@ -173,23 +221,25 @@ class PublicDisplay:
     ) -> None:
         if self._visit is not None:
             await self._visit.leave("closed")
+        await self._log_out()
         await self._stack.__aexit__(typ, exc, tb)
 
     # --- what is on screen -----------------------------------------------------
 
     def _show(self, scene: Scene) -> None:
         self._scene = scene
-        if self.stream.online:
+        if self.stream.online or self._delegate is not None:
             self._screen(scene)
 
     def _on_change(self, online: bool) -> None:
         if not online:
-            self._screen(Offline())
+            if self._delegate is None:
+                self._screen(Offline())
             return
         self._changed.set()  # the code names our address, which may be another now
         if not isinstance(self._scene, Inviting | Offline):
             self._screen(self._scene)
-        if self._visit is not None:
+        if self._visit is not None and self._delegate is None:
             self._visit.online(resumed=self.stream.resumed)
 
     def _count(self, seconds: float | None) -> None:
@@ -213,6 +263,7 @@ class PublicDisplay:
             finally:
                 await visit.leave("closed")
                 self._show(Wiping())
+                await self._log_out()
                 self._visit = None
                 self._rival = False
 
@@ -336,12 +387,72 @@ class PublicDisplay:
     def _let_in(self, host: Host, terms: proto.Terms) -> None:
         lifetime = min(terms.lifetime, self._lifetime)
         stay = Stay(_now(), lifetime, self._idle)
-        stream = self.stream
-        ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
-        link = Link(stream.transfers, self._store, self._tasks, host.secret, ways)
+        link = self._link(self.stream, host.secret)
         self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
         self._host = None
         self._changed.set()
+
+    # --- under the visitor's account -------------------------------------------
+
+    async def _on_login(self, peer: str, word: Word) -> Word | None:
+        visit = self._visit
+        if visit is None or not visit.is_visitor(peer):
+            raise VisitRefused("There is no visit.")
+        match unseal(visit.secret, Role.PHONE, word):
+            case Grant() as grant if (
+                visit.terms.level is not Level.GUEST
+                and self._delegate is None
+                and bare(grant.jid) == bare(peer)  # we knock at no other door
+            ):
+                visits = self.stream.logins
+                self._delegate = Delegate(
+                    grant,
+                    secret=visit.secret,
+                    ask=lambda word: visits.ask(peer, word),
+                    connect=self._connect_as,
+                )
+                self._tasks.start(self._log_in(visit, self._delegate))
+            case Abort() if self._delegate is not None:
+                await self._delegate.close()
+            case _:
+                raise RemoteProtocolError("A display does not expect this.")
+        return None
+
+    async def _log_in(self, visit: Visit, delegate: Delegate) -> None:
+        try:
+            await delegate.log_in()
+        except MobilityError as exc:
+            log.info("no login for this visit: %s", type(exc).__name__)
+            return
+        stream = delegate.stream
+        visit.move(self._ground(stream), self._link(stream, visit.secret), stream)
+        await delegate.tell(Bound(stream.jid))
+        if self._drops_own:
+            await self.stream.close()
+
+    def _on_account(self, online: bool) -> None:
+        visit, delegate = self._visit, self._delegate
+        if visit is None or delegate is None:
+            return
+        if online:
+            visit.online(resumed=delegate.stream.resumed)
+        else:
+            self._tasks.start(self._wait_for_account(visit, delegate))
+
+    async def _wait_for_account(self, visit: Visit, delegate: Delegate) -> None:
+        """Only a login that was cut, and not ended, comes back."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOST):
+                await delegate.stream.wait_online()
+                return
+        await visit.leave("cut")
+
+    async def _log_out(self) -> None:
+        delegate, self._delegate = self._delegate, None
+        if delegate is not None:
+            await delegate.close()
+            if not self.stream.online and self._drops_own:
+                await self.stream.__aenter__()
 
     async def _on_leave(self, peer: str) -> VisitEvent:
         visit = self._visit

@@ -7,6 +7,7 @@ Every exception this package raises on purpose.
         * :exc:`RemoteProtocolError` -- the peer broke the rules
     * :exc:`InvalidInvitation`
     * :exc:`ConnectionFailed`
+    * :exc:`LoginRefused`
     * :exc:`PeerUnreachable`
         * :exc:`CarrierLost`
     * :exc:`DirectoryUnavailable`
@@ -14,6 +15,7 @@ Every exception this package raises on purpose.
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
         * :exc:`VisitEnded`
+        * :exc:`LevelUnavailable`
     * :exc:`TransferError`
         * :exc:`TransferRefused`
         * :exc:`TransferAborted`
@@ -38,7 +40,9 @@ __all__ = [
     "InvalidInvitation",
     "InvalidState",
     "JournalError",
+    "LevelUnavailable",
     "LocalProtocolError",
+    "LoginRefused",
     "MobilityError",
     "PeerUnreachable",
     "ProtocolError",
@@ -82,6 +86,10 @@ class ConnectionFailed(MobilityError):
     """The XMPP server could not be reached, or would not let us in."""
 
 
+class LoginRefused(MobilityError):
+    """What asked this device to prove who it is cannot be trusted; it got no proof."""
+
+
 class PeerUnreachable(MobilityError):
     """The other device did not answer: it is off, away or cut off."""
 
@@ -108,6 +116,10 @@ class VisitDeclined(VisitError):
 
 class VisitEnded(VisitError):
     """The visit is over: one side left, or its time ran out."""
+
+
+class LevelUnavailable(VisitError):
+    """The screen, or the account's server, does not know this kind of login."""
 
 
 class TransferError(MobilityError):

@@ -22,6 +22,7 @@ from mobility.refusal import refusal
 from mobility.session import Session
 from mobility.transfer import Incoming, Link, timing
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
 
@@ -70,7 +71,10 @@ class Visit:
         self.device = device
         self.terms = terms
         self._house = house
+        self._ground = house.ground
+        self._visits = house.visits
         self._link = link
+        self._account: Stream | None = None
         self._visitor = visitor
         self._stay = stay
         self._hosted: dict[str, Hosted] = {}
@@ -113,15 +117,25 @@ class Visit:
             return
         receipt = await self.end(reason, say_goodbye=True)
         with contextlib.suppress(MobilityError):
-            await self._house.visits.ask(
+            await self._visits.ask(
                 self._visitor, Leave(reason, receipt), seconds=timing.GOODBYE
             )
+
+    def move(self, ground: Ground, link: Link, account: Stream) -> None:
+        """From now on all goes over the visitor's account, which apps may use too."""
+        self._ground, self._link, self._account = ground, link, account
+        self._visits = account.visits
+
+    @property
+    def secret(self) -> bytes:
+        """Of this visit, between the phone and us."""
+        return self._link.secret
 
     # --- what the phone says ---------------------------------------------------
 
     def begin(self) -> None:
-        self._house.ground.transfers.on_offer = self._on_offer
-        self._house.ground.transfers.on_request = self._on_request
+        self._ground.transfers.on_offer = self._on_offer
+        self._ground.transfers.on_request = self._on_request
         self._start(self._watch_clock())
 
     def is_visitor(self, peer: str) -> bool:
@@ -134,7 +148,7 @@ class Visit:
         incoming.exchanges += 1
         incoming.hear(said.event)
         self._follow(peer)
-        self._house.ground.transfers.add(incoming)
+        self._ground.transfers.add(incoming)
         self._start(self._take(incoming))
 
     async def _on_request(self, peer: str, said: Said) -> None:
@@ -187,7 +201,7 @@ class Visit:
         refusal = self._refusal(offer)
         if refusal is not None:
             await incoming.refuse(*refusal)
-            self._house.ground.transfers.close(incoming)
+            self._ground.transfers.close(incoming)
             return
         try:
             app = self._house.factories[offer.app]()
@@ -196,7 +210,8 @@ class Visit:
             text = f"{self._house.name} could not open the app that this needs."
             await incoming.refuse("no-such-app", text)
             return
-        hosted = Hosted(self._house.ground, self._link, incoming, app, offer)
+        hosted = Hosted(self._ground, self._link, incoming, app, offer)
+        hosted.session.account = self._account
         hosted.on_change = self.touch
         incoming.on_peer = self._follow
         hosted.on_gone = lambda: self._forget(hosted)
@@ -221,7 +236,7 @@ class Visit:
                 counting = self._stay.counting(_now())
                 self._house.counting(remaining if counting else None)
             await asyncio.sleep(min(TICK, remaining))
-        self._house.ground.start(self.leave(self._stay.over(_now())))
+        self._ground.start(self.leave(self._stay.over(_now())))
 
     async def end(self, reason: str = "left", *, say_goodbye: bool = False) -> bytes:
         """
@@ -245,7 +260,7 @@ class Visit:
             self._unclean = True
             raise
         finally:
-            self._house.ground.transfers.forget()
+            self._ground.transfers.forget()
             # A display that is not sure signs nothing.
             self.clean = not self._unclean
             receipt = self._house.receipt(self._link.secret) if self.clean else b""
@@ -275,7 +290,7 @@ class Visit:
         await self._gone.wait()
 
     def _start(self, job: Coroutine[Any, Any, None]) -> None:
-        task = self._house.ground.start(job)
+        task = self._ground.start(job)
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,10 +11,15 @@ from typing import Protocol
 
 from mobility.errors import MobilityError, PeerUnreachable
 from mobility.failures import traced
+from mobility.history import Ending
 from mobility.moved import MovedSession
+from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor, check_receipt, claim
-from mobility.protocol.visit import Leave, Welcome, Wiped
+from mobility.protocol.visit import Leave, Stay, Welcome, Wiped
+from mobility.transfer import timing
+from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.visit import MobilityVisit
+from mobility.xmpp.visit.stanza import Event
 
 __all__ = ["Home", "Introduction", "Screen"]
 
@@ -31,6 +37,9 @@ class Home(Protocol):
 
     @property
     def visits(self) -> MobilityVisit: ...
+
+    @property
+    def logins(self) -> MobilityLogin: ...
 
     def moved_to(self, jid: str) -> list[MovedSession]: ...
 
@@ -50,6 +59,10 @@ class Introduction:
         name, operator, place: What it says of itself; nobody checked.
         apps: URIs of the apps that may go there; None for any.
         lifetime: When the visit ends at the latest.
+        level: What the screen will be meanwhile.
+        account: Whose resource it will be then; empty for a guest.
+        participants: Whom else it may talk to under that account.
+        restricted: Whether the account's server holds it to that.
         tries_left: How often the two digits may still be typed.
         rivals: How many others scanned the same code, as far as we know.
 
@@ -64,6 +77,30 @@ class Introduction:
     lifetime: timedelta
     tries_left: int
     rivals: int = 0
+    level: Level = Level.GUEST
+    account: str = ""
+    participants: tuple[str, ...] = ()
+    restricted: bool = False
+
+    @property
+    def gives(self) -> str:
+        """What approving gives away, as a person reads it."""
+        if self.level is Level.GUEST:
+            return "It stays on its own account, and gets what you send there."
+        until = f"until you leave, or for {self.lifetime} at most"
+        if self.restricted:
+            others = "".join(f" and {jid}" for jid in self.participants)
+            return (
+                f"It logs in as {self.account}, {until}. Your server lets it talk to "
+                f"your phone{others} only: it cannot read your messages or contacts, "
+                "or change your password."
+            )
+        return (
+            f"It logs in as {self.account}, with all that this account may do: read "
+            "your messages and contacts, and write in your name. Your server does not "
+            f"limit it. Your phone ends it {until}; while your phone is off, nothing "
+            "does."
+        )
 
 
 class Screen:
@@ -71,9 +108,11 @@ class Screen:
     A public display that we visit.
 
     Attributes:
-        jid, name: Address, and what it calls itself.
+        jid, name: Address, which is one of ours while it is logged in as us, and what
+            it calls itself.
         clean: Whether it has signed that nothing of ours is left; None while we stay.
         rivals: How many others scanned the same code.
+        ending: How the visit ends or ended; None while we stay.
 
     """
 
@@ -86,9 +125,11 @@ class Screen:
         self.secret = visitor.secret
         self.clean: bool | None = None
         self.rivals = 0
+        self.ending: Ending | None = None
         self._home = home
         self._visitor = visitor
         self._over = asyncio.Event()
+        self._stay: Stay | None = None
 
     def __repr__(self) -> str:
         return f"<Screen {self.jid}>"
@@ -111,13 +152,58 @@ class Screen:
         """
         if self.over:
             return
+        self.ending = self.ending or Ending.LEFT
         for moved in self._home.moved_to(self.jid):
             await self._take_back(moved)
         if self._visitor.meeting.may_send(Leave):
-            await self._say_goodbye()
+            await self._say_goodbye(CLEANING)
         else:
             await self._home.decline(self._visitor)
         self._end()
+
+    async def revoke(self) -> None:
+        """Go now: what is there goes on here as it was last saved."""
+        if self.over:
+            return
+        self.ending = Ending.REVOKED
+        await self._go()
+
+    async def _go(self) -> None:
+        await self._home.reclaim_from(self.jid)
+        if self._visitor.meeting.may_send(Leave):
+            await self._say_goodbye(timing.GOODBYE)
+        self._end()
+
+    # --- how long --------------------------------------------------------------
+
+    async def stay(self, lifetime: timedelta, idle: timedelta) -> None:
+        """
+        Until the visit is over; leave when one of these is, whatever is said.
+
+        A display that then does not hand back what it has is not waited for: it is
+        here as it was last saved.
+        """
+        times = (lifetime.total_seconds(), idle.total_seconds())
+        self._stay = Stay(_now(), *times)
+        while remaining := self._stay.remaining(_now()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(remaining):
+                    await self.ended()
+                    return
+        outlived = _now() >= self._stay.began + self._stay.lifetime
+        self.ending = self.ending or (Ending.TIME if outlived else Ending.IDLE)
+        try:
+            async with asyncio.timeout(timing.STEP):
+                await self.leave()
+        except TimeoutError:
+            await self._go()
+
+    def touch(self) -> None:
+        """Something is said there, or to there: the visit is not idle."""
+        if self._stay is not None:
+            self._stay.touch(_now())
+
+    # --- the way back ----------------------------------------------------------
 
     async def _take_back(self, moved: MovedSession) -> None:
         """As it is there; otherwise it is taken back as it was last saved here."""
@@ -128,12 +214,11 @@ class Screen:
         except Exception as exc:  # an app's bug must not keep us here
             log.error("a session cannot go on here: %s", traced(exc))
 
-    async def _say_goodbye(self) -> None:
+    async def _say_goodbye(self, seconds: float) -> None:
         event = Leave("left")
         self._visitor.meeting.send(event)
-        visits = self._home.visits
         try:
-            answer = await visits.ask(self.jid, event, seconds=CLEANING)
+            answer = await self._ask(event, seconds)
         except PeerUnreachable:
             return  # it may still have what we could not take back
         except MobilityError:
@@ -142,11 +227,22 @@ class Screen:
             self._check(answer.receipt)
         await self._home.reclaim_from(self.jid)
 
+    async def _ask(self, event: Leave, seconds: float) -> Event | None:
+        """If it cannot be reached where it is logged in as us: at its own address."""
+        visits, own = self._home.visits, self._visitor.invitation.jid
+        try:
+            return await visits.ask(self.jid, event, seconds=seconds)
+        except PeerUnreachable:
+            if self.jid == own:
+                raise
+        return await visits.ask(own, event, seconds=seconds)
+
     def _check(self, receipt: bytes) -> None:
         self.clean = check_receipt(receipt, self.identity, self.secret)
 
     def _end(self) -> None:
         self.clean = bool(self.clean)
+        self.ending = self.ending or Ending.DISPLAY
         self._over.set()
 
     def receive_leave(self, leave: Leave) -> bool:
@@ -157,3 +253,7 @@ class Screen:
         self._check(leave.receipt)
         self._end()
         return True
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

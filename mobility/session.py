@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mobility.app import App
 from mobility.errors import (
@@ -27,6 +28,9 @@ from mobility.protocol.capture import (
 from mobility.protocol.session import Packet, Stanza, State
 from mobility.publishing import Publication
 from mobility.xmpp.published import MobilityPublished
+
+if TYPE_CHECKING:
+    from mobility.xmpp.stream import Stream
 
 __all__ = ["Session"]
 
@@ -51,6 +55,8 @@ class Session:
         sid: The transfer that it came or went by; empty if it never moved.
         peer: Full JID of the other device, while there is one.
         runs: Whether it runs here.
+        account: On a display that its visitor let log in, the connection under their
+            account: an app may talk to the session's participants there.
 
     Args:
         id, app: As above.
@@ -73,6 +79,7 @@ class Session:
         self.sid = ""
         self.peer = ""
         self.runs = True
+        self.account: Stream | None = None
         self.title = ""
         self.touched: Callable[[], None] = lambda: None
         self.missed: Callable[[], None] = lambda: None  # asks the peer to resend

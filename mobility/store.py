@@ -4,23 +4,31 @@ Journals (SQLite): what a device must still know after a crash.
 A phone keeps its sessions with their last checkpoint and the secret of the visit. A
 public display keeps its identity and, of each transfer, an identifier, an epoch and a
 phase: nothing that names a visitor and none of their content.
+
+The history of a phone is append-only: SQLite itself refuses to change a row, to write a
+second one in its place, and to delete one that is younger than a year.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import sqlite3
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from mobility.errors import JournalError, SettingsError
+from mobility.protocol.delegation import Level
+from mobility.protocol.listing import Listed
 from mobility.protocol.transfer import Memory, Phase, Role, recovered
 
-__all__ = ["Arriving", "Kept", "Store"]
+__all__ = ["Arriving", "Kept", "Line", "Store"]
 
+_YEAR = 31_622_400  # seconds that the history goes back
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS identity (key BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS transfers (
@@ -45,6 +53,21 @@ CREATE TABLE IF NOT EXISTS arriving (
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS visits (id TEXT PRIMARY KEY, about TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS history (
+    number INTEGER PRIMARY KEY, visit TEXT NOT NULL, event TEXT NOT NULL,
+    at REAL NOT NULL, facts TEXT NOT NULL, UNIQUE (visit, event)
+);
+CREATE TRIGGER IF NOT EXISTS history_once BEFORE INSERT ON history
+WHEN EXISTS (
+    SELECT 1 FROM history
+    WHERE number = NEW.number OR (visit = NEW.visit AND event = NEW.event)
+) BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS history_stays BEFORE UPDATE ON history
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS history_lasts BEFORE DELETE ON history
+WHEN OLD.at > strftime('%s', 'now') - 31622400 -- 366 days
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 """
 _MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may repeat
 
@@ -129,6 +152,25 @@ class Arriving:
     last: bytes = field(default=b"", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """
+    One line of the history.
+
+    Args:
+        visit: Which one.
+        event: What happened to it.
+        at: When: seconds since 1970.
+        facts: What JSON can say about it.
+
+    """
+
+    visit: str
+    event: str
+    at: float
+    facts: Mapping[str, Any]
+
+
 class Store:
     """
     One device's journal.
@@ -142,7 +184,12 @@ class Store:
 
     """
 
+    _folder: Path | None = None
+    _shared: int | None = None  # descriptor of the lock
+    _alone = True
+
     def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
         try:
             self._db = _open(folder)
         except (OSError, sqlite3.Error) as exc:
@@ -160,6 +207,25 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
+        if self._shared is not None:
+            os.close(self._shared)
+            self._shared = None
+
+    def alone(self) -> bool:
+        """
+        Whether no other program of this device used the journal when this one began.
+
+        Others can tell from then on that this one does, until it is closed or killed.
+        """
+        if self._folder is None or self._shared is not None:
+            return self._alone
+        self._shared = os.open(self._folder / "in-use", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._alone = False
+        fcntl.flock(self._shared, fcntl.LOCK_SH)
+        return self._alone
 
     def _run(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:
@@ -293,6 +359,48 @@ class Store:
     def ungroup(self, session: str) -> None:
         """Nothing is left to say about that offer."""
         self._run("DELETE FROM groups WHERE session = ?", (session,))
+
+    def stay(self, visit: Listed) -> None:
+        """Write down a visit before the screen is let in; it may have to be ended."""
+        about = json.dumps(asdict(visit) | {"level": visit.level.value})
+        self._run("INSERT OR REPLACE INTO visits VALUES (?, ?)", (visit.id, about))
+
+    def staying(self) -> list[Listed]:
+        """Visits of this device of which nobody has seen the end."""
+        rows = self._run("SELECT about FROM visits ORDER BY rowid").fetchall()
+        read = (json.loads(about) for (about,) in rows)
+        return [Listed(**about | {"level": Level(about["level"])}) for about in read]
+
+    def gone(self, id: str) -> None:
+        """That visit is over, and nothing of it has to be ended."""
+        self._run("DELETE FROM visits WHERE id = ?", (id,))
+
+    def record(self, line: Line) -> None:
+        """
+        Add a line to the history.
+
+        Raises:
+            JournalError: Also if there is one of this visit about this event.
+
+        """
+        facts = json.dumps(dict(line.facts))
+        self._run(
+            "INSERT INTO history (visit, event, at, facts) VALUES (?, ?, ?, ?)",
+            (line.visit, line.event, line.at, facts),
+        )
+
+    def recorded(self) -> list[Line]:
+        """The history, in the order in which it was written."""
+        rows = self._run(
+            "SELECT visit, event, at, facts FROM history ORDER BY number"
+        ).fetchall()
+        return [Line(visit, event, at, json.loads(f)) for visit, event, at, f in rows]
+
+    def forget_old(self) -> None:
+        """Delete what is older than a year from the history: all that can be."""
+        sql = "FROM history WHERE at <= strftime('%s', 'now') - ?"
+        if self._run("SELECT 1 " + sql, (_YEAR,)).fetchone():
+            self._run("DELETE " + sql, (_YEAR,))
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""

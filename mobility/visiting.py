@@ -6,12 +6,17 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
+from mobility.delegating import Delegating
+from mobility.dispatch import bare
 from mobility.errors import (
+    LevelUnavailable,
+    LoginRefused,
     MobilityError,
     PeerUnreachable,
     RemoteProtocolError,
@@ -19,8 +24,11 @@ from mobility.errors import (
     VisitEnded,
     VisitRefused,
 )
+from mobility.granting import Granting
+from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.handshake import Visitor, claim
 from mobility.protocol.invitation import Invitation
+from mobility.protocol.login import Word
 from mobility.protocol.visit import (
     Decline,
     Leave,
@@ -30,16 +38,30 @@ from mobility.protocol.visit import (
     Terms,
     Welcome,
 )
+from mobility.records import Record, Records
 from mobility.screen import Home, Introduction, Screen
 from mobility.tasks import Tasks
 from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
-__all__ = ["LIFETIME", "Approve", "Visiting"]
+__all__ = ["IDLE", "LIFETIME", "Approve", "Visiting"]
 
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
+IDLE = timedelta(minutes=15)
+LOGIN = 25.0  # seconds for a display to log in
 Approve: TypeAlias = Callable[[Introduction], Awaitable[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user is asked for."""
+
+    terms: Terms
+    participants: Mapping[str, Collection[str]]
+    restricted: bool  # whether our server would hold the display to it
+    resource: str  # that the display gets of our account; empty for a guest
+    idle: timedelta
 
 
 class Visiting:
@@ -49,14 +71,27 @@ class Visiting:
     Args:
         home: The device.
         tasks: Owns what goes on beside.
-        screens: Those that we visit, by their JIDs.
+        delegating: What displays may be let in as.
+        screens: Those that we visit, by their JIDs; there are two of one that is
+            logged in as us.
+        records: Where each is written down.
 
     """
 
-    def __init__(self, home: Home, tasks: Tasks, screens: dict[str, Screen]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        tasks: Tasks,
+        delegating: Delegating,
+        screens: dict[str, Screen],
+        records: Records,
+    ) -> None:
         self._home = home
+        self._delegating = delegating
         self._tasks = tasks
         self._screens = screens
+        self._granting: dict[str, Granting] = {}
+        self._records = records
 
     @asynccontextmanager
     async def visit(
@@ -66,8 +101,14 @@ class Visiting:
         approve: Approve,
         apps: Collection[str] | None = None,
         lifetime: timedelta = LIFETIME,
+        level: Level = Level.GUEST,
+        participants: Mapping[str, Collection[str]] | None = None,
+        idle: timedelta = IDLE,
     ) -> AsyncIterator[Screen]:
         """See `Client.visit`."""
+        allowed = None if apps is None else tuple(apps)
+        terms = Terms(lifetime.total_seconds(), allowed, level)
+        asked = await self._ask_server(terms, participants or {}, idle)
         visitor = Visitor(
             invitation,
             jid=self._home.jid,
@@ -75,26 +116,50 @@ class Visiting:
             private=secrets.token_bytes(32),
             nonce=secrets.token_bytes(32),
         )
-        terms = Terms(lifetime.total_seconds(), None if apps is None else tuple(apps))
         screen = None
+        record = self._records.scanned(invitation.domain, terms)
         try:
             welcome, reveal = await self._meet(visitor)
             screen = self._screens[invitation.jid] = Screen(
                 self._home, visitor, welcome
             )
+            record.met(screen.name)
+            _check_level(screen, level)
             await self._home.visits.ask(screen.jid, reveal)
-            await self._ask_user(visitor, screen, terms, approve)
-            self._tasks.start(_end_in_time(screen, lifetime))
+            await self._ask_user(visitor, screen, asked, approve)
+            record.let_in(screen, self._home.jid, resource=asked.resource)
+            if asked.resource:
+                await self._let_log_in(screen, asked)
+            self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
+        except MobilityError as exc:
+            record.failed(exc)
+            raise
         finally:
-            await self._tasks.complete(self._part(visitor, screen))
+            await self._tasks.complete(self._part(visitor, screen, record))
 
-    async def _part(self, visitor: Visitor, screen: Screen | None) -> None:
+    async def _part(
+        self, visitor: Visitor, screen: Screen | None, record: Record
+    ) -> None:
         try:
             await (self._home.decline(visitor) if screen is None else screen.leave())
         finally:
-            if self._screens.get(visitor.invitation.jid) is screen:
-                self._screens.pop(visitor.invitation.jid, None)
+            await record.over()
+            for jid in [jid for jid, other in self._screens.items() if other is screen]:
+                del self._screens[jid]
+
+    async def _ask_server(
+        self, terms: Terms, participants: Mapping[str, Collection[str]], idle: timedelta
+    ) -> Asked:
+        """What our own server says to it, before anybody is asked for anything."""
+        if terms.level is Level.GUEST:
+            return Asked(terms, {}, restricted=False, resource="", idle=idle)
+        if terms.level not in await self._delegating.levels():
+            raise LevelUnavailable(_unavailable(terms.level, self._home.jid))
+        restricted = await self._delegating.restricts()
+        # It says nothing of the display, and nobody can guess it.
+        resource = f"display-{secrets.token_urlsafe(9)}"
+        return Asked(terms, participants, restricted, resource, idle)
 
     async def _meet(self, visitor: Visitor) -> tuple[Welcome, Reveal]:
         visit = visitor.visit()
@@ -113,10 +178,11 @@ class Visiting:
         return welcome, visitor.receive_welcome(welcome)
 
     async def _ask_user(
-        self, visitor: Visitor, screen: Screen, terms: Terms, approve: Approve
+        self, visitor: Visitor, screen: Screen, asked: Asked, approve: Approve
     ) -> None:
         while visitor.tries:
-            typed = await approve(_introduction(visitor, screen, terms))
+            introduction = _introduction(visitor, screen, asked, self._home.jid)
+            typed = await approve(introduction)
             if typed is None:
                 raise VisitDeclined("You did not let the screen in; nothing has moved.")
             if screen.over:
@@ -124,13 +190,51 @@ class Visiting:
                     "The screen did not wait any longer. Scan its code again."
                 )
             if visitor.compare(typed):
-                event = visitor.approve(terms)
+                event = visitor.approve(asked.terms)
                 await self._home.visits.ask(screen.jid, event)
                 return
         raise VisitDeclined(
             "These were not the digits on the screen, three times. Nothing has moved; "
             "scan the code of the screen in front of you again."
         )
+
+    async def _let_log_in(self, screen: Screen, asked: Asked) -> None:
+        """The display becomes a resource of ours, which is its address from then on."""
+        terms = asked.terms
+        policy = Policy(
+            resource=asked.resource,
+            participants={
+                bare(self._home.jid): (),
+                **{jid: tuple(spaces) for jid, spaces in asked.participants.items()},
+            },
+            lifetime=terms.lifetime,
+            idle=min(asked.idle.total_seconds(), terms.lifetime),
+            label=f"{screen.name} ({bare(screen.jid)})",
+        )
+        granting = self._granting[screen.jid] = Granting(
+            await self._delegating.lend(terms.level, policy),
+            jid=f"{bare(self._home.jid)}/{asked.resource}",
+            secret=screen.secret,
+        )
+        try:
+            async with asyncio.timeout(LOGIN):
+                await self._home.logins.ask(screen.jid, granting.grant())
+                await granting.bound()
+        except TimeoutError:
+            raise LoginRefused(
+                f"{screen.name} could not log in in time. Nothing has moved; let it in "
+                "as a guest, or try again."
+            ) from None
+        finally:
+            del self._granting[screen.jid]
+        screen.jid = granting.jid
+        self._screens[screen.jid] = screen
+
+    async def receive_login(self, peer: str, word: Word) -> Word | None:
+        """What a display asks while it logs in."""
+        if peer not in self._granting:
+            raise VisitRefused("There is no login.")
+        return await self._granting[peer].receive(word)
 
     async def decline(self, visitor: Visitor) -> None:
         """Tell the display that nothing will come of it, if that is still open."""
@@ -156,16 +260,38 @@ class Visiting:
         return None
 
 
-async def _end_in_time(screen: Screen, lifetime: timedelta) -> None:
+async def _see_out(
+    screen: Screen, record: Record, lifetime: timedelta, idle: timedelta
+) -> None:
     """The user approved no more, whatever the display thinks."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(lifetime.total_seconds()):
-            await screen.ended()
-    await screen.leave()
+    await screen.stay(lifetime, idle)
+    await record.over()
 
 
-def _introduction(visitor: Visitor, screen: Screen, terms: Terms) -> Introduction:
-    about = screen.description
+def _check_level(screen: Screen, level: Level) -> None:
+    if level not in screen.description.levels:
+        raise LevelUnavailable(
+            f"{screen.name} stays on its own account. Let it in as a guest."
+        )
+
+
+def _unavailable(level: Level, jid: str) -> str:
+    server = bare(jid).partition("@")[2]
+    if level is Level.TOKEN:
+        return (
+            f"{server} makes no logins for displays. Let the screen in as a guest, or "
+            "by a login that your phone answers."
+        )
+    return (
+        f"Your login to {server} is not of a kind that a display may carry. "
+        "Let the screen in as a guest."
+    )
+
+
+def _introduction(
+    visitor: Visitor, screen: Screen, asked: Asked, jid: str
+) -> Introduction:
+    about, terms = screen.description, asked.terms
     return Introduction(
         domain=visitor.invitation.domain,
         jid=visitor.invitation.jid,
@@ -176,4 +302,8 @@ def _introduction(visitor: Visitor, screen: Screen, terms: Terms) -> Introductio
         lifetime=timedelta(seconds=terms.lifetime),
         tries_left=visitor.tries,
         rivals=screen.rivals,
+        level=terms.level,
+        account="" if terms.level is Level.GUEST else bare(jid),
+        participants=tuple(asked.participants),
+        restricted=asked.restricted,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,13 @@ from hypothesis import settings
 # No test asserts a time: a slow machine is not a bug.
 settings.register_profile("mobility", deadline=None)
 settings.load_profile("mobility")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # WORKAROUND: pytest parses the source for any other traceback, and before Python
+    # 3.11.8 that may end the whole run with a SystemError (python/cpython#106905).
+    if sys.version_info < (3, 11, 8) and config.option.tbstyle == "auto":
+        config.option.tbstyle = "native"
 
 
 def skipped(config: pytest.Config) -> int:

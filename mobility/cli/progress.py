@@ -32,7 +32,7 @@ _BEGUN = 65_536  # bytes that may go another way than the rest, without a word
 @contextlib.contextmanager
 def shown(console: Console, what: str) -> Iterator[Report]:
     """
-    Show it while it lasts; where there is no terminal, only a change in the middle.
+    Show it while it lasts; on a dumb terminal or none, only a change in the middle.
 
     Args:
         console: Where to.
@@ -42,7 +42,7 @@ def shown(console: Console, what: str) -> Iterator[Report]:
     what = what if len(what) <= _NAME else f"{what[: _NAME - 1]}…"
     room = console.width - len(what) - 2 - _BAR
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None))
-    hidden = not console.is_terminal
+    hidden = not console.is_terminal or console.is_dumb_terminal
     with rich.progress.Progress(
         *columns, console=console, transient=True, expand=True, disable=hidden
     ) as bars:

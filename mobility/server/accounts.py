@@ -19,9 +19,9 @@ import signal
 from pathlib import Path
 
 from mobility.errors import ServerError
+from mobility.protocol.prepare import nodeprep, saslprep
 from mobility.server.config import check_domain, lua
 from mobility.server.folder import holder
-from mobility.server.prepare import nodeprep, saslprep
 
 __all__ = ["Accounts"]
 

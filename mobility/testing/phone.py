@@ -10,6 +10,7 @@ from mobility.client import Client
 from mobility.errors import MobilityError
 from mobility.moved import MovedSession
 from mobility.protocol.invitation import Invitation
+from mobility.protocol.listing import Listed
 from mobility.protocol.session import State
 from mobility.protocol.state import decode_state
 from mobility.screen import Screen
@@ -17,6 +18,7 @@ from mobility.store import Store
 from mobility.testing.device import Device
 from mobility.testing.display import Display
 from mobility.testing.power import PowerCut
+from mobility.visits import Ends, Visits
 from mobility.xmpp.stream import Stream
 
 if TYPE_CHECKING:
@@ -24,6 +26,25 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Phone"]
+
+
+class _Unlisted(Visits):
+    """Visits where no server keeps lists."""
+
+    def __init__(self) -> None:
+        pass
+
+    def began(self, visit: Listed, end: Ends) -> None:
+        pass
+
+    async def ended(self, id: str) -> None:
+        pass
+
+    async def evict(self, jid: str) -> None:
+        pass
+
+    async def settle(self) -> None:
+        pass
 
 
 class _Client(Client):
@@ -36,6 +57,9 @@ class _Client(Client):
 
     def _journal(self) -> Store:
         return self._device.journal()
+
+    def _overview(self) -> Visits:
+        return _Unlisted()
 
 
 class Phone(Device):

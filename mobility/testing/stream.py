@@ -24,6 +24,8 @@ from mobility.testing.network import Network
 from mobility.testing.pipes import Bytestreams
 from mobility.testing.power import Life
 from mobility.xmpp.exchange import Exchange
+from mobility.xmpp.login import MobilityLogin
+from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
@@ -134,7 +136,9 @@ class SimulatedStream:
         self.transfers = self._plugin(MobilityTransfer)
         self.sessions = self._plugin(MobilitySession)
         self.bytestreams = Bytestreams(network, self)
-        self.uploads = self.published = None  # no service stores or publishes here
+        self.logins = self._plugin(MobilityLogin)
+        self.login = Anonymous()  # nobody proves here who they are, so nobody lends it
+        self.uploads = self.published = self.delegation = None  # there is no server
 
     def _plugin(self, kind: type[X]) -> X:
         plugin = kind(None)  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ __all__ = ["Exchange", "b64", "number", "raw"]
 
 log = logging.getLogger(__name__)
 E = TypeVar("E")
+PATIENCE = 20.0  # seconds for an answer that no person gives
 LONGEST = 120_000  # characters of base64; frames are 64 KiB of it
 
 
@@ -90,9 +91,11 @@ class Exchange(Feature, Generic[E]):
     def plugin_end(self) -> None:
         self.xmpp.remove_handler(self.name)
 
-    async def ask(self, peer: str, event: E, *, seconds: float = 20) -> E | None:
+    async def ask(
+        self, peer: str, event: E, *, seconds: float | None = None
+    ) -> E | None:
         """
-        Send `event` and wait for its result.
+        Send `event` and wait for its result, for PATIENCE if nothing else is said.
 
         Returns:
             What the result carries, if anything.
@@ -102,6 +105,7 @@ class Exchange(Feature, Generic[E]):
             MobilityError: Whatever the peer answered instead.
 
         """
+        seconds = PATIENCE if seconds is None else seconds
         iq = self.xmpp.make_iq_set(ito=peer)
         iq.xml.append(self.stanza.to_xml(event))
         try:

@@ -40,8 +40,7 @@ class Parser:
     def __init__(self) -> None:
         self._expat = expat.ParserCreate("UTF-8", "}")
         self._expat.buffer_text = True
-        if hasattr(self._expat, "SetReparseDeferralEnabled"):  # expat 2.6
-            # It would hold a tag back until twice as much has come; we count instead.
+        if hasattr(self._expat, "SetReparseDeferralEnabled"):  # see _take
             self._expat.SetReparseDeferralEnabled(False)
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
@@ -57,7 +56,8 @@ class Parser:
         self._begun = Element("")  # the stanza, without its content
         self._builder: TreeBuilder | None = None
         self._depth = 0  # of elements that are open, the stream's own included
-        self._fed = 0  # bytes of all
+        self._held = bytearray()  # what came since the last tag
+        self._fed = 0  # bytes of all that came
         self._work = 0  # bytes that were read in vain
         self._at = 0  # where the stanza began, or the last one ended
 
@@ -70,15 +70,29 @@ class Parser:
 
         """
         for at in range(0, len(data), _SLICE):
-            piece = data[at : at + _SLICE]
-            try:
-                self._expat.Parse(piece)
-            except expat.ExpatError:
-                raise RuleBroken("not-well-formed") from None
-            self._fed += len(piece)
-            self._work += self._fed - self._expat.CurrentByteIndex
+            self._take(data[at : at + _SLICE])
             if self._fed - self._at > _FAR_TOO_LARGE or self._work > _MOST_WORK:
                 raise RuleBroken("policy-violation")
+
+    def _take(self, piece: bytes) -> None:
+        # WORKAROUND: expat 2.6 (and Debian's 2.5, where Python cannot switch it off)
+        # leaves a tag that it saw a part of until twice as much has come, which may be
+        # never. So it sees none before its end, nor a text before the tag behind it.
+        self._held += piece
+        self._fed += len(piece)
+        whole = self._held.rfind(b">", -len(piece)) + 1
+        if self._depth < 2 and b"<" not in self._held:
+            whole = len(self._held)  # between stanzas, where no tag need follow
+        if whole:
+            self._parse(bytes(self._held[:whole]))
+            del self._held[:whole]
+            self._work += self._fed - len(self._held) - self._expat.CurrentByteIndex
+
+    def _parse(self, whole: bytes) -> None:
+        try:
+            self._expat.Parse(whole)
+        except expat.ExpatError:
+            raise RuleBroken("not-well-formed") from None
 
     def read_events(self) -> Iterator[tuple[str, Element]]:
         """Start and end of the stream and of each stanza that is complete."""

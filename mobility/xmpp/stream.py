@@ -16,14 +16,17 @@ from slixmpp.jid import JID, InvalidJID
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
+from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.devices import MobilityDevices
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.published import MobilityPublished
+from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
+from mobility.xmpp.visits import MobilityVisits
 
 __all__ = ["Stream"]
 
@@ -32,12 +35,10 @@ PING = 30.0  # seconds between signs of life
 PONG = 10.0  # seconds to wait for one, or for a connection
 FIRST = 15.0  # seconds to wait for the first connection
 _SLOWEST = 5.0  # seconds between two attempts to connect again
-
-
-MECHANISMS = {
-    f"SCRAM-{name}{plus}"
-    for name in ("SHA-1", "SHA-256", "SHA-512")
-    for plus in ("", "-PLUS")
+_UNWELCOME = {  # conditions of RFC 6120 §6.5 that are not about the proof
+    "account-disabled": "has disabled the account",
+    "credentials-expired": "wants a new password for",
+    "temporary-auth-failure": "cannot check logins now; try again later as",
 }
 
 
@@ -47,9 +48,13 @@ class Stream:
 
     Args:
         jid: Account, with or without a resource.
-        password: Of the account; used for SCRAM, never stored elsewhere.
+        login: How to prove that it is ours. A text is the password, which is used for
+            SCRAM and never leaves this device.
         host, port: Where the server is, if not where DNS says.
         ca_file: PEM file of the authority to trust instead of the system's.
+        priority: Of our initial presence. Bare-JID messages are for people, so it is
+            negative by default: neither they nor the offline store come to this
+            resource then (RFC 6121 §8.5). With None there is no presence at all.
         on_change: Called with True when we are online (again), False when not.
 
     Raises (on entering):
@@ -60,14 +65,16 @@ class Stream:
     def __init__(
         self,
         jid: str,
-        password: str,
+        login: str | Login,
         *,
         host: str | None = None,
         port: int | None = None,
         ca_file: Path | None = None,
+        priority: int | None = -1,
         on_change: Callable[[bool], None] = lambda online: None,
     ) -> None:
-        self._account = _account(jid)
+        self._account = _account(jid, login)
+        self._priority = priority
         self._address = (host, port or 5222) if host else (None, None)
         self._on_change = on_change
         self._up = asyncio.Event()
@@ -77,29 +84,32 @@ class Stream:
         self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
-        xmpp = Connection(self._account, password, ssl_context=_tls(ca_file))
+        xmpp = Connection(self._account, "", ssl_context=_tls(ca_file))
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
         for plugin in ("xep_0198", "xep_0199"):
             xmpp.register_plugin(plugin)
         for ours in (
+            MobilitySasl,
             MobilityVisit,
             MobilityTransfer,
             MobilitySession,
             MobilityPublished,
             MobilityLogin,
+            MobilityDelegation,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
             xmpp.register_plugin(carrier.name)
-        for name in (MobilityDevices.name, MobilityOffers.name):
-            xmpp.register_plugin(name)
-        # The password never leaves this device, in TLS neither: no PLAIN.
-        xmpp.plugin["feature_mechanisms"].use_mechs = MECHANISMS
+        for listing in (MobilityDevices, MobilityOffers, MobilityVisits):
+            xmpp.register_plugin(listing.name)
         xmpp.plugin["xep_0198"].window = 1
         self.xmpp = xmpp
+        self._sasl = MobilitySasl.of(xmpp)
+        self._sasl.login = _login(self._account, login)
         self.visits = MobilityVisit.of(xmpp)
         self.logins = MobilityLogin.of(xmpp)
+        self.delegation = MobilityDelegation.of(xmpp)
         self.transfers = MobilityTransfer.of(xmpp)
         self.sessions = MobilitySession.of(xmpp)
         self.bytestreams = Bytestreams.of(xmpp)
@@ -107,6 +117,7 @@ class Stream:
         self.uploads.ca_file = ca_file
         self.devices = MobilityDevices.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
+        self.running = MobilityVisits.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
@@ -123,8 +134,9 @@ class Stream:
                 f"What answers at {self._server} does not keep to the rules of XMPP. "
                 "Check the address."
             ),
-            "failed_all_auth": lambda _: self._fail(
-                f"{self._server} does not accept the password of {self._account.bare}."
+            "login_refused": self._fail,
+            "login_failed": lambda condition: self._fail(
+                f"{self._server} {self._unwelcome(condition)} {self._account.bare}."
             ),
             "ssl_invalid_chain": lambda _: self._fail(
                 f"The certificate of {self._server} is not trusted here. "
@@ -136,6 +148,20 @@ class Stream:
     def jid(self) -> str:
         """Our full JID, as the server bound it."""
         return str(self.xmpp.boundjid)
+
+    @property
+    def login(self) -> Login:
+        return self._sasl.login
+
+    @property
+    def pin(self) -> Pin | None:
+        """What our own login is like, if it was by a password that we know."""
+        return self.login.pin if isinstance(self.login, Password) else None
+
+    @property
+    def certificate(self) -> bytes:
+        """SHA-256 of the server's, as DER; empty before we were connected."""
+        return self._sasl.offered.certificate if self._sasl.offered else b""
 
     def prefer_resource(self, resource: str) -> None:
         """What to ask the server for, if the account was given without one."""
@@ -235,9 +261,8 @@ class Stream:
                 return
 
     def _on_start(self, _: Any) -> None:
-        # Bare-JID messages are for people, not for us: a negative priority (RFC 6121
-        # §8.5) keeps them and the offline store away from this resource.
-        self.xmpp.send_presence(ppriority=-1)
+        if self._priority is not None:
+            self.xmpp.send_presence(ppriority=self._priority)
         self._online(resumed=False)
 
     def _on_resumed(self, _: Any) -> None:
@@ -268,17 +293,29 @@ class Stream:
             "Check the address and your network."
         )
 
+    def _unwelcome(self, condition: str) -> str:
+        if condition in _UNWELCOME:
+            return _UNWELCOME[condition]
+        proof = "password" if isinstance(self.login, Password) else "login"
+        return f"does not accept the {proof} of"
+
     def _fail(self, sentence: str) -> None:
         if not self._down.is_set():
             self._failure = ConnectionFailed(sentence)
             self._down.set()
 
 
-def _account(jid: str) -> JID:
+def _login(account: JID, login: str | Login) -> Login:
+    return Password(account.local, login) if isinstance(login, str) else login
+
+
+def _account(jid: str, login: str | Login) -> JID:
     try:
         account = JID(jid)
     except InvalidJID:
         account = JID("")
+    if isinstance(login, Anonymous) and account.domain:
+        return JID(account.domain)
     if not account.local or not account.domain:
         bare = jid.partition("/")[0]
         raise ConnectionFailed(f"{bare!r} is not an XMPP address like me@example.org.")

@@ -27,9 +27,6 @@ _HEADER = (
 )
 _TLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>"
 _SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
-_SCRAM = (
-    f"<mechanisms xmlns='{_SASL}'><mechanism>SCRAM-SHA-256</mechanism></mechanisms>"
-)
 _BIND = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
 
 
@@ -48,6 +45,11 @@ class HostileServer:
 
     Attributes:
         attack: What it sends, and when.
+        mechanisms: What it offers to log in with.
+        challenge: What it asks in SCRAM; ``{nonce}`` is the client's.
+        password: What it proves that it knows.
+        heard: All that clients have ever told it.
+        left: Whether a client has gone.
         said: What the client had to say to that, until it closed the connection.
 
     """
@@ -58,6 +60,11 @@ class HostileServer:
         self._tls.load_cert_chain(folder / "server.crt", folder / "server.key")
         self.ca_file = folder / CA_FILE
         self.attack: tuple[Stage, bytes] | None = None
+        self.mechanisms = ["SCRAM-SHA-256"]
+        self.challenge = "r={nonce}server,s=c2FsdA==,i=4096"
+        self.password = PASSWORD
+        self.heard = bytearray()
+        self.left = asyncio.Event()
         self.said: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._tasks = Tasks()
 
@@ -82,7 +89,7 @@ class HostileServer:
     async def _accept(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._tasks.start(self._serve(_Talk(reader, writer)))
+        self._tasks.start(self._serve(_Talk(reader, writer, self.heard)))
 
     async def _serve(self, talk: _Talk) -> None:
         try:
@@ -93,6 +100,7 @@ class HostileServer:
                 await talk.writer.wait_closed()
         finally:
             talk.writer.transport.abort()
+            self.left.set()
 
     async def _session(self, talk: _Talk) -> None:
         await talk.hear(rb"<stream:stream[^>]*>")
@@ -121,24 +129,32 @@ class HostileServer:
         talk.say("</stream:stream>")
 
     async def _log_in(self, talk: _Talk) -> None:
-        """SCRAM (RFC 5802) of the side that knows the password."""
-        talk.say(f"<stream:features>{_SCRAM}</stream:features>")
-        auth = base64.b64decode((await talk.hear(rb"<auth[^>]*>([^<]*)</auth>"))[1])
+        offered = "".join(f"<mechanism>{name}</mechanism>" for name in self.mechanisms)
+        mechanisms = f"<mechanisms xmlns='{_SASL}'>{offered}</mechanisms>"
+        talk.say(f"<stream:features>{mechanisms}</stream:features>")
+        auth = await talk.hear(
+            rb"<auth[^>]* mechanism=\"([^\"]*)\"[^>]*>([^<]*)</auth>"
+        )
+        additional = ""
+        if auth[1].startswith(b"SCRAM"):
+            additional = await self._prove(talk, base64.b64decode(auth[2]))
+        talk.say(f"<success xmlns='{_SASL}'>{additional}</success>")
+        await talk.hear(rb"<stream:stream[^>]*>")
+        talk.say(f"{_HEADER}<stream:features>{_BIND}</stream:features>")
+
+    async def _prove(self, talk: _Talk, auth: bytes) -> str:
+        """SCRAM-SHA-256 (RFC 5802) of the side that knows the password."""
         client_first = auth.split(b",", 2)[2]
         nonce = re.search(rb"r=([^,]*)", client_first)
         assert nonce
-        salt = base64.b64encode(b"salt")
-        first = b"r=" + nonce[1] + b"server,s=" + salt + b",i=4096"
+        first = self.challenge.replace("{nonce}", nonce[1].decode()).encode()
         talk.say(f"<challenge xmlns='{_SASL}'>{_b64(first)}</challenge>")
         response = await talk.hear(rb"<response[^>]*>([^<]*)</response>")
         final = base64.b64decode(response[1]).rpartition(b",p=")[0]
-        salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt", 4096)
+        salted = hashlib.pbkdf2_hmac("sha256", self.password.encode(), b"salt", 4096)
         key = hmac.digest(salted, b"Server Key", "sha256")
         proof = hmac.digest(key, b",".join((client_first, first, final)), "sha256")
-        verifier = _b64(b"v=" + base64.b64encode(proof))
-        talk.say(f"<success xmlns='{_SASL}'>{verifier}</success>")
-        await talk.hear(rb"<stream:stream[^>]*>")
-        talk.say(f"{_HEADER}<stream:features>{_BIND}</stream:features>")
+        return _b64(b"v=" + base64.b64encode(proof))
 
     async def _attacked(self, talk: _Talk, stage: Stage) -> bool:
         if self.attack is None or self.attack[0] is not stage:
@@ -155,10 +171,14 @@ class HostileServer:
 
 class _Talk:
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        record: bytearray,
     ) -> None:
         self.writer = writer
         self._reader = reader
+        self._record = record
         self._heard = b""
 
     def say(self, text: str) -> None:
@@ -166,6 +186,8 @@ class _Talk:
 
     async def hear(self, pattern: bytes) -> re.Match[bytes]:
         while (match := re.search(pattern, self._heard, re.DOTALL)) is None:
+            if b"</stream:stream>" in self._heard:
+                raise EOFError
             self._heard += await self._more()
         self._heard = self._heard[match.end() :]
         return match
@@ -181,6 +203,7 @@ class _Talk:
         data = await self._reader.read(65536)
         if not data:
             raise EOFError
+        self._record += data
         return data
 
 

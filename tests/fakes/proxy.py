@@ -36,8 +36,7 @@ class Proxy:
         self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self.listen()
         return self
 
     async def __aexit__(
@@ -65,6 +64,17 @@ class Proxy:
 
     def open(self) -> None:
         self._open.set()
+
+    def refuse(self) -> None:
+        """Cut, and be a port that nobody listens on until `listen`."""
+        self._server.close()
+        self.cut()
+
+    async def listen(self) -> None:
+        """Accept connections."""
+        at = self.port
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", at)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def stall(self) -> None:
         """Let nothing through, while everything seems connected."""

@@ -24,10 +24,18 @@ class RunningServer:
 
     `add` is synchronous and quick. `restart`, `stop` and `kill` are awaited from
     whatever loop the test runs in, which stays free for the clients meanwhile.
+
+    Args:
+        folder: Where it keeps everything.
+        kind: The class of server.
+        options: What else the class takes.
+
     """
 
-    def __init__(self, folder: Path, *, hibernation: int = 300) -> None:
-        self._server = Server(folder, ports=Ports(0, 0, 0), hibernation=hibernation)
+    def __init__(
+        self, folder: Path, *, kind: type[Server] = Server, **options: Any
+    ) -> None:
+        self._server = kind(folder, ports=Ports(0, 0, 0), **options)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._numbers = itertools.count(1)

@@ -9,6 +9,7 @@ import pytest
 
 from mobility import Client, hosted, hosting
 from mobility.transfer import timing
+from tests.fakes.federation import Federation
 from tests.fakes.running import RunningServer
 from tests.integration.people import Lobby, address
 
@@ -29,6 +30,20 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServ
     """Yield a real private server that this test may stop, kill and restart."""
     with RunningServer(tmp_path_factory.mktemp("server")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
+    """Yield two real servers, for the visitors and for the displays."""
+    with Federation(tmp_path_factory.mktemp("federation")) as running:
+        yield running
+
+
+@pytest.fixture
+def federation(servers: Federation) -> Iterator[Federation]:
+    """Yield the two servers; what a test does to the ways between them is undone."""
+    yield servers
+    servers.heal()
 
 
 @pytest.fixture

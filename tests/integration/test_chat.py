@@ -13,6 +13,7 @@ from examples.chat.chat import Chat, Line
 from examples.chat.room import Room
 from mobility import Capture, Client
 from mobility.tasks import Tasks
+from mobility.transfer import timing
 from mobility.xmpp.stream import Stream
 from tests.fakes.running import RunningServer
 from tests.integration.people import Lobby, address, visiting
@@ -60,8 +61,13 @@ async def talk(
 
 @pytest.mark.parametrize("capture", Capture)
 async def test_a_chat_goes_to_the_display_and_back_while_three_others_talk(
-    server: RunningServer, phone: Client, hurry: None, capture: Capture
+    server: RunningServer,
+    phone: Client,
+    hurry: None,
+    capture: Capture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(timing, "STEP", DEADLINE)  # three talk: nobody hurries here
     where = f"{secrets.token_hex(4)}@conference.{server.domain}"
     there: list[Room] = []
 

@@ -216,7 +216,10 @@ async def test_what_a_stranger_sends_does_not_end_the_connection(
         Stream(*server.add(), **address(server)) as strangers,
     ):
         ours.xmpp.add_filter("in", partial(note, heard))
-        strangers.xmpp.send_raw(f"<message to='{ours.jid}'>{content}</message>")
+        # WORKAROUND: Prosody's expat, as Debian 12 mends it, leaves a large tag until
+        # twice as much has come; the blanks are that, and no stanza (RFC 6120 §4.6.1).
+        blanks = " " * len(content)
+        strangers.xmpp.send_raw(f"<message to='{ours.jid}'>{content}</message>{blanks}")
         assert await soon(heard.get()) is arrives
         packet = Packet("s", 1, 1, Stanza("{urn:app}p"))
         strangers.sessions.send_packet(ours.jid, packet)

@@ -156,7 +156,7 @@ def test_blanks_that_keep_a_connection_alive_are_no_stanza() -> None:
 
 
 def test_a_tag_that_comes_in_crumbs_does_not_keep_us_busy() -> None:
-    crumbs = itertools.chain([b"<a b='"], itertools.repeat(b"x", 20_000))
+    crumbs = itertools.chain([b"<a b='"], itertools.repeat(b">", 20_000))
     assert broken(crumbs) == "policy-violation"
 
 
@@ -169,3 +169,12 @@ def test_a_frame_that_comes_in_crumbs_arrives(step: int) -> None:
 def test_the_largest_tag_that_comes_in_packets_arrives() -> None:
     (iq,) = stanzas(f"<iq id='{'x' * 200_000}'/>", 1400)
     assert len(iq.get("id") or "") == 200_000
+
+
+@pytest.mark.parametrize("at", range(1, 60))
+def test_a_stanza_is_there_as_soon_as_its_last_byte_has_come(at: int) -> None:
+    made = opened()
+    raw = b"<message id='a longer one'>&#128512;\xc3\xa9 a > b</message>"
+    made.feed(raw[:at])
+    made.feed(raw[at:])
+    assert len(list(made.read_events())) == 2

@@ -62,9 +62,14 @@ def test_a_narrow_terminal_shows_what_matters_most(room: int, said: str) -> None
     assert described(NOW, room) == said
 
 
-def test_where_there_is_no_terminal_only_a_change_of_the_way_is_said() -> None:
+@pytest.mark.parametrize("terminal", [None, True])
+def test_where_nothing_can_be_redrawn_only_a_change_of_the_way_is_said(
+    terminal: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
     paper = io.StringIO()
-    with shown(Console(file=paper), "To [red]Lobby") as report:
+    console = Console(file=paper, force_terminal=terminal, width=80)
+    with shown(console, "To [red]Lobby") as report:
         report(Progress(0, 10**6, carrier=Carrier.IQ))
         report(Progress(500, 10**6, carrier=Carrier.DIRECT))  # the first part was small
         report(Progress(10**5, 10**6, carrier=Carrier.DIRECT))
@@ -72,7 +77,10 @@ def test_where_there_is_no_terminal_only_a_change_of_the_way_is_said() -> None:
     assert paper.getvalue() == "It goes through the server, as a stream now.\n"
 
 
-def test_a_screens_name_is_no_markup_and_leaves_room_for_the_rest() -> None:
+def test_a_screens_name_is_no_markup_and_leaves_room_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     paper = io.StringIO()
     console = Console(file=paper, force_terminal=True, width=80, color_system=None)
     with shown(console, f"To [red]{'x' * 100}") as report:

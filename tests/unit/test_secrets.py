@@ -20,11 +20,14 @@ from mobility.protocol import handshake, mobilis, session, transfer, visit, word
 from mobility.protocol.capture import Direction, PacketLog
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.invitation import Invitation, Invitations
+from mobility.protocol.pin import Pin, Pinned
+from mobility.protocol.scram import Challenge
 from mobility.protocol.state import decode_packets, decode_state, encode_state
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
 from mobility.transfer import Link
 from mobility.xmpp.errors import to_stanza
+from mobility.xmpp.sasl import Password, Token
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer import MobilityTransfer
 from tests.unit.meeting import LOBBY, PHONE, TERMS, TOKEN, host, met, visitor
@@ -81,6 +84,11 @@ def values() -> Iterator[object]:
     yield mobilis.History((mobilis.Line("a@b", "c@d", "CANARY", 0.0),))
     yield handshake._Agreement(CANARY, "CANARY")
     yield Stream("a@b/c", "CANARY")
+    challenge = Challenge(CANARY, 4096)
+    yield challenge
+    yield Pin("SCRAM-SHA-256", challenge, "b", b"")
+    yield Pinned(Pin("SCRAM-SHA-256", challenge, "b", b""), "a", "nonce")
+    yield from (Password("a", "CANARY"), Token("a", "CANARY"))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
@@ -12,6 +12,7 @@ from mobility.errors import RemoteProtocolError
 from mobility.protocol.transfer import Offer
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, raw
+from mobility.xmpp.times import moment, stamp
 from mobility.xmpp.transfer import stanza as transfer
 from mobility.xmpp.transfer.stanza import Said
 
@@ -19,7 +20,6 @@ __all__ = ["ELEMENT", "Waiting", "from_xml", "to_xml"]
 
 ELEMENT: Final = f"{{{ns.OFFERS}}}offer"
 _DEVICE = re.compile(r"[A-Za-z0-9_-]{22}")
-_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _KEY = 32  # bytes
 GENEROUS = timedelta(hours=1)  # that a clock may be wrong, before an offer is not shown
 
@@ -57,7 +57,7 @@ def to_xml(waiting: Waiting) -> Element:
     """``<offer>`` around the ``<transfer action='offer'>``."""
     element = Element(ELEMENT, attrib={"from": waiting.initiator})
     element.set("to", waiting.responder)
-    element.set("expires", _stamp(waiting.expires))
+    element.set("expires", stamp(waiting.expires))
     SubElement(element, f"{{{ns.OFFERS}}}key").text = b64(waiting.key)
     element.append(transfer.to_xml(waiting.said))
     return element
@@ -84,18 +84,4 @@ def from_xml(element: Element) -> Waiting:
     said = transfer.from_xml(payload)
     if not isinstance(said.event, Offer):
         raise RemoteProtocolError("What waits is not an offer.")
-    return Waiting(said, *devices, key, _time(element.get("expires", "")))
-
-
-def _stamp(time: datetime) -> str:
-    """XEP-0082 §3.2, in whole seconds."""
-    return f"{time.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
-
-
-def _time(text: str) -> datetime:
-    try:
-        if _UTC.fullmatch(text):
-            return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    raise RemoteProtocolError("That is not a point in time.")
+    return Waiting(said, *devices, key, moment(element.get("expires", "")))

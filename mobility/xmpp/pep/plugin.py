@@ -67,11 +67,27 @@ class MobilityPep(Feature):
         try:
             await self._ask("set", stanza.publish(node, item))
         except IqError as exc:
-            if not stanza.is_elsewise(exc.iq["error"].xml):
+            error = exc.iq["error"]
+            if stanza.is_elsewise(error.xml):
+                # Somebody made it otherwise, so perhaps readable by others.
+                await self._made_private(node)
+                await self._asked("set", stanza.publish(node, item))
+            elif error["condition"] == "resource-constraint":
+                # WORKAROUND: ejabberd 23.01 says so to options that it takes with the
+                # node only.
+                await self._made(node)
+                await self._asked("set", stanza.publish_to_existing(node, item))
+            else:
                 raise self._error(exc) from None
-            # Somebody made it otherwise, so perhaps readable by others.
+
+    async def _made(self, node: str) -> None:
+        """There is such a node, and it is private."""
+        try:
+            await self._ask("set", stanza.create(node))
+        except IqError as exc:
+            if exc.iq["error"]["condition"] != "conflict":
+                raise self._error(exc) from None
             await self._made_private(node)
-            await self._asked("set", stanza.publish(node, item))
 
     async def _made_private(self, node: str) -> None:
         await self._asked("set", stanza.configure(node))

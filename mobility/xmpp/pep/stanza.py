@@ -7,6 +7,7 @@ notifications about them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
@@ -18,10 +19,12 @@ __all__ = [
     "Item",
     "concerns",
     "configure",
+    "create",
     "fetch",
     "found",
     "is_elsewise",
     "publish",
+    "publish_to_existing",
     "retract",
 ]
 
@@ -40,6 +43,8 @@ OPTIONS: Final[dict[str, str]] = {
     "pubsub#max_items": str(LARGEST),
     "pubsub#send_last_published_item": "on_sub_and_presence",
 }
+# What ejabberd 23.01 understands beside an item; the rest it takes with the node.
+_WITH_ITEM: Final = ("pubsub#persist_items", "pubsub#access_model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,23 @@ def _request(action: str, node: str) -> tuple[Element, Element]:
     return pubsub, SubElement(pubsub, f"{{{_PUBSUB}}}{action}", node=node)
 
 
-def publish(node: str, item: Item) -> Element:
+def publish(node: str, item: Item, options: Iterable[str] = OPTIONS) -> Element:
     pubsub, action = _request("publish", node)
     SubElement(action, f"{{{_PUBSUB}}}item", id=item.id).append(item.payload)
-    options = SubElement(pubsub, f"{{{_PUBSUB}}}publish-options")
-    options.append(_form("publish-options"))
+    beside = SubElement(pubsub, f"{{{_PUBSUB}}}publish-options")
+    beside.append(_form("publish-options", options))
+    return pubsub
+
+
+def publish_to_existing(node: str, item: Item) -> Element:
+    """With the few options that ejabberd understands there."""
+    return publish(node, item, _WITH_ITEM)
+
+
+def create(node: str) -> Element:
+    """A node that has all options from its first moment (XEP-0060 §8.1.3)."""
+    pubsub, _ = _request("create", node)
+    SubElement(pubsub, f"{{{_PUBSUB}}}configure").append(_form("node_config"))
     return pubsub
 
 
@@ -81,13 +98,13 @@ def configure(node: str) -> Element:
     return pubsub
 
 
-def _form(kind: str) -> Element:
+def _form(kind: str, options: Iterable[str] = OPTIONS) -> Element:
     form = Element(f"{_FORM}x", type="submit")
     head = SubElement(form, f"{_FORM}field", var="FORM_TYPE", type="hidden")
     SubElement(head, f"{_FORM}value").text = f"{_PUBSUB}#{kind}"
-    for name, value in OPTIONS.items():
+    for name in options:
         line = SubElement(form, f"{_FORM}field", var=name)
-        SubElement(line, f"{_FORM}value").text = value
+        SubElement(line, f"{_FORM}value").text = OPTIONS[name]
     return form
 
 

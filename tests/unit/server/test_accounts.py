@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobility.errors import ServerError
+from mobility.protocol.prepare import nodeprep, saslprep
 from mobility.server.accounts import Accounts, _decode, _encode
-from mobility.server.prepare import nodeprep, saslprep
 
 CANARY = "canary-7f3a pass"
 

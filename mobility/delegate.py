@@ -1,0 +1,156 @@
+"""A display under its visitor's account: a second connection, for one visit."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from mobility.errors import LoginRefused, MobilityError, RemoteProtocolError
+from mobility.protocol.login import (
+    Abort,
+    Accept,
+    Auth,
+    Challenge,
+    Event,
+    Grant,
+    Mechanisms,
+    Response,
+    Success,
+    Word,
+    seal,
+    unseal,
+)
+from mobility.protocol.login import Login as Machine
+from mobility.protocol.visit import Role
+from mobility.xmpp.sasl import Offered
+from mobility.xmpp.stream import Stream
+
+__all__ = ["Delegate", "Through"]
+
+log = logging.getLogger(__name__)
+E = TypeVar("E", bound=Event)
+_BEARER = {"OAUTHBEARER", "X-OAUTH2"}
+
+
+class Through:
+    """
+    A login that the visitor's phone decides, step by step; see `Login`.
+
+    Args:
+        grant: What the visitor said.
+        secret: Of the visit.
+        ask: Puts a word before the phone, and gives its answer.
+
+    """
+
+    def __init__(
+        self,
+        grant: Grant,
+        *,
+        secret: bytes,
+        ask: Callable[[Word], Awaitable[Word | None]],
+    ) -> None:
+        self._secret = secret
+        self._ask = ask
+        self._machine = Machine(Role.DISPLAY)
+        self._machine.receive(grant)
+        self._bearer: Auth | None = None
+
+    def __repr__(self) -> str:
+        return f"<Through {self._machine.state.value}>"
+
+    async def begin(self, offered: Offered) -> tuple[str, bytes]:
+        """
+        Have the phone choose; a one-use token resumes its own session without it.
+
+        Raises:
+            LoginRefused: By the phone, or since it answers one login of a visit only.
+
+        """
+        if self._bearer is not None:
+            return self._bearer.mechanism, self._bearer.data
+        if not self._machine.may_send(Mechanisms):
+            raise LoginRefused("The phone answers one login of a visit.")
+        names, domain = offered.mechanisms, offered.domain
+        auth = await self._put(Mechanisms(names, domain, offered.certificate), Auth)
+        if auth.mechanism in _BEARER:
+            self._bearer = auth
+        return auth.mechanism, auth.data
+
+    async def respond(self, challenge: bytes) -> bytes:
+        """See `begin`."""
+        return (await self._put(Challenge(challenge), Response)).data
+
+    async def succeed(self, additional: bytes) -> None:
+        """See `begin`."""
+        if self._machine.may_send(Success) or self._bearer is None:
+            await self._put(Success(additional), Accept)
+
+    def say(self, event: Event) -> Word | None:
+        """What is told without a question; None if it is not its time."""
+        if not self._machine.may_send(type(event)):
+            return None
+        self._machine.send(event)
+        return seal(self._secret, Role.DISPLAY, event)
+
+    async def _put(self, event: Event, expected: type[E]) -> E:
+        self._machine.send(event)
+        word = await self._ask(seal(self._secret, Role.DISPLAY, event))
+        if word is None:
+            raise RemoteProtocolError("The phone did not answer.")
+        answer = unseal(self._secret, Role.PHONE, word)
+        self._machine.receive(answer)
+        if isinstance(answer, Abort):
+            raise LoginRefused(answer.text or "The visitor's phone stopped the login.")
+        assert isinstance(answer, expected)  # the table has no other row
+        return answer
+
+
+class Delegate:
+    """
+    The second connection, from the visitor's grant until the visit is over.
+
+    Args:
+        grant, secret, ask: As for `Through`.
+        connect: Makes the stream of an account, for a login.
+
+    """
+
+    def __init__(
+        self,
+        grant: Grant,
+        *,
+        secret: bytes,
+        ask: Callable[[Word], Awaitable[Word | None]],
+        connect: Callable[[str, Through], Stream],
+    ) -> None:
+        self._ask = ask
+        self._through = Through(grant, secret=secret, ask=ask)
+        self.stream = connect(grant.jid, self._through)
+
+    async def log_in(self) -> None:
+        """
+        Become the visitor, as far as they let us.
+
+        Raises:
+            MobilityError: If that cannot be; the phone knows.
+
+        """
+        try:
+            await self.stream.__aenter__()
+        except MobilityError as exc:
+            await self.tell(Abort(str(exc)))
+            raise
+
+    async def tell(self, event: Event) -> None:
+        """Say how it went, as far as anybody still waits for it."""
+        word = self._through.say(event)
+        if word is not None:
+            with contextlib.suppress(MobilityError):
+                await self._ask(word)
+
+    async def close(self) -> None:
+        """Log out."""
+        await self.stream.close()

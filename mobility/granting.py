@@ -1,0 +1,115 @@
+"""The phone's side of a login that it lets a display have."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from mobility.errors import LoginRefused, MobilityError
+from mobility.protocol.login import (
+    Abort,
+    Accept,
+    Auth,
+    Bound,
+    Challenge,
+    Event,
+    Grant,
+    Mechanisms,
+    Response,
+    Success,
+    Word,
+    seal,
+    unseal,
+)
+from mobility.protocol.login import Login as Machine
+from mobility.protocol.visit import Role
+from mobility.xmpp.sasl import Login, Offered
+
+__all__ = ["Granting"]
+
+log = logging.getLogger(__name__)
+
+
+class Granting:
+    """
+    One login of a display.
+
+    Args:
+        login: Decides what the server is told; no secret of the account leaves it.
+        jid: Full JID that the display shall have.
+        secret: Of the visit.
+
+    """
+
+    def __init__(self, login: Login, *, jid: str, secret: bytes) -> None:
+        self.jid = jid
+        self._login = login
+        self._secret = secret
+        self._machine = Machine(Role.PHONE)
+        self._bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def __repr__(self) -> str:
+        return f"<Granting {self._machine.state.value}>"
+
+    def grant(self) -> Word:
+        """What begins it."""
+        return self._say(Grant(self.jid))
+
+    async def bound(self) -> None:
+        """
+        Wait until the display is logged in.
+
+        Raises:
+            LoginRefused: If it is not.
+
+        """
+        await self._bound
+
+    async def receive(self, word: Word) -> Word | None:
+        """
+        What the display tells of the login, and how we answer.
+
+        Raises:
+            InvalidState: If the display of this visit did not say it.
+            RemoteProtocolError: If it is not its turn.
+
+        """
+        event = unseal(self._secret, Role.DISPLAY, word)
+        if not self._machine.receive(event):
+            return None
+        try:
+            answer = await self._answer(event)
+        except MobilityError as exc:
+            log.info("a display does not get its login: %s", type(exc).__name__)
+            self._fail(exc)
+            answer = Abort(str(exc))
+        if answer is None or not self._machine.may_send(type(answer)):
+            return None  # the display has given up meanwhile
+        return self._say(answer)
+
+    async def _answer(self, event: Event) -> Event | None:
+        match event:
+            case Mechanisms(names, domain, certificate):
+                offered = Offered(names, domain, certificate)
+                return Auth(*await self._login.begin(offered))
+            case Challenge(data):
+                return Response(await self._login.respond(data))
+            case Success(data):
+                await self._login.succeed(data)
+                return Accept()
+            case Bound(jid) if jid == self.jid:
+                self._bound.set_result(None)
+            case Bound():
+                raise LoginRefused("The screen has logged in as something else.")
+            case Abort(text):
+                raise LoginRefused(text or "The screen could not log in.")
+        return None
+
+    def _fail(self, exc: MobilityError) -> None:
+        if not self._bound.done():
+            self._bound.set_exception(exc)
+            self._bound.exception()  # whoever waits is told; nobody may be waiting yet
+
+    def _say(self, event: Event) -> Word:
+        self._machine.send(event)
+        return seal(self._secret, Role.PHONE, event)
