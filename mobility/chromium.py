@@ -33,7 +33,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--disable-breakpad",
+    "--disable-crashpad-for-testing",  # its dumps are memory of a visit
     "--password-store=basic",
     "--disable-dev-shm-usage",  # shared memory in TMPDIR, which ends with the profile
 )
