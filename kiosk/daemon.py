@@ -33,6 +33,7 @@ from kiosk.stage import Stage
 from kiosk.web import listen
 from mobility import (
     ConnectionFailed,
+    Level,
     Offline,
     PublicDisplay,
     Scene,
@@ -179,8 +180,12 @@ def _display(settings: Settings, stage: Stage, report: Report) -> PublicDisplay:
         port=settings.port,
         ca_file=settings.ca_file,
         invitation=settings.invitation,
+        scans=settings.scans,
         idle=settings.idle,
         lifetime=settings.lifetime,
+        levels=map(Level, settings.levels),
+        servers=settings.servers,
+        own_connection=settings.own_connection,
     )
 
 

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from kiosk.plan import Address, BrowserPlan
 from kiosk.table import Table
@@ -25,6 +26,7 @@ __all__ = [
     "read_levels",
     "read_listen",
     "read_metrics",
+    "read_own_connection",
     "read_password",
     "read_secret",
 ]
@@ -188,6 +190,15 @@ def read_levels(limits: Table) -> tuple[str, ...]:
             f"{limits.where}: levels must be some of {', '.join(LEVELS)}."
         )
     return levels
+
+
+def read_own_connection(server: Table) -> Literal["kept", "dropped"]:
+    match server.get("own_connection", str, "kept"):
+        case "kept":
+            return "kept"
+        case "dropped":
+            return "dropped"
+    raise SettingsError(f"{server.where}: own_connection must be kept or dropped.")
 
 
 def read_browser(browser: Table) -> BrowserPlan | None:

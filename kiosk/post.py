@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kiosk import records
 from kiosk.child import started
@@ -24,6 +25,8 @@ __all__ = ["Post", "Screen"]
 PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds, one after each fall in a row
 STEADY = 60.0  # seconds of work after which a fall is the first of a row again
 FALLS = {"crash": "has ended unexpectedly", "hang": "did not answer and was killed"}
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +80,12 @@ class Post:
         records.expire(self._plan.data, self._days, datetime.now(UTC))
         async with AsyncExitStack() as stack:
             browser = await self._browser(stack)
+            used = False
             while True:
                 began = time.monotonic()
-                ending = await self._one_process(browser)
+                ending = await self._one_process(browser, used=used)
+                used = True
                 await self._pause(ending, time.monotonic() - began)
-                if browser is not None:
-                    await self._again(browser)
 
     async def _browser(self, stack: AsyncExitStack) -> Screen | None:
         """Open the screen's browser, if it is ours; what one before it left goes."""
@@ -91,16 +94,24 @@ class Post:
             return None
         from kiosk.browser import Browser, memory_folder  # as large as all else here
 
-        program = Path(plan.program) if plan.program else None
-        folder = memory_folder() / self.id
-        browser = Browser(
-            program, self.address, folder=folder, flags=plan.flags, env=plan.env
-        )
-        return await stack.enter_async_context(browser)
+        async def opened() -> Screen:
+            browser = Browser(
+                Path(plan.program) if plan.program else None,
+                self.address,
+                folder=memory_folder(self.id, self._plan.data / "profiles"),
+                flags=plan.flags,
+                env=plan.env,
+            )
+            return await stack.enter_async_context(browser)
 
-    async def _one_process(self, browser: Screen | None) -> Ending:
+        return await self._insist(opened)
+
+    async def _one_process(self, browser: Screen | None, *, used: bool) -> Ending:
+        """A browser that showed anything is replaced while the process starts."""
         try:
             async with started(self._file, self.id, self._sock, self._receive) as child:
+                if browser is not None and used:
+                    await self._insist(browser.fresh)
                 watching = browser and asyncio.create_task(self._watch(browser))
                 try:
                     ending = await child.work()
@@ -118,17 +129,17 @@ class Post:
         while True:
             await browser.ended()
             log.warning("%s: its browser has ended; opening another", self.id)
-            await self._again(browser)
+            await self._insist(browser.fresh)
 
-    async def _again(self, browser: Screen) -> None:
-        """Try as often as it takes: without a browser there is nothing to see."""
-        for pause in (*PAUSES, *iter(lambda: PAUSES[-1], None)):
+    async def _insist(self, action: Callable[[], Awaitable[T]]) -> T:
+        """As often as it takes: the screen's session may be there later than we are."""
+        for number in itertools.count():
             try:
-                await browser.fresh()
-                return
-            except Exception as error:
-                log.warning("%s: its browser does not start: %s", self.id, error)
-            await asyncio.sleep(pause)
+                return await action()
+            except Exception as error:  # the other displays must not stop for it
+                log.warning("%s: no browser: %s", self.id, error)
+            await asyncio.sleep(PAUSES[min(number, len(PAUSES) - 1)])
+        raise AssertionError
 
     async def _pause(self, ending: Ending, seconds: float) -> None:
         if ending == "visit":

@@ -47,7 +47,7 @@ class Report:
     @contextmanager
     def visit(self, visit: Visit, name: str) -> Iterator[None]:
         """From the approval until all is wiped."""
-        self._tell(Came(name, str(visit.terms.level)))
+        self._tell(Came(name, visit.terms.level.value))
         try:
             yield
         finally:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from kiosk.keys import (
     BROWSER,
@@ -27,23 +28,25 @@ from kiosk.keys import (
     read_levels,
     read_listen,
     read_metrics,
+    read_own_connection,
     read_password,
     read_secret,
 )
 from kiosk.plan import Address, BrowserPlan, DisplayPlan, Plan
 from kiosk.table import Table
-from mobility import SettingsError
+from mobility import SettingsError, Where
 
 __all__ = ["AppSettings", "Kiosk", "Settings", "load"]
 
 TOP = (
     *("account", "page", "server", "limits", "apps", "data"),
-    *("browser", "metrics", "records", "displays"),
+    *("visitors", "browser", "metrics", "records", "displays"),
 )
 ACCOUNT = ("jid", "password_file", "name", "operator", "place")
 PAGE = ("listen", "beyond_loopback")
-SERVER = ("host", "port", "ca_file")
-LIMITS = ("idle", "lifetime", "invitation", "levels")
+SERVER = ("host", "port", "ca_file", "own_connection")
+VISITORS = ("domain", "host", "port", "ca_file")
+LIMITS = ("idle", "lifetime", "invitation", "scans", "levels")
 METRICS = ("listen",)
 RECORDS = ("days",)
 DISPLAY = ("id", *ACCOUNT, "listen", "data", "apps", "browser")
@@ -70,7 +73,10 @@ class Settings:
     idle: timedelta = timedelta(minutes=15)
     lifetime: timedelta = timedelta(hours=4)
     invitation: timedelta = timedelta(seconds=60)
+    scans: int = 5
     levels: tuple[str, ...] = LEVELS
+    own_connection: Literal["kept", "dropped"] = "kept"
+    servers: Mapping[str, Where] = field(default_factory=dict)
     browser: BrowserPlan | None = None
 
     def __repr__(self) -> str:
@@ -188,7 +194,7 @@ class _Shared:
     def _settings(self, account: Table, page: Table, data: Table) -> Settings:
         server, limits = self._server, self._limits
         secret = read_secret(account, self._folder, self._environ)
-        port = server.number("port", 5222, 1, 65535)
+        here = _where(server, self._folder)
         return Settings(
             jid=read_jid(account),
             password=read_password(account, secret, self._environ),
@@ -197,16 +203,32 @@ class _Shared:
             operator=account.claim("operator"),
             place=account.claim("place"),
             listen=read_listen(page, self._page),
-            host=server.text("host") or None,
-            port=port if "port" in server.keys else None,
-            ca_file=read_file(server, "ca_file", self._folder),
+            host=here.host,
+            port=here.port,
+            ca_file=here.ca_file,
+            own_connection=read_own_connection(server),
+            servers={
+                each.need("domain"): _where(each, self._folder)
+                for each in self._top.tables("visitors", VISITORS)
+            },
             idle=timedelta(seconds=limits.number("idle", 900, 20, 86_400)),
             lifetime=timedelta(seconds=limits.number("lifetime", 14_400, 60, 604_800)),
             invitation=timedelta(seconds=limits.number("invitation", 60, 15, 600)),
+            scans=limits.number("scans", 5, 1, 600),
             levels=read_levels(limits),
             data=read_data(data, self._folder, self._environ),
             apps=read_apps(self._top, self._folder),
         )
+
+
+def _where(table: Table, folder: Path) -> Where:
+    """How a server is reached, so far as DNS does not say it."""
+    port = table.number("port", 5222, 1, 65535)
+    return Where(
+        table.text("host") or None,
+        port if "port" in table.keys else None,
+        read_file(table, "ca_file", folder),
+    )
 
 
 def _chosen(display: Table, apps: tuple[AppSettings, ...]) -> tuple[AppSettings, ...]:

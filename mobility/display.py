@@ -26,7 +26,7 @@ from mobility.protocol import visit as proto
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Host, sign_receipt
-from mobility.protocol.invitation import Invitation, Invitations, fingerprint
+from mobility.protocol.invitation import SCANS, Invitation, Invitations, fingerprint
 from mobility.protocol.login import Abort, Bound, Grant, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
@@ -77,6 +77,7 @@ class PublicDisplay:
         host, port: Where the server is, if not where DNS says.
         ca_file: PEM file of the authority to trust, if not the system's.
         invitation: How long a code is good.
+        scans: How many are taken in a minute: each is a guess at the two digits.
         idle: A visit without a packet for so long is ended.
         lifetime: No visit is longer.
         size: Largest state that is accepted, in bytes.
@@ -110,6 +111,7 @@ class PublicDisplay:
         port: int | None = None,
         ca_file: Path | None = None,
         invitation: timedelta = timedelta(seconds=60),
+        scans: int = SCANS,
         idle: timedelta = timedelta(minutes=15),
         lifetime: timedelta = timedelta(hours=4),
         size: int = 1_500_000,
@@ -132,7 +134,7 @@ class PublicDisplay:
         self._idle = idle.total_seconds()
         self._lifetime = lifetime.total_seconds()
         self._size = size
-        self._invitations = Invitations(invitation.total_seconds())
+        self._invitations = Invitations(invitation.total_seconds(), scans)
         self._scene: Scene = Offline()
         self._host: Host | None = None
         self._visit: Visit | None = None

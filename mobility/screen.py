@@ -54,7 +54,7 @@ class Introduction:
     What a user is asked to approve.
 
     Attributes:
-        domain: The display's server; the one thing here that is verified.
+        domain: The display's server, in ASCII; the one thing here that is verified.
         jid: Address of the display.
         name, operator, place: What it says of itself; nobody checked.
         apps: URIs of the apps that may go there; None for any.

@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
 IDLE = timedelta(minutes=15)
 LOGIN = 25.0  # seconds for a display to log in
+MEETING = 120.0  # seconds that a user may take for the digits; a display waits as long
 Approve: TypeAlias = Callable[[Introduction], Awaitable[str | None]]
 
 
@@ -180,12 +181,13 @@ class Visiting:
     async def _ask_user(
         self, visitor: Visitor, screen: Screen, asked: Asked, approve: Approve
     ) -> None:
+        late = _now() + MEETING
         while visitor.tries:
             introduction = _introduction(visitor, screen, asked, self._home.jid)
             typed = await approve(introduction)
             if typed is None:
                 raise VisitDeclined("You did not let the screen in; nothing has moved.")
-            if screen.over:
+            if screen.over or late < _now():
                 raise VisitEnded(
                     "The screen did not wait any longer. Scan its code again."
                 )
@@ -258,6 +260,10 @@ class Visiting:
         else:
             raise RemoteProtocolError("A phone does not expect this.")
         return None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _see_out(

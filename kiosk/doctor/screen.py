@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urljoin
 
+from kiosk.browser import HEADLESS, memory_folder
 from kiosk.doctor.finding import Finding, failed, ok, warning
 from kiosk.plan import Address, BrowserPlan
+from kiosk.profiles import new_profile
 from kiosk.settings import AppSettings, Settings
 from kiosk.sockets import bind, guard
+from mobility import MobilityError, SettingsError
+from mobility.chromium import find_chromium, open_chromium
 
 __all__ = ["look_at_apps", "look_at_browser", "look_at_page"]
 
-PATIENCE = 30.0  # seconds for a browser to start
 CODE = {".html", ".js", ".mjs", ".css"}
 # What a page asks for by a name of its own folder.
 REFERENCE = re.compile(
     r"""(?:\b(?:src|href)\s*=\s*|\bfrom\s*|\bimport\s*\(?\s*)["']([^"':?#]+)["']"""
 )
 OURS = "/mobility.js"  # which the kiosk serves itself
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-UP = "it is up"
-PROBE = ("--headless=new", "--disable-gpu", "--no-first-run", "--dump-dom")
 
 
 def look_at_page(display: Settings) -> Finding:
@@ -86,37 +85,33 @@ async def look_at_browser(display: Settings) -> list[Finding]:
     plan = display.browser
     if plan is None:
         return []
-    program = next(
-        filter(None, map(shutil.which, (plan.program,) if plan.program else NAMES)),
-        None,
-    )
+    program = shutil.which(plan.program) if plan.program else find_chromium()
     if program is None:
         text = f"there is no {plan.program or 'Chromium'} here."
         return [failed("browser", text, "Install it: apt install chromium.")]
-    return [await _start(program, plan), _seat(plan)]
+    on_disk = display.data / "profiles"
+    try:
+        folder = memory_folder(f"{display.id}-doctor", on_disk)
+        return [_memory(folder, on_disk), await _start(program, folder), _seat(plan)]
+    except SettingsError as error:
+        return [failed("memory", str(error), "")]
 
 
-async def _start(program: str, plan: BrowserPlan) -> Finding:
-    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            *(program, *PROBE, *sandbox, f"--user-data-dir={profile}"),
-            f"data:text/html,{UP}",
-            env={**os.environ, **plan.env, "TMPDIR": profile},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        said = b""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                said, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-    if UP.encode() in said:
-        return ok("browser", f"{program} starts.")
-    text = f"{program} does not show a page."
-    return failed("browser", text, "Start it by hand, and read what it says.")
+def _memory(folder: Path, on_disk: Path) -> Finding:
+    if folder == on_disk:
+        text = "there is no memory file system for the browser's profiles."
+        return warning("memory", text, "Mount a tmpfs, or set XDG_RUNTIME_DIR.")
+    return ok("memory", f"profiles are held in {folder.parent}.")
+
+
+async def _start(program: str, folder: Path) -> Finding:
+    try:
+        async with open_chromium(program, HEADLESS, profile=new_profile(folder)):
+            return ok("browser", f"{program} starts.")
+    except MobilityError as error:
+        return failed("browser", str(error), "")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _seat(plan: BrowserPlan) -> Finding:

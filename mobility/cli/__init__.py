@@ -7,9 +7,11 @@ import sys
 import typer
 
 from mobility.cli.demo import demo
+from mobility.cli.history import history
 from mobility.cli.qr import qr
 from mobility.cli.server import server
 from mobility.cli.visit import reclaim, visit
+from mobility.cli.visits import revoke, visits
 from mobility.errors import MobilityError
 
 __all__ = ["main"]
@@ -22,6 +24,9 @@ app = typer.Typer(
 )
 app.command()(visit)
 app.command()(reclaim)
+app.command()(visits)
+app.command()(revoke)
+app.command()(history)
 app.command()(qr)
 app.command()(demo)
 app.add_typer(server, name="server")

@@ -86,6 +86,9 @@ host = "127.0.0.1"
 port = {place.server.c2s_port}
 ca_file = "{place.server.ca_file}"
 
+[limits]
+scans = 600
+
 [page]
 listen = "127.0.0.1:0"
 
@@ -147,6 +150,7 @@ class Pageless:
             apps=[presenter],
             show=screen._scenes.put_nowait,
             data=place.folder / "display",
+            scans=600,
             **place.address,
         ) as display:
             hosting = asyncio.create_task(screen._host(display))

@@ -15,7 +15,7 @@ from platformdirs import user_config_path, user_data_path
 
 from mobility.errors import SettingsError
 
-__all__ = ["Account", "config_file", "load_account"]
+__all__ = ["Account", "config_file", "load_account", "load_data"]
 
 # Key in the file: variable in the environment, which wins.
 _KEYS: Final[Mapping[str, str]] = {
@@ -66,9 +66,7 @@ def load_account(environ: Mapping[str, str] = os.environ) -> Account:
         SettingsError: With the file or variable that is to be mended.
 
     """
-    path = config_file(environ)
-    values = _from_file(path)
-    values |= {key: environ[name] for key, name in _KEYS.items() if environ.get(name)}
+    path, values = _values(environ)
     jid = values.get("jid")
     if not jid:
         raise SettingsError(
@@ -82,8 +80,30 @@ def load_account(environ: Mapping[str, str] = os.environ) -> Account:
         host=values.get("host"),
         port=_port(values.get("port")),
         ca_file=Path(values["ca_file"]).expanduser() if "ca_file" in values else None,
-        data=Path(values.get("data") or user_data_path("mobility") / "phone"),
+        data=_data(values),
     )
+
+
+def load_data(environ: Mapping[str, str] = os.environ) -> Path:
+    """
+    The folder of this phone's journal, for what needs no account.
+
+    Raises:
+        SettingsError: As `load_account`.
+
+    """
+    return _data(_values(environ)[1])
+
+
+def _values(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
+    path = config_file(environ)
+    values = _from_file(path)
+    values |= {key: environ[name] for key, name in _KEYS.items() if environ.get(name)}
+    return path, values
+
+
+def _data(values: Mapping[str, str]) -> Path:
+    return Path(values.get("data") or user_data_path("mobility") / "phone").expanduser()
 
 
 def _from_file(path: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from mobility.cli.presenter import load_presenter
 from mobility.cli.settings import Account, load_account
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
+from mobility.history import Ending
 from mobility.moved import MovedSession
 from mobility.screen import Introduction, Screen
 
@@ -33,6 +34,12 @@ HELP = (
     "[bold]n[/] next page   [bold]p[/] previous   [bold]7[/] page 7   "
     "[bold]w TEXT[/] write on the screen   [bold]Enter[/] take it back"
 )
+_BY_SCREEN = "%s ended the visit."
+_ENDINGS = {
+    Ending.REVOKED: "The visit of %s was revoked.",
+    Ending.TIME: "The time at %s is over.",
+    Ending.IDLE: "Nothing has happened at %s for long, so the visit is over.",
+}
 
 
 def visit(
@@ -127,13 +134,18 @@ async def _control(
             await asyncio.wait({line, over}, return_when=asyncio.FIRST_COMPLETED)
             if over.done():
                 line.cancel()
-                console.print(f"{escape(screen.name)} ended the visit.")
+                console.print(_ending(screen))
                 return
             if not (text := line.result().strip()):
                 return
             await _obey(presenter, text)
     finally:
         over.cancel()
+
+
+def _ending(screen: Screen) -> str:
+    sentence = _ENDINGS.get(screen.ending or Ending.DISPLAY, _BY_SCREEN)
+    return sentence % escape(screen.name)
 
 
 async def _obey(presenter: Any, text: str) -> None:

@@ -17,9 +17,10 @@ from urllib.parse import quote, unquote
 
 from mobility.errors import InvalidInvitation, VisitRefused
 
-__all__ = ["LONGEST", "Invitation", "Invitations", "fingerprint"]
+__all__ = ["LONGEST", "SCANS", "Invitation", "Invitations", "fingerprint"]
 
 LONGEST = 256  # characters of a code
+SCANS = 5  # in a minute
 _SECRET = 16  # bytes of TOKEN and of KEY
 # Coarser than RFC 7622, but enough to show somebody and to put into a stanza.
 _JID = re.compile(
@@ -49,6 +50,15 @@ def _decode(text: str) -> bytes:
     return raw
 
 
+def _domain(jid: str) -> str:
+    """Empty if no server can have that name."""
+    domain = jid.partition("/")[0].rpartition("@")[2]
+    try:
+        return domain.encode("idna").decode().lower()
+    except UnicodeError:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Invitation:
     """
@@ -71,8 +81,12 @@ class Invitation:
 
     @property
     def domain(self) -> str:
-        """The part of the address that servers verify."""
-        return self.jid.partition("/")[0].rpartition("@")[2]
+        """
+        The part of the address that servers verify, as they do: in ASCII (RFC 3490).
+
+        So a name with a letter that only looks like another is not shown as the other.
+        """
+        return _domain(self.jid)
 
     @classmethod
     def parse(cls, text: str) -> Invitation:
@@ -109,7 +123,7 @@ class Invitation:
             raise InvalidInvitation(
                 "This code is of a version that is not understood here. Update the app."
             )
-        if not _JID.fullmatch(jid):
+        if not _JID.fullmatch(jid) or not _domain(jid):
             raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
         return cls(jid, _decode(fields.get("t", "")), _decode(fields.get("k", "")))
 
@@ -130,12 +144,19 @@ class Invitations:
     """
     The codes that a display has shown, and what became of them.
 
+    Each scan gives somebody in the middle, who knows the digits on a phone, one chance
+    in a hundred that the display's are the same; if they are not, they give up and scan
+    the next code. So there are only so many scans in a minute, however each ended.
+
     Args:
         lifetime: Seconds for which a code is good.
+        scans: How many are taken in a minute.
 
     """
 
     lifetime: float
+    scans: int = SCANS
+    _taken: list[float] = field(default_factory=list, repr=False)
     _good: dict[bytes, float] = field(default_factory=dict, repr=False)
     _used: dict[bytes, float] = field(default_factory=dict, repr=False)
     _old: dict[bytes, float] = field(default_factory=dict, repr=False)
@@ -165,7 +186,8 @@ class Invitations:
         Use `token` up; every other code that is still good ends with it.
 
         Raises:
-            VisitRefused: If it is not good any more. Nothing changed.
+            VisitRefused: If it is not good any more, or too many were used in the last
+                minute. Nothing changed.
 
         """
         self.expire(now)
@@ -173,6 +195,16 @@ class Invitations:
             raise VisitRefused(f"This code has been used already. {_SCAN_AGAIN}")
         if token not in self._good:
             raise VisitRefused(f"This code has expired. {_SCAN_AGAIN}")
+        self._check_pace(now)
+        self._taken.append(now)
         self._used[token] = self._good.pop(token)
         self._old |= self._good
         self._good.clear()
+
+    def _check_pace(self, now: float) -> None:
+        self._taken = [then for then in self._taken if now - 60 < then]
+        if len(self._taken) >= self.scans:
+            raise VisitRefused(
+                "This screen was scanned too often in the last minute. Wait a minute; "
+                "if it happens again, tell whoever runs the screen."
+            )

@@ -154,7 +154,7 @@ class ServerConfig:
             "plugin_paths": [str(self.modules), str(self.modules / "private")],
             "log": {"info": str(self.folder / "prosody.log")},
             "storage": "internal",
-            "authentication": "internal_hashed",
+            "authentication": "mobility",
             "password_hash": "SHA-256",
             "allow_registration": False,
             "modules_enabled": MODULES + _PRIVATE_MODULES + self._limiting,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import secrets
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mobility.protocol import transfer as proto
 from mobility.protocol import visit
 from mobility.protocol.envelope import FRAME, Envelope
-from mobility.protocol.handshake import Host
+from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, fingerprint
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import decode_state, encode_state
@@ -24,7 +25,18 @@ from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit.stanza import Event
 from tests.fakes.lies import Lie, lay_out
 
-__all__ = ["HostileDisplay"]
+__all__ = ["HostileDisplay", "Trick"]
+
+
+class Trick(enum.Enum):
+    """What a display may do that it should not. Each is a switch of the program."""
+
+    IMPOSTOR = "signs with another identity than its code names"
+    FORGED_RECEIPT = "makes a receipt up"
+    OLD_RECEIPT = "shows the receipt of an earlier visit"
+    NEVER_ANSWERS = "does not answer the phone when it leaves"
+    ANSWERS_LATE = "answers it long after"
+    FLOODS = "says that others scanned its code, without end"
 
 
 class HostileDisplay:
@@ -36,7 +48,7 @@ class HostileDisplay:
         changes: Fields of its offer that are others than they should be.
         silent: Words that it never says.
         state: What it took, and hands back.
-        impostor: Whether it signs with another identity than its code names.
+        tricks: What else it does.
 
     """
 
@@ -46,7 +58,8 @@ class HostileDisplay:
         self.lie = Lie.NONE
         self.changes: dict[str, Any] = {}
         self.silent: set[type] = set()
-        self.impostor = False
+        self.tricks: set[Trick] = set()
+        self._receipt = bytes(64)
         self.state = State()
         self.code = ""
         self._identity = Ed25519PrivateKey.generate()
@@ -82,7 +95,7 @@ class HostileDisplay:
                 other = Ed25519PrivateKey.generate()
                 self._host = Host(
                     self.invitation,
-                    identity=other if self.impostor else self._identity,
+                    identity=other if Trick.IMPOSTOR in self.tricks else self._identity,
                     description=visit.Description("Lobby screen"),
                     private=secrets.token_bytes(32),
                     nonce=secrets.token_bytes(32),
@@ -92,8 +105,15 @@ class HostileDisplay:
             case visit.Reveal():
                 self.code = self._host.receive_reveal(event)
             case visit.Leave():
-                return visit.Wiped(bytes(64))
+                return visit.Wiped(self._signed())
         return None
+
+    def _signed(self) -> bytes:
+        if Trick.OLD_RECEIPT not in self.tricks:
+            return bytes(64)
+        if not any(self._receipt):
+            self._receipt = sign_receipt(self._identity, self._host.secret)
+        return self._receipt
 
     async def digits(self, _: object) -> str | None:
         return self.code

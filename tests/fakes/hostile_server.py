@@ -46,7 +46,9 @@ class HostileServer:
     Attributes:
         attack: What it sends, and when.
         mechanisms: What it offers to log in with.
-        challenge: What it asks in SCRAM; ``{nonce}`` is the client's.
+        challenge: What it asks in SCRAM; ``{nonce}`` is the client's. With nothing here
+            it asks nothing, and lets everybody in.
+        failure: Why it lets nobody in, if so (RFC 6120 §6.5).
         password: What it proves that it knows.
         heard: All that clients have ever told it.
         left: Whether a client has gone.
@@ -62,6 +64,7 @@ class HostileServer:
         self.attack: tuple[Stage, bytes] | None = None
         self.mechanisms = ["SCRAM-SHA-256"]
         self.challenge = "r={nonce}server,s=c2FsdA==,i=4096"
+        self.failure = ""
         self.password = PASSWORD
         self.heard = bytearray()
         self.left = asyncio.Event()
@@ -136,7 +139,10 @@ class HostileServer:
             rb"<auth[^>]* mechanism=\"([^\"]*)\"[^>]*>([^<]*)</auth>"
         )
         additional = ""
-        if auth[1].startswith(b"SCRAM"):
+        if self.failure:
+            talk.say(f"<failure xmlns='{_SASL}'><{self.failure}/></failure>")
+            raise EOFError
+        if auth[1].startswith(b"SCRAM") and self.challenge:
             additional = await self._prove(talk, base64.b64decode(auth[2]))
         talk.say(f"<success xmlns='{_SASL}'>{additional}</success>")
         await talk.hear(rb"<stream:stream[^>]*>")

@@ -18,6 +18,7 @@ from mobility import (
     SessionAway,
 )
 from mobility import screen as screens
+from mobility.protocol.delegation import Level
 from mobility.tasks import Tasks
 from mobility.transfer import Report
 from tests.fakes.programs import Observed, begin, document, heard
@@ -83,7 +84,9 @@ async def visit(phone: Client, order: dict[str, Any]) -> None:
 
     code = Invitation.parse(order["code"])
     board = Notebook.opened()
-    async with phone.visit(code, approve=approve) as screen:
+    level = Level(order.get("level", "guest"))
+    async with phone.visit(code, approve=approve, level=level) as screen:
+        tell("visits", jid=screen.jid)
         with drawing(board) as progress:
             error = await ended(phone.transfer(board, to=screen, progress=progress))
         if order["mutant"] and isinstance(error, SessionAway):

@@ -118,7 +118,7 @@ async def test_nothing_is_lost_or_doubled_while_all_talk(
             while what.running or who == "phone":
                 drawn[who] += 1
                 await what.draw(f"{who} {drawn[who]}")
-                await asyncio.sleep(0.1 if app is Published else 0.001)
+                await asyncio.sleep(0.1 if app is Published else 0.01)
 
         drawing = tasks.start(draw("phone", board))
         for turn in range(1, 4):

@@ -15,7 +15,7 @@ from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, soon, visiting
 
-DELEGATED = [Level.LOGIN]
+DELEGATED = [Level.TOKEN, Level.LOGIN]
 
 
 def bare(jid: str) -> str:

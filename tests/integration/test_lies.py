@@ -20,7 +20,7 @@ from mobility import (
 from mobility.protocol import transfer as proto
 from mobility.protocol.envelope import PLAIN
 from mobility.protocol.transfer import Offer
-from tests.fakes.hostile_display import HostileDisplay
+from tests.fakes.hostile_display import HostileDisplay, Trick
 from tests.fakes.hostile_phone import HostilePhone
 from tests.fakes.lies import Lie
 from tests.fakes.running import RunningServer
@@ -257,7 +257,7 @@ async def test_a_display_that_signs_nothing_is_not_called_clean(
 async def test_another_display_than_the_one_of_the_code_is_recognised(
     phone: Client, liar: HostileDisplay
 ) -> None:
-    liar.impostor = True
+    liar.tricks = {Trick.IMPOSTOR}
     with pytest.raises(VisitRefused, match="Another device answered"):
         await _hand_over(phone, liar)
     assert not phone._screens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -19,6 +20,7 @@ from mobility.xmpp.sasl.login import fresh_nonce
 from mobility.xmpp.stream import Stream
 from tests.fakes.hostile_server import JID, PASSWORD, HostileServer
 from tests.fakes.running import RunningServer
+from tests.integration.apps import DEADLINE
 from tests.integration.people import address, soon
 
 
@@ -99,6 +101,61 @@ async def test_a_server_that_does_not_know_the_password_is_left(
     stream = await refused(hostile, "does not know the password, so it is not your se")
     assert hostile.heard.count(b"<stream:stream") == 2  # no session was begun
     assert stream.pin is None
+
+
+async def test_a_server_that_asks_for_no_proof_gives_none_and_is_left(
+    hostile: HostileServer,
+) -> None:
+    hostile.challenge = ""
+    await refused(hostile, "does not know the password, so it is not your server")
+    assert hostile.heard.count(b"<stream:stream") == 2
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("not-authorized", f"does not accept the password of {JID}."),
+        ("account-disabled", f"has disabled the account {JID}."),
+        ("credentials-expired", f"wants a new password for {JID}."),
+        (
+            "temporary-auth-failure",
+            f"cannot check logins now; try again later as {JID}",
+        ),
+        ("something-new", f"does not accept the password of {JID}."),
+    ],
+)
+async def test_a_server_that_lets_nobody_in_says_why(
+    hostile: HostileServer, condition: str, sentence: str
+) -> None:
+    hostile.failure = condition
+    await refused(hostile, sentence)
+
+
+class Counting(Password):
+    begun = 0
+
+    async def begin(self, offered: Offered) -> tuple[str, bytes]:
+        self.begun += 1
+        return await super().begin(offered)
+
+
+async def test_a_login_is_asked_again_after_a_cut_and_the_stream_goes_on(
+    server: RunningServer,
+) -> None:
+    jid, password = server.add()
+    login = Counting(jid.partition("@")[0], password)
+    told: asyncio.Queue[bool] = asyncio.Queue()
+    options = address(server) | {"on_change": told.put_nowait}
+    async with Stream(jid, login, **options) as stream:
+        if stream.xmpp.plugin["xep_0198"].sm_id is None:
+            await soon(stream.xmpp.wait_until("sm_enabled", DEADLINE))
+        before, pin = stream.jid, stream.pin
+        assert stream.xmpp.transport is not None
+        stream.xmpp.transport.abort()
+        assert [await soon(told.get()) for _ in range(3)] == [True, False, True]
+        assert stream.resumed
+        assert (stream.jid, stream.pin) == (before, pin)
+    assert login.begun == 2
 
 
 async def refused(server: HostileServer, sentence: str) -> Stream:

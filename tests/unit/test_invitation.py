@@ -49,6 +49,8 @@ INVALID = {
     f"xmpp:a%26b@kiosk.example/r?mobility;v=0;t={T};k={K}": DAMAGED,
     f"xmpp:a@ki osk/r?mobility;v=0;t={T};k={K}": DAMAGED,
     f"xmpp:a@-/r?mobility;v=0;t={T};k={K}": DAMAGED,
+    f"xmpp:a@b..example/r?mobility;v=0;t={T};k={K}": DAMAGED,
+    f"xmpp:a@{'b' * 64}.example/r?mobility;v=0;t={T};k={K}": DAMAGED,
     f"xmpp:a@b/c?mobility;v=0;t={T}": DAMAGED,
     f"xmpp:a@b/c?mobility;v=0;k={K}": DAMAGED,
     f"xmpp:a@b/c?mobility;v=0;t={T};t={T};k={K}": DAMAGED,
@@ -131,6 +133,20 @@ def test_the_longest_code_is_read_and_one_more_is_not() -> None:
 
 def test_the_domain_is_what_servers_verify() -> None:
     assert Invitation("a@b.example/x@evil.example/y", TOKEN, KEY).domain == "b.example"
+
+
+SPELLINGS = {
+    "KIOSK.example": "kiosk.example",
+    "\uff4biosk.example": "kiosk.example",  # a wide k: servers take it for k
+    "k\u0456osk.example": "xn--kosk-l9d.example",  # a Cyrillic i: they do not
+    "b\u00fccher.example": "xn--bcher-kva.example",
+    "[::1]": "[::1]",
+}
+
+
+@pytest.mark.parametrize("spelled", SPELLINGS)
+def test_a_domain_is_shown_as_servers_spell_it(spelled: str) -> None:
+    assert Invitation(f"a@{spelled}/r", TOKEN, KEY).domain == SPELLINGS[spelled]
 
 
 def test_a_fingerprint_pins_the_whole_identity() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mobility.errors import VisitRefused
-from mobility.protocol.invitation import Invitations
+from mobility.protocol.invitation import SCANS, Invitations
 
 A, B, C = b"a" * 16, b"b" * 16, b"c" * 16
 
@@ -30,6 +30,17 @@ def test_a_code_is_good_once() -> None:
         VisitRefused, match=r"used already\. Scan the code on the screen"
     ):
         codes.redeem(A, 2)
+
+
+def test_only_so_many_codes_are_used_in_a_minute() -> None:
+    codes = Invitations(600)
+    for number in range(SCANS):
+        codes.issue(bytes([number]) * 16, number)
+        codes.redeem(bytes([number]) * 16, number)
+    codes.issue(A, SCANS)
+    with pytest.raises(VisitRefused, match=r"too often .* Wait a minute"):
+        codes.redeem(A, 59.9)
+    codes.redeem(A, 60)  # and A was not used up meanwhile
 
 
 def test_the_code_before_is_good_while_the_new_one_is_shown() -> None:

@@ -66,6 +66,7 @@ VALID = {
     "[limits]\nidle = 20\n": ("idle", timedelta(seconds=20)),
     "[limits]\nlifetime = 60\n": ("lifetime", timedelta(minutes=1)),
     "[limits]\ninvitation = 600\n": ("invitation", timedelta(minutes=10)),
+    "[limits]\nscans = 600\n": ("scans", 600),
 }
 
 

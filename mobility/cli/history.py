@@ -1,0 +1,127 @@
+"""`mobility history`: where this phone has been."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mobility.cli.settings import load_data
+from mobility.history import Ending, History, Visited
+from mobility.protocol.delegation import Level
+from mobility.store import Store
+
+__all__ = ["LEVELS", "duration", "history", "moment", "screen"]
+
+console = Console(highlight=False)
+LEVELS: Final = {
+    Level.GUEST: "guest",
+    Level.TOKEN: "logged in as you, by a token",
+    Level.LOGIN: "logged in as you",
+}
+_ENDINGS: Final = {
+    None: "goes on",
+    Ending.LEFT: "you left",
+    Ending.REVOKED: "revoked",
+    Ending.TIME: "time was over",
+    Ending.IDLE: "nothing happened for long",
+    Ending.DISPLAY: "the screen ended it",
+    Ending.DECLINED: "you did not let it in",
+    Ending.REFUSED: "the screen refused",
+    Ending.UNREACHABLE: "the screen did not answer",
+    Ending.FAILED: "it could not be let in",
+    Ending.UNKNOWN: "unknown: this phone was off",
+}
+
+
+def history(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: one JSON array.")
+    ] = False,
+) -> None:
+    """List the screens that this phone has visited in the last year."""
+    with Store(load_data()) as store:
+        visits = History(store)
+        visits.settle()
+        found = visits.all()
+    if as_json:
+        print(json.dumps([_fields(visited) for visited in found], indent=2))
+    elif not found:
+        console.print("This phone has visited no screen within the last year.")
+    else:
+        console.print(_table(found))
+
+
+def _table(found: list[Visited]) -> Table:
+    table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False)
+    for title in ("When", "Screen", "What it was", "How it ended"):
+        table.add_column(title, overflow="fold")
+    for visited in reversed(found):
+        table.add_row(
+            _when(visited),
+            screen(visited.domain, visited.name),
+            f"{LEVELS[visited.level]}\n{_apps(visited)}",
+            _end(visited),
+        )
+    return table
+
+
+def _when(visited: Visited) -> str:
+    began = moment(visited.began)
+    if visited.ended is None:
+        return began
+    return f"{began}\nfor {duration(visited.ended - visited.began)}"
+
+
+def _apps(visited: Visited) -> str:
+    apps = "any app" if visited.apps is None else "\n".join(visited.apps)
+    return escape(f"{apps}\nfor at most {duration(visited.lifetime)}")
+
+
+def _end(visited: Visited) -> str:
+    ending = _ENDINGS[visited.how]
+    if visited.clean is None:
+        return ending
+    if visited.clean:
+        return f"{ending}; it reports that it is clean"
+    return f"{ending}; it could not confirm that it is clean"
+
+
+def screen(domain: str, name: str) -> str:
+    """What is verified of a screen, and what it says of itself."""
+    says = f"\n[dim]calls itself[/] {escape(name)}" if name else ""
+    return f"[bold]{escape(domain)}[/]{says}"
+
+
+def moment(time: datetime) -> str:
+    """By this device's clock and zone."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M}"
+
+
+def duration(span: timedelta) -> str:
+    """Roughly, as a person says it."""
+    minutes, seconds = divmod(round(span.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def _fields(visited: Visited) -> dict[str, Any]:
+    return {
+        "id": visited.id,
+        "domain": visited.domain,
+        "claimed_name": visited.name,
+        "level": visited.level.value,
+        "apps": visited.apps,
+        "lifetime_seconds": visited.lifetime.total_seconds(),
+        "began": visited.began.isoformat(timespec="seconds"),
+        "ended": visited.ended and visited.ended.isoformat(timespec="seconds"),
+        "how": visited.how and visited.how.value,
+        "clean": visited.clean,
+    }
