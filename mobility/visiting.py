@@ -253,7 +253,7 @@ class Visiting:
             raise VisitRefused("There is no visit.")
         if isinstance(event, Leave):
             if screen.receive_leave(event):
-                self._tasks.start(self._home.reclaim_from(peer))
+                self._tasks.start(self._home.reclaim_from(screen.jid))
         elif isinstance(event, Rival):
             screen.rivals += 1
             log.warning("somebody else scanned the code of %s too", screen.name)
