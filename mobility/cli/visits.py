@@ -77,7 +77,7 @@ def _what(visit: ActiveVisit) -> str:
 
 
 def _when(visit: ActiveVisit) -> tuple[str, str]:
-    return f"since {moment(visit.since)}", f"until {moment(visit.until)} at most"
+    return f"since {moment(visit.since)}", f"until {moment(visit.until)}"
 
 
 def revoke(

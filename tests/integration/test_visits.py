@@ -21,7 +21,7 @@ from mobility import Client, Introduction, Invitation, MobilityError, Screen
 from mobility.errors import ConnectionFailed, PeerUnreachable, VisitEnded
 from mobility.eviction import evict
 from mobility.history import Ending
-from mobility.protocol.delegation import Level
+from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.listing import Listed
 from mobility.server import config
 from mobility.store import Store
@@ -36,7 +36,7 @@ from tests.integration.people import Lobby, address, soon, visiting
 from tests.integration.test_devices import USING_PEP
 
 Account = tuple[str, str]
-LEVELS = [Level.GUEST, Level.LOGIN]
+LEVELS = list(Level)
 
 
 @pytest.fixture
@@ -133,7 +133,8 @@ async def test_all_devices_see_a_visit_for_as_long_as_it_goes_on(
             assert (visit.name, visit.device) == ("Lobby screen", "Juliet's phone")
             assert visit.lifetime == lifetime
             assert abs(visit.since.timestamp() - time.time()) < 10
-            assert bool(visit.resource) is (level is Level.LOGIN)
+            assert bool(visit.resource) is (level is not Level.GUEST)
+            assert visit.state == ("connected" if visit.resource else "")
             assert screen.jid.endswith(visit.resource)
     assert not await listed(laptop)
     assert not await listed(phone)
@@ -197,7 +198,7 @@ async def test_another_device_ends_a_visit_and_the_session_is_on_its_phone_again
         await soon(screen.ended())
         assert board.running
         assert moved.as_saved
-        if level is Level.LOGIN:
+        if level is not Level.GUEST:
             assert not await is_there(laptop, where)
         assert not await listed(laptop)
     assert [visited.how for visited in phone.history()] == [Ending.REVOKED]
@@ -216,7 +217,7 @@ async def test_a_display_that_is_frozen_is_out_all_the_same(
         assert (await laptop.revoke(await until_listed(laptop))).told
         assert board.running
         assert board.strokes[0] == "first"
-        if level is Level.LOGIN:
+        if level is not Level.GUEST:
             assert not await is_there(laptop, where)
     (visited,) = phone.history()
     assert (visited.how, visited.clean) == (Ending.REVOKED, False)
@@ -246,6 +247,30 @@ async def test_a_login_is_ended_while_the_phone_that_lent_it_is_off(
         assert not await listed(laptop)
 
 
+async def test_a_login_that_only_the_server_knows_is_listed_and_ended(
+    phone: Client, laptop: Client, lobby: Lobby
+) -> None:
+    async with visiting(phone, lobby, level=Level.TOKEN) as screen:
+        await laptop.stream.running.retract(await until_listed(laptop))
+        (visit,) = (await laptop.active_visits()).visits
+        assert (visit.level, visit.domain, visit.device) == (Level.TOKEN, "", "")
+        assert visit.name.startswith("Lobby screen")
+        assert screen.jid.endswith(visit.resource)
+        assert not (await laptop.revoke(visit.id)).told
+        assert not await is_there(laptop, screen.jid)
+
+
+async def test_a_token_that_nobody_has_used_yet_is_void_when_it_is_revoked(
+    phone: Client, laptop: Client
+) -> None:
+    policy = Policy("display-1", {}, lifetime=60, idle=60, label="Lobby screen")
+    await phone.stream.delegation.mint(policy)
+    (visit,) = (await laptop.active_visits()).visits
+    assert visit.state == "waiting"
+    await laptop.revoke(visit.id)
+    assert not await listed(laptop)
+
+
 async def test_a_guest_stays_while_the_phone_that_let_it_in_is_off_and_we_are_told(
     phone: Client, laptop: Client
 ) -> None:
@@ -261,7 +286,7 @@ async def test_a_guest_stays_while_the_phone_that_let_it_in_is_off_and_we_are_to
 
 
 async def test_a_visit_that_is_over_cannot_be_revoked(phone: Client) -> None:
-    with pytest.raises(VisitEnded, match="No visit is called .nothing"):
+    with pytest.raises(VisitEnded, match="No visit is called 'nothing'"):
         await phone.revoke("nothing")
 
 
