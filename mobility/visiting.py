@@ -253,7 +253,8 @@ class Visiting:
             raise VisitRefused("There is no visit.")
         if isinstance(event, Leave):
             if screen.receive_leave(event):
-                self._tasks.start(self._home.reclaim_from(peer))
+                # Also if it said so where it is not logged in as us.
+                self._tasks.start(self._home.reclaim_from(screen.jid))
         elif isinstance(event, Rival):
             screen.rivals += 1
             log.warning("somebody else scanned the code of %s too", screen.name)

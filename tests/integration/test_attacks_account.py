@@ -118,10 +118,10 @@ NOT_ENDED = {"mobility.visits.Visits._log_out": not_at_all}
 
 async def _still_there(display: HostileDisplay) -> bool:
     """After a while in which it would have been told."""
+    assert display.account is not None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.5):
-            while display.logged_in:
-                await asyncio.sleep(0.02)
+            await display.account._gone.wait()
     return display.logged_in
 
 
