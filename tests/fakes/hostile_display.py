@@ -160,6 +160,8 @@ class HostileDisplay:
         elsewhere = f"{grant.jid.partition('/')[0]}/elsewhere"
         jid = elsewhere if Trick.OTHER_RESOURCE in self.tricks else grant.jid
         self.account = Stream(jid, self.login, priority=None, **self._address)
+        self.account.transfers.receive = self._on_transfer
+        self.account.visits.receive = self._on_visit
         try:
             await self.account.__aenter__()
         except MobilityError as exc:
@@ -168,6 +170,11 @@ class HostileDisplay:
             said = Bound(grant.jid)
         with contextlib.suppress(MobilityError):
             await visits.ask(peer, seal(secret, visit.Role.DISPLAY, said))
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the server still has it under its visitor's account."""
+        return self.account is not None and self.account.online
 
     async def misuses(self, trick: Trick) -> bool:
         """Whether the account lets it."""
@@ -198,7 +205,8 @@ class HostileDisplay:
 
     async def _say(self, sid: str, event: proto.Event) -> None:
         if type(event) not in self.silent:
-            await self.stream.transfers.ask(self.visitor, Said(sid, event))
+            stream = self.account or self.stream
+            await stream.transfers.ask(self.visitor, Said(sid, event))
 
     async def _take(self, sid: str, offer: proto.Offer) -> None:
         envelope = Envelope(self._host.secret, sid, offer.epoch)

@@ -257,7 +257,7 @@ async def not_at_all(*_: object) -> None:
     pass
 
 
-@attacks.stopped_by({"mobility.visiting._end_in_time": not_at_all})
+@attacks.stopped_by({"mobility.visiting._see_out": not_at_all})
 async def a_display_never_ends_a_visit(server: RunningServer) -> bool:
     async with hostile(server) as display, a_phone(server) as phone:
         visit = phone.visit(display.invitation, approve=display.digits, lifetime=SHORT)
