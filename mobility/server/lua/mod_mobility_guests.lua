@@ -26,6 +26,7 @@ local visit = {
 	["urn:xmpp:ping"] = true;
 	["http://jabber.org/protocol/bytestreams"] = true;
 	["http://jabber.org/protocol/ibb"] = true;
+	["urn:xmpp:sid:0"] = true; -- what libraries add to a message
 };
 local ask = { [disco .. "info"] = true; [disco .. "items"] = true; ["urn:xmpp:ping"] = true };
 local proxy = "proxy." .. venue;
