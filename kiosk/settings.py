@@ -27,7 +27,7 @@ PASSWORD_VARIABLE = "MOBILITY_KIOSK_PASSWORD"  # noqa: S105 - the name of one, n
 TOP = ("account", "page", "server", "limits", "apps", "data")
 ACCOUNT = ("jid", "password_file", "name", "operator", "place")
 PAGE = ("listen", "beyond_loopback")
-SERVER = ("host", "port", "ca_file")
+SERVER = ("host", "port", "ca_file", "guests")
 LIMITS = ("idle", "lifetime", "invitation", "scans")
 APP = ("uri", "schema", "path", "name")
 
@@ -60,6 +60,7 @@ class Settings:
     host: str | None = None
     port: int | None = None
     ca_file: Path | None = None
+    guests: str = ""
     idle: timedelta = timedelta(minutes=15)
     lifetime: timedelta = timedelta(hours=4)
     invitation: timedelta = timedelta(seconds=60)
@@ -98,6 +99,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         host=server.text("host") or None,
         port=server.number("port", 5222, 1, 65535) if "port" in server.keys else None,
         ca_file=_file(server, "ca_file", folder),
+        guests=server.text("guests"),
         idle=timedelta(seconds=limits.number("idle", 900, 20, 86_400)),
         lifetime=timedelta(seconds=limits.number("lifetime", 14_400, 60, 604_800)),
         invitation=timedelta(seconds=limits.number("invitation", 60, 15, 600)),

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from mobility.errors import ServerError
-from mobility.server.config import MODULES, check_domain, lua
+from mobility.server.config import MODULES, NOT_FOR_GUESTS, check_domain, lua
 
 __all__ = ["write_production"]
 
