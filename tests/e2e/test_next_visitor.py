@@ -347,7 +347,9 @@ async def show_canary(place: Place, glass: Glass) -> AsyncIterator[DisplayScreen
 
     async def approve(introduction: Introduction) -> str:
         await glass.shows("code")
-        return str(await glass.run("() => document.getElementById('digits').innerText"))
+        return str(
+            await glass.run("() => document.getElementById('digits').textContent")
+        )
 
     presenter = load_presenter(None, page=1)
     presenter.document = with_canary(presenter.document)
