@@ -1,9 +1,9 @@
 """
-The daemon: a public display whose screen is a page.
+A display's own process: a public display whose screen is a page.
 
-A process has one visitor. Freed memory still holds what was in it, so after a visit
-the process is replaced by a fresh one (`__main__`), which inherits the listening
-socket: the page finds the same address, and nothing of the visitor.
+A process has one visitor. Freed memory still holds what was in it, so after a visit the
+process ends and its supervisor starts a fresh one with the same listening socket: the
+page finds the same address, and nothing of the visitor.
 """
 
 from __future__ import annotations
@@ -13,51 +13,100 @@ import itertools
 import logging
 import os
 import secrets
+import select
+import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 from kiosk.app import PageAppFactory
-from kiosk.guard import Guard
+from kiosk.line import Word, encode
+from kiosk.report import Report
 from kiosk.screen import Venue
-from kiosk.settings import Settings
+from kiosk.settings import Settings, load
+from kiosk.sockets import bind, guard
 from kiosk.stage import Stage
 from kiosk.web import listen
-from mobility import ConnectionFailed, Offline, PublicDisplay, SettingsError, Visit
+from mobility import (
+    ConnectionFailed,
+    Level,
+    Offline,
+    PublicDisplay,
+    Scene,
+    SettingsError,
+    Visit,
+)
 
-__all__ = ["open_stage", "run"]
+__all__ = ["main", "open_stage", "run"]
 
 RETRIES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds; the last one again and again
+BEAT = 1.0  # seconds between two signs of life
+ORPHAN = 12.0  # seconds to end in order once the supervisor has gone
+STOPPED = 1  # exit code after a signal; 0 is for the end of a visit
 
 log = logging.getLogger(__name__)
 
 
-SOCKET = "MOBILITY_KIOSK_SOCKET"  # number of the descriptor that is inherited
-
-
-def inherited_socket() -> socket.socket | None:
-    """The listening socket of the process that we replace, if there was one."""
-    number = os.environ.pop(SOCKET, "")
-    return socket.socket(fileno=int(number)) if number else None
-
-
-def bequeath(sock: socket.socket) -> None:
-    """Keep the socket open for the process that replaces us."""
-    sock.set_inheritable(True)
-    os.environ[SOCKET] = str(sock.detach())
-
-
-def _bind(settings: Settings) -> socket.socket:
-    host, port = settings.listen
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def main() -> None:
+    """``python -m kiosk.daemon FILE ID SOCKET LINE``, as the supervisor starts it."""
+    file, name, sock, number = sys.argv[1:]
+    line = socket.socket(fileno=int(number))
+    if line.recv(16) != b"go":  # the browser is fresh, or the supervisor has gone
+        return
+    threading.Thread(target=_watch, args=(line,), daemon=True).start()
     try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise SettingsError(
-            f"The page cannot listen on {host}:{port}: {error.strerror}. "
-            "Change listen in the settings, or stop what is using it."
-        ) from None
+        kiosk = load(Path(file))
+        _log(name if len(kiosk.displays) > 1 else "")
+        work = _until_signal(kiosk.display(name), int(sock), _teller(line))
+        sys.exit(0 if asyncio.run(work) else STOPPED)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+
+
+def _log(name: str) -> None:
+    text = f"{name}: %(message)s" if name else "%(message)s"
+    logging.basicConfig(level=logging.INFO, format=text)
+    logging.getLogger("slixmpp").setLevel(logging.CRITICAL)  # it names JIDs
+
+
+def _teller(line: socket.socket) -> Callable[[Word], None]:
+    def tell(word: Word) -> None:
+        try:
+            line.send(encode(word), socket.MSG_DONTWAIT)
+        except OSError:
+            return  # the supervisor is stuck or gone, and then we end soon
+
+    return tell
+
+
+def _watch(line: socket.socket) -> None:
+    """End with the supervisor: a thread, since the event loop may be what hangs."""
+    poll = select.poll()
+    poll.register(line, 0)  # nothing but the hang-up
+    poll.poll()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(ORPHAN)
+    os._exit(STOPPED)
+
+
+async def _until_signal(
+    settings: Settings, sock: int, tell: Callable[[Word], None]
+) -> bool:
+    """Whether a visit has ended; False after a signal."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await run(settings, socket.socket(fileno=sock), tell)
+    except asyncio.CancelledError:
+        return False
+    return True
 
 
 @asynccontextmanager
@@ -65,52 +114,47 @@ async def open_stage(
     settings: Settings, sock: socket.socket | None = None
 ) -> AsyncIterator[tuple[Stage, str]]:
     """Serve the page; gives the stage behind it, and its address."""
-    host, _ = settings.listen
-    sock = sock or _bind(settings)
-    # what is beyond loopback is forwarded to us, and the browser sees the near end
-    shown = host if host in ("127.0.0.1", "::1") else "127.0.0.1"
-    guard = Guard(shown, sock.getsockname()[1])
+    sock = sock or bind(settings.listen, "The page")
+    rules = guard(sock)
     venue = Venue(
         settings.name,
         settings.operator,
         settings.place,
         tuple(app.name for app in settings.apps if app.name),
     )
-    stage = Stage(venue, settings.apps, origin=guard.origin, clock=time.monotonic)
-    async with listen(stage, guard, sock) as address:
+    stage = Stage(venue, settings.apps, origin=rules.origin, clock=time.monotonic)
+    async with listen(stage, rules, sock) as address:
         yield stage, address
 
 
-async def run(settings: Settings, *, opened: Callable[[str], None]) -> None:
-    """
-    Be a kiosk until cancelled, or until one visitor has come and gone.
-
-    Args:
-        settings: What the file said.
-        opened: Called with the address of the page once it can be opened; not for a
-            process that goes on where another was.
-
-    """
-    inherited = inherited_socket()
-    sock = inherited or _bind(settings)
-    spare = sock.dup()
-    async with open_stage(settings, sock) as (stage, address):
-        if inherited is None:
-            opened(address)
-        await _one_visit(settings, stage)
+async def run(
+    settings: Settings, sock: socket.socket, tell: Callable[[Word], None]
+) -> None:
+    """Be a kiosk until cancelled, or until one visitor has come and gone."""
+    report = Report(tell)
+    async with open_stage(settings, sock) as (stage, _):
+        beating = asyncio.create_task(_beat(report, stage))
+        try:
+            await _one_visit(settings, stage, report)
+        finally:
+            beating.cancel()
         stage.renew()
-    bequeath(spare)
 
 
-async def _one_visit(settings: Settings, stage: Stage) -> None:
+async def _beat(report: Report, stage: Stage) -> None:
+    while True:
+        report.beat(page=stage.is_open)
+        await asyncio.sleep(BEAT)
+
+
+async def _one_visit(settings: Settings, stage: Stage, report: Report) -> None:
     """Connect as often as it takes: a place may have power before it has a network."""
     for attempt in itertools.count():
         try:
-            async with (
-                _display(settings, stage) as display,
-                aclosing(display.visits()) as visits,
-            ):
-                await _host(await anext(visits), stage)
+            async with _display(settings, stage, report) as display:
+                with report.connected(display):
+                    async with aclosing(display.visits()) as visits:
+                        await _host(await anext(visits), stage, report)
                 return
         except ConnectionFailed as error:
             log.warning("%s", error)
@@ -118,15 +162,19 @@ async def _one_visit(settings: Settings, stage: Stage) -> None:
         await asyncio.sleep(RETRIES[min(attempt, len(RETRIES) - 1)])
 
 
-def _display(settings: Settings, stage: Stage) -> PublicDisplay:
+def _display(settings: Settings, stage: Stage, report: Report) -> PublicDisplay:
+    def show(scene: Scene) -> None:
+        report.scene(scene)
+        stage.show(scene)
+
     return PublicDisplay(
         settings.jid,
         settings.password,
         name=settings.name,
         operator=settings.operator,
         place=settings.place,
-        apps=[PageAppFactory(app, stage) for app in settings.apps],
-        show=stage.show,
+        apps=[report.counted(PageAppFactory(app, stage)) for app in settings.apps],
+        show=show,
         data=settings.data,
         host=settings.host,
         port=settings.port,
@@ -136,15 +184,23 @@ def _display(settings: Settings, stage: Stage) -> PublicDisplay:
         scans=settings.scans,
         idle=settings.idle,
         lifetime=settings.lifetime,
+        levels=map(Level, settings.levels),
+        servers=settings.servers,
+        own_connection=settings.own_connection,
     )
 
 
-async def _host(visit: Visit, stage: Stage) -> None:
+async def _host(visit: Visit, stage: Stage, report: Report) -> None:
     """One visitor. The log knows them by a name of its own making."""
     visitor = secrets.token_hex(3)
     log.info("visitor %s came", visitor)
-    with stage.visitor(visit.touch):
+    with stage.visitor(visit.touch), report.visit(visit, visitor):
         async with visit:
             async for session in visit.sessions():
+                report.showed(session.app.uri)
                 log.info("visitor %s shows something in %s", visitor, session.app.uri)
     log.info("visitor %s left", visitor)
+
+
+if __name__ == "__main__":
+    main()

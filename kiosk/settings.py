@@ -1,5 +1,5 @@
 """
-The one settings file of a kiosk: TOML in, a frozen value out.
+The one settings file of a kiosk: TOML in, frozen values out.
 
 Whatever cannot be used ends in a :exc:`mobility.SettingsError` whose text says where
 the mistake is and what would be right. See docs/kiosk.md for the keys.
@@ -7,56 +7,66 @@ the mistake is and what would be right. See docs/kiosk.md for the keys.
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import stat
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
-from kiosk.table import KINDS, Table
-from mobility import SettingsError
+from kiosk.keys import (
+    BROWSER,
+    LEVELS,
+    AppSettings,
+    read_apps,
+    read_browser,
+    read_data,
+    read_file,
+    read_id,
+    read_jid,
+    read_levels,
+    read_listen,
+    read_metrics,
+    read_own_connection,
+    read_password,
+    read_secret,
+)
+from kiosk.plan import Address, BrowserPlan, DisplayPlan, Plan
+from kiosk.table import Table
+from mobility import SettingsError, Where
 
-__all__ = ["AppSettings", "Settings", "load"]
+__all__ = ["AppSettings", "Kiosk", "Settings", "load"]
 
-PASSWORD_VARIABLE = "MOBILITY_KIOSK_PASSWORD"  # noqa: S105 - the name of one, not one
-
-TOP = ("account", "page", "server", "limits", "apps", "data")
+TOP = (
+    *("account", "page", "server", "limits", "apps", "data"),
+    *("visitors", "browser", "metrics", "records", "displays"),
+)
 ACCOUNT = ("jid", "password_file", "name", "operator", "place")
 PAGE = ("listen", "beyond_loopback")
-SERVER = ("host", "port", "ca_file", "guests")
-LIMITS = ("idle", "lifetime", "invitation", "scans")
-APP = ("uri", "schema", "path", "name")
-
-# RFC 3986 without the characters that end a namespace in XML or a name in our logs
-URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s{}<>\"\x00-\x1f\x7f]+")
-
-
-@dataclass(frozen=True, slots=True)
-class AppSettings:
-    """An app that this screen can run: its page is the folder ``path``."""
-
-    uri: str
-    path: Path
-    schema: int = 1
-    name: str = ""
+SERVER = ("host", "port", "ca_file", "guests", "own_connection")
+VISITORS = ("domain", "host", "port", "ca_file")
+LIMITS = ("idle", "lifetime", "invitation", "scans", "levels")
+METRICS = ("listen",)
+RECORDS = ("days",)
+DISPLAY = ("id", *ACCOUNT, "listen", "data", "apps", "browser")
+ALONE = "display"  # the id of a display that is the only one
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """Everything that a kiosk needs to know. Its repr does not name the password."""
+    """Everything that a display needs to know. Its repr does not name the password."""
 
     jid: str
     password: str
     name: str
     data: Path
     apps: tuple[AppSettings, ...]
+    id: str = ALONE
+    secret: Path | None = None
     operator: str = ""
     place: str = ""
-    listen: tuple[str, int] = ("127.0.0.1", 8088)
+    listen: Address = ("127.0.0.1", 8088)
     host: str | None = None
     port: int | None = None
     ca_file: Path | None = None
@@ -65,12 +75,54 @@ class Settings:
     lifetime: timedelta = timedelta(hours=4)
     invitation: timedelta = timedelta(seconds=60)
     scans: int = 5
+    levels: tuple[str, ...] = LEVELS
+    own_connection: Literal["kept", "dropped"] = "kept"
+    servers: Mapping[str, Where] = field(default_factory=dict)
+    browser: BrowserPlan | None = None
 
     def __repr__(self) -> str:
         return f"<Settings: {self.jid}, {len(self.apps)} apps>"
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+@dataclass(frozen=True, slots=True)
+class Kiosk:
+    """
+    All that one file says.
+
+    Args:
+        displays: At least one.
+        metrics: Where Prometheus may ask; None for nowhere.
+        records: How long visits are remembered.
+
+    """
+
+    displays: tuple[Settings, ...]
+    metrics: Address | None = None
+    records: timedelta = timedelta(days=90)
+
+    def plan(self) -> Plan:
+        """What the supervisor needs of it, without a secret."""
+        displays = (
+            DisplayPlan(each.id, each.listen, each.data, each.browser)
+            for each in self.displays
+        )
+        return Plan(tuple(displays), self.metrics, self.records.days)
+
+    def display(self, name: str) -> Settings:
+        """
+        One of them.
+
+        Raises:
+            SettingsError: There is none of that id (any more).
+
+        """
+        for each in self.displays:
+            if each.id == name:
+                return each
+        raise SettingsError(f"There is no display {name} in the settings any more.")
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Kiosk:
     """
     Read and check a settings file; relative paths in it start at its own folder.
 
@@ -78,147 +130,131 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         SettingsError: With the sentence for whoever wrote the file.
 
     """
+    top = Table.of(str(path), _keys(path), TOP)
+    folder = path.resolve().parent
+    shared = _Shared(top, folder, environ)
+    tables = top.tables("displays", DISPLAY)
+    displays = [shared.one_of_many(table) for table in tables] or [shared.alone()]
+    _refuse_doubles(top, displays)
+    records = top.table("records", RECORDS)
+    return Kiosk(
+        displays=tuple(displays),
+        metrics=read_metrics(top.table("metrics", METRICS)),
+        records=timedelta(days=records.number("days", 90, 1, 3_650)),
+    )
+
+
+def _keys(path: Path) -> dict[str, object]:
     try:
-        keys = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: this is not TOML: {error}.") from None
-    top = Table.of(str(path), keys, TOP)
-    folder = path.resolve().parent
-    account = top.table("account", ACCOUNT)
-    server = top.table("server", SERVER)
-    limits = top.table("limits", LIMITS)
-    return Settings(
-        jid=_jid(account),
-        password=_password(account, folder, environ),
-        name=account.need("name") and account.claim("name"),
-        operator=account.claim("operator"),
-        place=account.claim("place"),
-        listen=_listen(top.table("page", PAGE)),
-        host=server.text("host") or None,
-        port=server.number("port", 5222, 1, 65535) if "port" in server.keys else None,
-        ca_file=_file(server, "ca_file", folder),
-        guests=server.text("guests"),
-        idle=timedelta(seconds=limits.number("idle", 900, 20, 86_400)),
-        lifetime=timedelta(seconds=limits.number("lifetime", 14_400, 60, 604_800)),
-        invitation=timedelta(seconds=limits.number("invitation", 60, 15, 600)),
-        scans=limits.number("scans", 5, 1, 600),
-        data=_folder(top, folder),
-        apps=_apps(top, folder),
+
+
+class _Shared:
+    """The sections that hold for every display of the file."""
+
+    def __init__(self, top: Table, folder: Path, environ: Mapping[str, str]) -> None:
+        self._top = top
+        self._folder = folder
+        self._environ = environ
+        self._account = top.table("account", ACCOUNT)
+        self._page = top.table("page", PAGE)
+        self._browser = top.table("browser", BROWSER)
+        self._server = top.table("server", SERVER)
+        self._limits = top.table("limits", LIMITS)
+
+    def alone(self) -> Settings:
+        settings = self._settings(self._account, self._page, self._top)
+        if "browser" in self._top.keys:
+            return replace(settings, browser=read_browser(self._browser))
+        return settings
+
+    def one_of_many(self, display: Table) -> Settings:
+        """A display's own table says it; the shared sections say the rest."""
+        settings = self._settings(
+            display.over(self._account, ACCOUNT),
+            display.over(self._page, PAGE),
+            display.over(self._top, ("data",)),
+        )
+        name = read_id(display)
+        own = display.table("browser", BROWSER)
+        browser = None
+        if "browser" in self._top.keys or "browser" in display.keys:
+            browser = read_browser(own.over(self._browser, BROWSER))
+        return replace(
+            settings,
+            id=name,
+            data=settings.data if "data" in display.keys else settings.data / name,
+            apps=_chosen(display, settings.apps),
+            browser=browser,
+        )
+
+    def _settings(self, account: Table, page: Table, data: Table) -> Settings:
+        server, limits = self._server, self._limits
+        secret = read_secret(account, self._folder, self._environ)
+        here = _where(server, self._folder)
+        return Settings(
+            jid=read_jid(account),
+            password=read_password(account, secret, self._environ),
+            secret=secret and secret.resolve(),
+            name=account.need("name") and account.claim("name"),
+            operator=account.claim("operator"),
+            place=account.claim("place"),
+            listen=read_listen(page, self._page),
+            host=here.host,
+            port=here.port,
+            ca_file=here.ca_file,
+            guests=server.text("guests"),
+            own_connection=read_own_connection(server),
+            servers={
+                each.need("domain"): _where(each, self._folder)
+                for each in self._top.tables("visitors", VISITORS)
+            },
+            idle=timedelta(seconds=limits.number("idle", 900, 20, 86_400)),
+            lifetime=timedelta(seconds=limits.number("lifetime", 14_400, 60, 604_800)),
+            invitation=timedelta(seconds=limits.number("invitation", 60, 15, 600)),
+            scans=limits.number("scans", 5, 1, 600),
+            levels=read_levels(limits),
+            data=read_data(data, self._folder, self._environ),
+            apps=read_apps(self._top, self._folder),
+        )
+
+
+def _where(table: Table, folder: Path) -> Where:
+    """How a server is reached, so far as DNS does not say it."""
+    port = table.number("port", 5222, 1, 65535)
+    return Where(
+        table.text("host") or None,
+        port if "port" in table.keys else None,
+        read_file(table, "ca_file", folder),
     )
 
 
-def _jid(account: Table) -> str:
-    jid = account.need("jid")
-    local, at, domain = jid.partition("@")
-    if not (local and at and domain) or " " in jid:
-        raise SettingsError(
-            f"{account.where}: jid must look like lobby@kiosk.example, not {jid!r}."
-        )
-    return jid
-
-
-def _password(account: Table, folder: Path, environ: Mapping[str, str]) -> str:
-    path = _file(account, "password_file", folder)
-    password = _secret(account, path) if path else environ.get(PASSWORD_VARIABLE, "")
-    if not password:
-        raise SettingsError(
-            f"{account.where}: there is no password. Name a password_file, or set "
-            f"{PASSWORD_VARIABLE}."
-        )
-    return password
-
-
-def _secret(account: Table, path: Path) -> str:
-    """The first line of a file that not everybody can read."""
-    try:
-        if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+def _chosen(display: Table, apps: tuple[AppSettings, ...]) -> tuple[AppSettings, ...]:
+    """The apps that a display names by their URIs; all of them if it names none."""
+    known = {app.uri: app for app in apps}
+    for uri in display.texts("apps"):
+        if uri not in known:
             raise SettingsError(
-                f"{account.where}: everyone on this machine can read {path}. "
-                "Take that away (chmod o-rw), then start again."
+                f"{display.where}: apps: no [[apps]] table has the uri {uri}."
             )
-        return path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(
-            f"{account.where}: password_file: {path} is not a line of text."
-        ) from None
+    return tuple(known[uri] for uri in display.texts("apps")) or apps
 
 
-def _file(table: Table, key: str, folder: Path) -> Path | None:
-    value = table.text(key)
-    if not value:
-        return None
-    path = folder / value
-    if not _is_file(path):
-        raise SettingsError(f"{table.where}: {key}: {path} is not a readable file.")
-    return path
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file() and os.access(path, os.R_OK)
-    except OSError:  # a folder on the way to it is closed to us
-        return False
-
-
-def _folder(top: Table, folder: Path) -> Path:
-    path = folder / top.need("data")
-    if path.exists() and not path.is_dir():
-        raise SettingsError(f"{top.where}: data: {path} is not a folder.")
-    return path
-
-
-def _listen(page: Table) -> tuple[str, int]:
-    value = page.get("listen", str, "127.0.0.1:8088")
-    host, _, port = value.rpartition(":")
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-        number = int(port)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65535:
-        raise SettingsError(
-            f"{page.where}: listen must be an address and a port, such as "
-            f"127.0.0.1:8088, not {value!r}."
-        )
-    if not address.is_loopback and not page.get("beyond_loopback", bool, False):
-        raise SettingsError(
-            f"{page.where}: {address} can be reached from other machines, and the "
-            "page shows what visitors bring. Listen on 127.0.0.1; or, behind a "
-            "forwarder that you control, add beyond_loopback = true."
-        )
-    return str(address), number
-
-
-def _apps(top: Table, folder: Path) -> tuple[AppSettings, ...]:
-    entries = top.get("apps", list, [])
-    if not entries:
-        raise SettingsError(f"{top.where}: there is no app. Add an [[apps]] table.")
-    apps = tuple(_app(top, index, entry, folder) for index, entry in enumerate(entries))
-    uris = [app.uri for app in apps]
-    for uri in uris:
-        if uris.count(uri) > 1:
-            raise SettingsError(f"{top.where}: two [[apps]] have the uri {uri}.")
-    return apps
-
-
-def _app(top: Table, index: int, entry: object, folder: Path) -> AppSettings:
-    where = f"{top.where}, [[apps]] number {index + 1}"
-    if not isinstance(entry, dict):
-        raise SettingsError(f"{where}: must be {KINDS[dict]}.")
-    table = Table.of(where, entry, APP)
-    path = (folder / table.need("path")).resolve()
-    if not _is_file(path / "index.html"):
-        raise SettingsError(f"{where}: {path} is not a folder with an index.html.")
-    uri = table.need("uri")
-    if not URI.fullmatch(uri):
-        raise SettingsError(
-            f"{where}: uri must look like https://example.org/apps/board, not {uri!r}."
-        )
-    return AppSettings(
-        uri=uri,
-        path=path,
-        schema=table.number("schema", 1, 1, 1_000_000),
-        name=table.text("name"),
-    )
+def _refuse_doubles(top: Table, displays: list[Settings]) -> None:
+    """What two displays cannot share."""
+    unique: dict[str, Callable[[Settings], object]] = {
+        "id": lambda each: each.id,
+        "jid": lambda each: each.jid.lower(),
+        "listen": lambda each: each.listen if each.listen[1] else each.id,
+        "data": lambda each: each.data,
+    }
+    for key, read in unique.items():
+        if len({read(each) for each in displays}) < len(displays):
+            raise SettingsError(
+                f"{top.where}: two [[displays]] have the same {key}; each needs its "
+                "own."
+            )

@@ -73,9 +73,16 @@ class Stage:
         self._folders: dict[str, AppSettings] = {}  # frame to what it may load
         self._files: dict[str, tuple[str, bytes]] = {}  # token to frame and body
         self._wiping: dict[str, asyncio.Event] = {}
+        self._swept = asyncio.Event()  # nothing is left of a page that was lost
+        self._swept.set()
         self._touch: Callable[[], None] | None = None
 
     # -- what the SDK reports
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a page shows it."""
+        return self._page is not None
 
     @property
     def invitation(self) -> str | None:
@@ -145,21 +152,21 @@ class Stage:
         """
         Take a frame away with all that it held, here and in the browser.
 
-        Returns when the page said that it is done. A page that has gone has no frame
-        any more; one that does not answer is closed.
+        Returns when the page said that it is done; for a page that was lost, the next
+        one says so. One that does not answer is closed.
 
         Raises:
             TimeoutError: The page did not say so: nobody knows what is left.
 
         """
         wiped = self._drop(frame)
-        if wiped is None:
-            return
         try:
             async with asyncio.timeout(WIPE_DEADLINE):
-                await wiped.wait()
+                if wiped is not None:
+                    await wiped.wait()
+                await self._swept.wait()
         except TimeoutError:
-            log.warning("the page did not say that a frame was wiped: closing it")
+            log.warning("the page did not say that a frame was wiped")
             if self._page is not None:
                 self._page.close()
             raise
@@ -178,7 +185,7 @@ class Stage:
 
     def _drop(self, frame: str) -> asyncio.Event | None:
         if self._tenants.pop(frame, None) is None:
-            return None
+            return self._wiping.get(frame)
         self._screen = self._screen.stopped(frame)
         self._folders.pop(frame, None)
         self._files = {
@@ -238,6 +245,8 @@ class Stage:
             case wire.Touched():
                 if self._touch is not None:
                     self._touch()
+            case wire.Swept():
+                self._swept.set()
             case wire.Wiped(frame):
                 if frame in self._wiping:
                     self._wiping.pop(frame).set()
@@ -249,7 +258,9 @@ class Stage:
     # -- frames
 
     def _forget_frames(self) -> None:
-        """The frames of the last page are gone, and with them what they held."""
+        """The last page has gone; what its frames held, the next one clears."""
+        if self._tenants or self._wiping:
+            self._swept.clear()
         self._spares.clear()
         for wiped in self._wiping.values():
             wiped.set()

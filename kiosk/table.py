@@ -16,7 +16,7 @@ KINDS: Mapping[type, str] = {
     int: "a whole number",
     bool: "true or false",
     dict: "a table",
-    list: "a list of tables, each headed [[apps]]",
+    list: "a list",
 }
 
 LONGEST = 100  # characters of a name
@@ -64,6 +64,32 @@ class Table:
         if type(value) is not kind:
             raise SettingsError(f"{self.where}: {key} must be {KINDS[kind]}.")
         return value
+
+    def tables(self, key: str, known: Sequence[str]) -> list[Table]:
+        """A list of tables, each headed ``[[key]]``."""
+        entries = self.get(key, list, [])
+        for number, entry in enumerate(entries, 1):
+            if not isinstance(entry, dict):
+                where = f"{self.where}, [[{key}]] number {number}"
+                raise SettingsError(f"{where}: must be {KINDS[dict]}.")
+        return [
+            Table.of(f"{self.where}, [[{key}]] number {number}", entry, known)
+            for number, entry in enumerate(entries, 1)
+        ]
+
+    def over(self, other: Table, keys: Sequence[str]) -> Table:
+        """This table, with what it does not say taken from another one."""
+        own = {key: value for key, value in self.keys.items() if key in keys}
+        return Table(self.where if own else other.where, {**other.keys, **own})
+
+    def texts(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
+        """A list of texts, each in one line."""
+        values = self.get(key, list, list(default))
+        if not all(isinstance(value, str) and value.isprintable() for value in values):
+            raise SettingsError(
+                f"{self.where}: {key} must be a list of texts in quotes."
+            )
+        return tuple(values)
 
     def text(self, key: str) -> str:
         """Text in one line, or none; a screen or a path cannot have anything else."""

@@ -25,6 +25,7 @@ __all__ = [
     "Restored",
     "Sent",
     "Snapshot",
+    "Swept",
     "Touched",
     "Up",
     "Upload",
@@ -86,11 +87,16 @@ class Wiped:
 
 
 @dataclass(frozen=True, slots=True)
+class Swept:
+    """Nothing is left of the frames that an earlier page had in this browser."""
+
+
+@dataclass(frozen=True, slots=True)
 class Touched:
     """Somebody used the screen itself."""
 
 
-Up: TypeAlias = Restored | Refused | Sent | Snapshot | Changed | Wiped | Touched
+Up: TypeAlias = Restored | Refused | Sent | Snapshot | Changed | Wiped | Swept | Touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +251,12 @@ def _files(value: object) -> dict[str, bytes]:
         raise InvalidMessage("The files of a snapshot are base64.") from None
 
 
-def _touched(value: dict[str, Any]) -> Touched:
-    _object(value, {"type"})
-    return Touched()
+def _about_screen(make: Callable[[], Up]) -> Callable[[dict[str, Any]], Up]:
+    def read(value: dict[str, Any]) -> Up:
+        _object(value, {"type"})
+        return make()
+
+    return read
 
 
 UP: Mapping[str, Callable[[dict[str, Any]], Up]] = {
@@ -257,5 +266,6 @@ UP: Mapping[str, Callable[[dict[str, Any]], Up]] = {
     "snapshot": _snapshot,
     "changed": _about_frame(Changed),
     "wiped": _about_frame(Wiped),
-    "touch": _touched,
+    "swept": _about_screen(Swept),
+    "touch": _about_screen(Touched),
 }

@@ -4,7 +4,7 @@ from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
 from mobility.client import Client
 from mobility.devices import Device
-from mobility.display import PublicDisplay
+from mobility.display import PublicDisplay, Where
 from mobility.errors import (
     ConnectionFailed,
     InvalidInvitation,
@@ -35,6 +35,7 @@ from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
 from mobility.scene import (
@@ -70,6 +71,7 @@ __all__ = [
     "Invitation",
     "Inviting",
     "Leaving",
+    "Level",
     "LocalProtocolError",
     "LogLimits",
     "LoginRefused",
@@ -101,5 +103,6 @@ __all__ = [
     "VisitEnded",
     "VisitError",
     "VisitRefused",
+    "Where",
     "Wiping",
 ]

@@ -100,6 +100,9 @@ class PublicDisplay:
         own_connection: Whether its own connection stays while it is logged in as a
             visitor.
 
+    Attributes:
+        refused: How many scans were turned away.
+
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
         SettingsError: If the data folder cannot be used; at once, if no guest of that
@@ -152,6 +155,7 @@ class PublicDisplay:
         self._host: Host | None = None
         self._visit: Visit | None = None
         self._rival = False
+        self.refused = 0
         self._changed = asyncio.Event()
         self.stream = self._connect(
             jid, password, host=host, port=port, ca_file=ca_file
@@ -328,7 +332,11 @@ class PublicDisplay:
 
     async def _on_visit(self, peer: str, event: VisitEvent) -> VisitEvent | None:
         if isinstance(event, proto.Visit):
-            return self._on_scan(peer, event)
+            try:
+                return self._on_scan(peer, event)
+            except MobilityError:
+                self.refused += 1
+                raise
         if isinstance(event, Leave):
             return await self._on_leave(peer)
         host = self._host

@@ -53,6 +53,9 @@ class Visit:
     Attributes:
         device: What the visitor's phone calls itself.
         terms: What the visitor approved.
+        ended: How it ended: ``left`` by the visitor, ``idle``, ``lifetime``,
+            ``closed``, or what `leave` was given; empty until then.
+        clean: Whether a receipt was signed for it: nothing of the visitor is left.
 
     """
 
@@ -78,6 +81,8 @@ class Visit:
         self._jobs: set[asyncio.Task[None]] = set()
         self._leaving: list[Hosted] = []
         self._unclean = False
+        self.ended = ""
+        self.clean = False
         self._queue: asyncio.Queue[Session | None] = asyncio.Queue()
         self._ending: asyncio.Future[bytes] | None = None
         self._gone = asyncio.Event()
@@ -110,7 +115,7 @@ class Visit:
         if self._ending is not None:
             await asyncio.shield(self._ending)
             return
-        receipt = await self.end(say_goodbye=True)
+        receipt = await self.end(reason, say_goodbye=True)
         with contextlib.suppress(MobilityError):
             await self._visits.ask(
                 self._visitor, Leave(reason, receipt), seconds=timing.GOODBYE
@@ -231,13 +236,14 @@ class Visit:
                 counting = self._stay.counting(_now())
                 self._house.counting(remaining if counting else None)
             await asyncio.sleep(min(TICK, remaining))
-        self._ground.start(self.leave("idle"))
+        self._ground.start(self.leave(self._stay.over(_now())))
 
-    async def end(self, *, say_goodbye: bool = False) -> bytes:
+    async def end(self, reason: str = "left", *, say_goodbye: bool = False) -> bytes:
         """
         Stop everything, and wipe.
 
         Args:
+            reason: What it is called in `ended`.
             say_goodbye: Send a last checkpoint first, for at most three seconds.
 
         Returns:
@@ -247,6 +253,7 @@ class Visit:
         if self._ending is not None:
             return await asyncio.shield(self._ending)
         self._ending = asyncio.get_running_loop().create_future()
+        self.ended = reason
         try:
             await self._wipe(say_goodbye=say_goodbye)
         except BaseException:
@@ -255,7 +262,8 @@ class Visit:
         finally:
             self._ground.transfers.forget()
             # A display that is not sure signs nothing.
-            receipt = b"" if self._unclean else self._house.receipt(self._link.secret)
+            self.clean = not self._unclean
+            receipt = self._house.receipt(self._link.secret) if self.clean else b""
             self._ending.set_result(receipt)
             self._queue.put_nowait(None)
             self._gone.set()

@@ -31,6 +31,7 @@ from mobility.xmpp.visits.stanza import Revoke
 __all__ = ["ActiveVisit", "Revoked", "VisitList", "Visits", "overseeing"]
 
 log = logging.getLogger(__name__)
+ANSWER = 8.0  # seconds for a device to take back what a screen has, and to say so
 RETRY = 10.0  # seconds until a login that could not be ended is ended once more
 Connect: TypeAlias = Callable[[str], Stream]
 Ends: TypeAlias = Callable[[], Awaitable[None]]
@@ -325,7 +326,7 @@ class Visits:
             await self._own[visit.id]()
             return True
         try:
-            await self._stream.running.revoke(visit)
+            await self._stream.running.revoke(visit, seconds=ANSWER)
         except MobilityError as exc:
             log.info("the device of a visit was not told: %s", exc)
             return False

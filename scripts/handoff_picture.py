@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.async_api import Browser, Page, async_playwright
 
 from examples.presenter.phone import serve
-from mobility.cli.browser import find_chromium
+from mobility.chromium import find_chromium
 from mobility.cli.presenter import load_presenter
 from mobility.cli.rounds import kiosk, open_place
 

@@ -33,7 +33,7 @@ from mobility import (  # noqa: E402
     State,
     Wiping,
 )
-from mobility.cli.browser import find_chromium  # noqa: E402
+from mobility.chromium import find_chromium  # noqa: E402
 
 SIZES = ((1920, 1080), (800, 480), (1080, 1920), (3840, 2160))
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

@@ -16,7 +16,8 @@ from typing import Any, Protocol, Self
 
 from slixmpp import JID
 
-from mobility.cli.browser import find_chromium, open_browser
+from mobility.chromium import find_chromium
+from mobility.cli.browser import open_browser
 from mobility.cli.presenter import load_presenter, presenter_module
 from mobility.client import Client
 from mobility.display import PublicDisplay

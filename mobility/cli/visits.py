@@ -90,8 +90,7 @@ def revoke(
 
 async def _revoke(account: Account, id: str) -> Revoked:
     async with _overseeing(account) as visits:
-        revoked: Revoked = await visits.revoke(id)
-        return revoked
+        return await visits.revoke(id)
 
 
 def _outcome(revoked: Revoked) -> str:

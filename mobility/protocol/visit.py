@@ -264,5 +264,9 @@ class Stay:
         end = min(self.began + self.lifetime, self._touched + self.idle)
         return max(0.0, end - now)
 
+    def over(self, now: float) -> str:
+        """Why it ends now: ``lifetime`` or ``idle``."""
+        return "lifetime" if now >= self.began + self.lifetime else "idle"
+
     def counting(self, now: float) -> bool:
         return self.remaining(now) <= min(self.notice, self.idle / 2)

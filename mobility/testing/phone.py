@@ -41,9 +41,6 @@ class _Unlisted(Visits):
     async def ended(self, id: str) -> None:
         pass
 
-    async def evict(self, jid: str) -> None:
-        pass
-
     async def settle(self) -> None:
         pass
 

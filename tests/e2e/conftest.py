@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.async_api import BrowserContext, Error, Frame, Page, async_playwright
 
 from mobility import Client
-from mobility.cli.browser import find_chromium
+from mobility.chromium import find_chromium
 from mobility.cli.rounds import Place, kiosk, open_place
 
 DEADLINE = 20.0

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from mobility.cli.browser import find_chromium
+from mobility.chromium import find_chromium
 from tests.e2e.conftest import FLAGS
 
 DEADLINE = 60.0

@@ -43,7 +43,7 @@ from mobility import (
     State,
     Wiping,
 )
-from mobility.cli.browser import find_chromium
+from mobility.chromium import find_chromium
 from tests.e2e.conftest import FLAGS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -142,6 +142,7 @@ PLANT = """async (canary) => {
 
 
 def kiosk_pid(venue: Venue) -> int:
+    """Of the display's process; its supervisor sees nothing of a visitor."""
     toml = str(venue.place.folder / "kiosk.toml").encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -149,7 +150,7 @@ def kiosk_pid(venue: Venue) -> int:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if toml in words and b"kiosk" in words:
+            if toml in words and b"kiosk.daemon" in words:
                 return int(entry.name)
     raise AssertionError("the kiosk does not run")
 

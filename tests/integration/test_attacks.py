@@ -28,9 +28,10 @@ from mobility.protocol.visit import Stay
 from mobility.server import process
 from tests.fakes.attacks import Attack, Attacks
 from tests.fakes.canaries import found
-from tests.fakes.hostile_display import HostileDisplay, Trick
+from tests.fakes.hostile_display import HostileDisplay
 from tests.fakes.hostile_phone import HostilePhone
 from tests.fakes.running import RunningServer
+from tests.fakes.tricks import Trick
 from tests.fakes.wiretap import Tapped, listening
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, read_all, visiting

@@ -99,9 +99,15 @@ async def online(
 
 
 @pytest.fixture
-async def own(server: RunningServer) -> AsyncIterator[list[Device]]:
+def account(server: RunningServer) -> tuple[str, str]:
+    return server.add()
+
+
+@pytest.fixture
+async def own(
+    server: RunningServer, account: tuple[str, str]
+) -> AsyncIterator[list[Device]]:
     """Yield two devices of one account."""
-    account = server.add()
     async with online(server, account, b"1" * 32) as phone:
         async with online(server, account, b"2" * 32) as laptop:
             yield [phone, laptop]
@@ -153,14 +159,13 @@ async def test_presence_tells_which_of_five_devices_are_online(
 
 
 async def test_a_device_that_is_away_finds_what_waits_for_it(
-    server: RunningServer, own: list[Device]
+    server: RunningServer, account: tuple[str, str], own: list[Device]
 ) -> None:
     phone, laptop = own
     target = await laptop.publish("Laptop")
     await laptop.stream.close()
     left = offer(target)
     await phone.stream.offers.leave(left)
-    account = (laptop.stream.xmpp.boundjid.bare, laptop.stream.xmpp.password)
     async with online(server, account, laptop.key) as back:
         assert await back.stream.offers.waiting() == [left]
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -18,17 +18,17 @@ from slixmpp import JID
 from slixmpp.exceptions import IqError
 
 from mobility import Client, Introduction, Invitation, MobilityError, Screen
-from mobility.errors import PeerUnreachable, VisitEnded
+from mobility.errors import ConnectionFailed, PeerUnreachable, VisitEnded
+from mobility.eviction import evict
 from mobility.history import Ending
 from mobility.protocol.delegation import Level
 from mobility.protocol.listing import Listed
 from mobility.server import config
 from mobility.store import Store
 from mobility.visits import overseeing
-from mobility.xmpp import ns
-from mobility.xmpp.pep import MobilityPep
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visits.stanza import Revoke
+from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.running import RunningServer
 from tests.fakes.world import Device, World
 from tests.integration.apps import Board
@@ -142,7 +142,6 @@ async def test_all_devices_see_a_visit_for_as_long_as_it_goes_on(
 async def test_what_is_not_a_visit_is_left_out_of_the_list(
     phone: Client, laptop: Client
 ) -> None:
-    pep, running = MobilityPep.of(laptop.stream.xmpp), laptop.stream.running
     good = Listed("good", Level.GUEST, "kiosk", "", "Phone", phone.jid, time.time(), 9)
     nonsense = [
         replace(good, id="a", resource="display-1"),  # a guest has none
@@ -151,8 +150,7 @@ async def test_what_is_not_a_visit_is_left_out_of_the_list(
         replace(good, id="old", since=time.time() - 4000),
     ]
     for visit in [*nonsense, good]:
-        await running.publish(visit)
-    await pep.retract(ns.VISITS, "nothing")
+        await laptop.stream.running.publish(visit)
     assert await listed(phone) == ["good"]
 
 
@@ -292,13 +290,81 @@ async def test_a_display_that_is_logged_in_as_us_ends_no_visit(
         assert not screen.over
 
 
+# --- servers that know nothing of us --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ejabberd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
+    """Yield a server that has no module of ours, and is not Prosody."""
+    with Ejabberd(tmp_path_factory.mktemp("ejabberd")) as running:
+        yield running
+
+
+@pytest.fixture(params=["prosody", "ejabberd"])
+def plain(request: pytest.FixtureRequest) -> RunningServer:
+    """Give a server of either kind."""
+    name = {"prosody": "server"}.get(request.param, request.param)
+    found: RunningServer = request.getfixturevalue(name)
+    return found
+
+
+async def test_a_login_is_ended_by_taking_its_place(plain: RunningServer) -> None:
+    account = plain.add()
+    where, down = address(plain), asyncio.Event()
+
+    def changed(online: bool) -> None:
+        if not online:
+            down.set()
+
+    def connect(jid: str) -> Stream:
+        return Stream(jid, account[1], priority=None, **where)
+
+    jid = f"{account[0]}/display-1"
+    async with Stream(jid, account[1], priority=None, on_change=changed, **where):
+        await evict(connect, jid)
+        await soon(down.wait())
+
+
+async def test_a_server_that_gives_us_another_place_has_not_ended_the_login(
+    server: RunningServer, account: Account
+) -> None:
+    def connect(jid: str) -> Stream:  # like a server that lets the first one stay
+        return Stream(f"{jid}-2", account[1], priority=None, **address(server))
+
+    with pytest.raises(ConnectionFailed, match="may still be logged in"):
+        await evict(connect, f"{account[0]}/display-1")
+
+
+async def test_a_frozen_display_is_logged_out_on_ejabberd_too(
+    ejabberd: RunningServer, tmp_path: Path, hurry: None
+) -> None:
+    account, where = ejabberd.add(), address(ejabberd)
+    wall = Device(ejabberd, tmp_path, "display", ejabberd.add())
+    async with (
+        wall.net,
+        Client(*account, **where) as phone,
+        Client(*account, device="Laptop", **where) as laptop,
+    ):
+        try:
+            async with let_in(phone, wall, level=Level.LOGIN) as screen:
+                board = Board(strokes=("first",))
+                await phone.transfer(board, to=screen)
+                freeze(wall)
+                assert await is_there(laptop, screen.jid)
+                assert (await laptop.revoke(await until_listed(laptop))).told
+                assert not await is_there(laptop, screen.jid)
+                assert board.running
+        finally:
+            await wall.kill()
+
+
 # --- hard limits ----------------------------------------------------------------------
 
 
 async def test_a_frozen_display_is_logged_out_when_the_time_is_over(
     phone: Client, laptop: Client, wall: Device
 ) -> None:
-    limits = {"lifetime": timedelta(seconds=2), "level": Level.LOGIN}
+    limits = {"lifetime": timedelta(seconds=0.5), "level": Level.LOGIN}
     async with let_in(phone, wall, **limits) as screen:
         freeze(wall)
         await soon(screen.ended())

@@ -27,6 +27,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "Invitation",
         "Inviting",
         "Leaving",
+        "Level",
         "LocalProtocolError",
         "LogLimits",
         "LoginRefused",
@@ -58,6 +59,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "VisitEnded",
         "VisitError",
         "VisitRefused",
+        "Where",
         "Wiping",
     ]
 

@@ -91,10 +91,10 @@ export class Frames {
     this.#frames.clear();
   }
 
-  sweep() {
-    for (const [name, origin] of Object.entries(ledger())) {
-      if (!this.#frames.has(name)) cleared(name, origin);
-    }
+  async sweep() {
+    const left = Object.entries(ledger()).filter(([name]) => !this.#frames.has(name));
+    const swept = await Promise.all(left.map(([name, origin]) => cleared(name, origin)));
+    if (swept.every(Boolean)) this.#say({ type: "swept" });
   }
 
   #hear(event) {

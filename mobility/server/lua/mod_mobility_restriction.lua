@@ -261,7 +261,12 @@ local function heard_message(delegation, message, from, me)
 		return nil; -- the account's own: carbons, events, archives
 	end
 	local found = without(message, granted_to);
-	return #found.tags > 0 and found;
+	for _, child in ipairs(found.tags) do
+		if not beside[namespace(child)] then
+			return found;
+		end
+	end
+	return nil;
 end
 
 local function heard_presence(delegation, presence, from)

@@ -36,7 +36,8 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 def read(folder: Path, text: str | bytes) -> Settings:
-    return load(written(folder, text), PASSWORD)
+    [display] = load(written(folder, text), PASSWORD).displays
+    return display
 
 
 def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ INVALID = {
     ACCOUNT + APP: ".../kiosk.toml: data is missing.",
     RIGHT.replace('"data"', '"secret"'): "data: .../secret is not a folder.",
     BASE: ".../kiosk.toml: there is no app. Add an [[apps]] table.",
-    "apps = 3\n" + BASE: "apps must be a list of tables, each headed [[apps]].",
+    "apps = 3\n" + BASE: "apps must be a list.",
     "apps = [3]\n" + BASE: "[[apps]] number 1: must be a table.",
     BASE + app() + app(): "two [[apps]] have the uri https://example.org/board.",
     BASE + app() + app(uri='""'): "[[apps]] number 2: uri is missing.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -180,11 +181,41 @@ async def test_a_page_that_does_not_wipe_is_closed_and_nobody_calls_that_clean(
             )
 
 
-async def test_a_page_that_went_has_nothing_to_wipe(hall: Stage) -> None:
+async def test_what_a_lost_page_held_is_confirmed_by_the_next_one(hall: Stage) -> None:
     with hall.open() as page:
         board = await running(hall, page, State())
-    async with asyncio.timeout(DEADLINE):
-        await board.close()
+    closing = asyncio.create_task(board.close())
+    await turns(closing)
+    with hall.open() as page:
+        await turns(closing)
+        await hear(hall, page, wire.Swept())
+        async with asyncio.timeout(DEADLINE):
+            await closing
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_lost_page_that_nobody_vouches_for_is_not_called_clean(
+    hall: Stage, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
+) -> None:
+    monkeypatch.setattr(stage, "WIPE_DEADLINE", 0.01)
+    with hall.open() as page:
+        board = await running(hall, page, State())
+    with hall.open() if comes_back else contextlib.nullcontext():
+        with pytest.raises(TimeoutError):
+            await board.close()
+
+
+async def test_a_refused_state_is_wiped_before_a_visit_is_called_clean(
+    hall: Stage,
+) -> None:
+    with hall.open() as page:
+        board = PageApp(BOARD, hall)
+        restoring = asyncio.create_task(board.restore(State()))
+        await turns(restoring)
+        await hear(hall, page, wire.Refused(board.frame, "It is locked."))
+        with pytest.raises(InvalidState):
+            await restoring
+        await closed(hall, page, board)
 
 
 async def test_a_new_page_gets_the_state_the_packets_and_another_frame(

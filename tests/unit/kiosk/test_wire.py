@@ -44,6 +44,7 @@ VALID: list[tuple[dict[str, object], wire.Up]] = [
     (about("changed"), wire.Changed(FRAME)),
     (about("wiped"), wire.Wiped(FRAME)),
     ({"type": "touch"}, wire.Touched()),
+    ({"type": "swept"}, wire.Swept()),
     (about("refused", text="It is locked."), wire.Refused(FRAME, "It is locked.")),
     (about("refused", text=" a\n\x00\u202e b "), wire.Refused(FRAME, "a b")),
     (about("refused", text="x" * 999), wire.Refused(FRAME, "x" * wire.REFUSAL)),

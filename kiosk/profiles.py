@@ -1,0 +1,125 @@
+"""Where profiles of the browser are, and how those that a killed run left go."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mobility import SettingsError
+
+__all__ = ["memory_folder", "new_profile", "wipe_left_over"]
+
+PREFIX = "visit-"  # what our folders are called: nothing else is ever removed
+MEMORY = ("tmpfs", "ramfs")
+GONE = 5.0  # seconds until what is killed is gone
+
+log = logging.getLogger(__name__)
+
+
+def memory_folder(
+    name: str, otherwise: Path, environ: Mapping[str, str] = os.environ
+) -> Path:
+    """
+    A folder of our own on the memory file system that has the most room.
+
+    Args:
+        name: Of the display, since each has a folder of its own.
+        otherwise: Taken, with a warning, if there is no such file system.
+        environ: May name one: systemd's RUNTIME_DIRECTORY, or XDG_RUNTIME_DIR.
+
+    Raises:
+        SettingsError: If somebody else made the folder before us.
+
+    """
+    systemd = environ.get("RUNTIME_DIRECTORY", "").split(":")
+    places = [*systemd, environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"]  # noqa: S108
+    held = [Path(place) for place in places if place and _is_memory(Path(place))]
+    if not held:
+        log.warning("this machine has no memory file system: profiles are on its disk")
+        return _own(otherwise)
+    return _own(max(held, key=_room) / f"mobility-kiosk-{os.getuid()}-{name}")
+
+
+def _room(place: Path) -> int:
+    figures = os.statvfs(place)
+    return figures.f_bavail * figures.f_frsize
+
+
+def _is_memory(place: Path) -> bool:
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        return False
+    lines = Path("/proc/mounts").read_text().splitlines()
+    kinds = {Path(words[1]): words[2] for words in map(str.split, lines)}
+    real = place.resolve()
+    mounted = next(folder for folder in (real, *real.parents) if folder in kinds)
+    return kinds[mounted] in MEMORY
+
+
+def _own(folder: Path) -> Path:
+    """Everybody may make folders in some of these places: this one must be ours."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise SettingsError(
+            f"{folder} is not only ours, so the browser cannot keep its profile there. "
+            "Remove it, then start again."
+        )
+    return folder
+
+
+def new_profile(folder: Path) -> Path:
+    """A path for a profile that nobody has used."""
+    return folder / f"{PREFIX}{secrets.token_hex(8)}"
+
+
+def wipe_left_over(folder: Path) -> list[str]:
+    """
+    End browsers and remove profiles that a killed run left in `folder`.
+
+    It is called before anything is shown. A browser ends by itself when its kiosk dies,
+    unless it hangs; so it is killed all the same.
+
+    Returns:
+        The names of what was removed; none after a proper end.
+
+    Raises:
+        SettingsError: Something cannot be removed: then nothing may be shown.
+
+    """
+    for pid in _browsers(folder):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    left = sorted(folder.glob(f"{PREFIX}*"))
+    for profile in left:
+        _remove(profile)
+    return [profile.name for profile in left]
+
+
+def _browsers(folder: Path) -> Iterator[int]:
+    """Processes whose profile is in `folder`, by what they were started with."""
+    mark = os.fsencode(f"--user-data-dir={folder}/{PREFIX}")
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (entry / "cmdline").read_bytes():
+                yield int(entry.name)
+
+
+def _remove(profile: Path) -> None:
+    until = time.monotonic() + GONE
+    while profile.exists():
+        try:
+            shutil.rmtree(profile)
+        except OSError as error:
+            if time.monotonic() > until:
+                raise SettingsError(
+                    f"{profile} is left of an earlier visit, and cannot be removed: "
+                    f"{error.strerror}."
+                ) from None
+            time.sleep(0.05)  # a helper of the killed browser still ends

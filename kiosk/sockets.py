@@ -1,0 +1,36 @@
+"""Listening sockets, which the supervisor holds and hands to what serves on them."""
+
+from __future__ import annotations
+
+import socket
+
+from kiosk.guard import Guard
+from kiosk.plan import Address
+
+__all__ = ["bind", "guard"]
+
+
+def bind(address: Address, what: str) -> socket.socket:
+    """
+    Listen; a connection waits until somebody accepts it.
+
+    Raises:
+        OSError: With the sentence for whoever wrote the settings.
+
+    """
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(
+            f"{what} cannot listen on {host}:{port}: {error.strerror}. "
+            "Change listen in the settings, or stop what is using it."
+        ) from None
+
+
+def guard(sock: socket.socket) -> Guard:
+    """The rules for a page that is served on this socket."""
+    host, port = sock.getsockname()[:2]
+    # what is beyond loopback is forwarded to us, and the browser sees the near end
+    return Guard(host if host in ("127.0.0.1", "::1") else "127.0.0.1", port)

@@ -1,0 +1,117 @@
+"""
+The supervisor: holds the listening sockets, and keeps each display's process at work.
+
+It reads no settings itself, knows no password and imports nothing of the SDK, so there
+is little in it that could fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from kiosk import metrics
+from kiosk.notify import notify, watchdog
+from kiosk.plan import Plan
+from kiosk.post import Post
+from kiosk.sockets import bind
+
+__all__ = ["supervise"]
+
+TICK = 5.0  # seconds between two words to systemd, if it does not ask for more
+MISTAKE = 2  # exit code: the settings cannot be used
+
+log = logging.getLogger(__name__)
+
+
+def supervise(file: Path) -> int:
+    """Run all displays of a file until a signal; gives the exit code."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash writes no memory to disk
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    read = subprocess.run(
+        [sys.executable, "-m", "kiosk", "plan", str(file)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if read.returncode:
+        return read.returncode
+    try:
+        asyncio.run(_Displays(file, Plan.decode(read.stdout)).run())
+    except OSError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return MISTAKE
+    return 0
+
+
+class _Displays:
+    """All of them, side by side."""
+
+    def __init__(self, file: Path, plan: Plan) -> None:
+        self._plan = plan
+        self._sockets = [bind(each.listen, "The page") for each in plan.displays]
+        self._waiting = {each.id for each in plan.displays}
+        self._posts = [
+            Post(
+                file,
+                each,
+                sock,
+                days=plan.keep,
+                settled=lambda name=each.id: self._settled(name),  # type: ignore[misc]
+            )
+            for each, sock in zip(plan.displays, self._sockets, strict=True)
+        ]
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT; then each display ends its visit in order."""
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            async with AsyncExitStack() as stack:
+                if self._plan.metrics is not None:
+                    sock = bind(self._plan.metrics, "The page of figures")
+                    await stack.enter_async_context(metrics.serve(sock, self._figures))
+                async with asyncio.TaskGroup() as displays:
+                    for post in self._posts:
+                        displays.create_task(post.run())
+                    displays.create_task(self._tell_systemd())
+        except asyncio.CancelledError:
+            pass
+        finally:
+            notify("STOPPING=1")
+
+    def _figures(self) -> str:
+        tallies = {post.id: post.tally for post in self._posts}
+        return metrics.render(tallies, time.monotonic())
+
+    def _settled(self, name: str) -> None:
+        """The last of them makes the service ready."""
+        if name not in self._waiting:
+            return
+        self._waiting.remove(name)
+        alone = len(self._posts) == 1
+        address = next(post.address for post in self._posts if post.id == name)
+        where = "on the screen" if alone else f"on the screen {name}"
+        print(f"Open {address} {where}.", flush=True)  # noqa: T201
+        if not self._waiting:
+            notify("READY=1", self._status())
+
+    async def _tell_systemd(self) -> None:
+        pause = min(TICK, watchdog() or TICK)
+        while True:
+            notify("WATCHDOG=1", self._status())
+            await asyncio.sleep(pause)
+
+    def _status(self) -> str:
+        online = sum(post.tally.beat.online for post in self._posts)
+        visited = sum(post.tally.visited for post in self._posts)
+        count = len(self._posts)
+        return f"STATUS={online} of {count} displays online, {visited} visited"

@@ -1,0 +1,149 @@
+"""
+Units for systemd, made from the settings; see systemd.exec(5) for each line.
+
+Without a browser of ours the displays need nothing of the machine but the network, and
+the unit takes everything else away. A browser needs a seat with a screen, memory that
+is written and then executed, and namespaces for its own sandbox: then the unit runs
+everything in `cage`, a Wayland compositor for one program, and takes away the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from kiosk.settings import Kiosk
+
+__all__ = ["units"]
+
+NAME = "mobility-kiosk"
+
+SERVICE = f"""\
+# /etc/systemd/system/{NAME}.service
+[Unit]
+Description=Public displays
+Wants=network-online.target
+After=network-online.target{{after}}
+
+[Service]
+Type=notify
+NotifyAccess={{notify}}
+ExecStart={{start}}
+WatchdogSec=30
+TimeoutStartSec=180
+TimeoutStopSec=30
+Restart=always
+RestartSec=2
+RestartPreventExitStatus=2
+StateDirectory={NAME}
+StateDirectoryMode=0700
+RuntimeDirectory={NAME}
+RuntimeDirectoryMode=0700
+{{more}}
+[Install]
+WantedBy={{target}}
+"""
+
+# What a browser bears as well.
+LESS = """\
+UMask=0077
+LimitCORE=0
+MemorySwapMax=0
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+KeyringMode=private
+"""
+
+# What only the displays' own processes bear.
+LEAST = """\
+DynamicUser=yes
+PrivateDevices=yes
+PrivateUsers=yes
+DevicePolicy=closed
+ProtectProc=invisible
+ProcSubset=pid
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+MemoryDenyWriteExecute=yes
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+"""
+
+# The seat of the first virtual terminal, for a user of the name kiosk.
+SEAT = """\
+User=kiosk
+PAMName=login
+TTYPath=/dev/tty1
+TTYReset=yes
+TTYVHangup=yes
+TTYVTDisallocate=yes
+StandardInput=tty-fail
+StandardOutput=journal
+UtmpIdentifier=tty1
+UtmpMode=user
+Environment=HOME=/run/mobility-kiosk
+"""
+
+
+def units(file: Path, kiosk: Kiosk) -> str:
+    """The unit for this file, with what has to be done beside it in comments."""
+    start = f"{_word(sys.executable)} -m kiosk run {_word(str(file))}"
+    credentials = "".join(f"{line}\n" for line in _credentials(kiosk))
+    if any(display.browser for display in kiosk.displays):
+        return WITH_BROWSER + SERVICE.format(
+            after=" systemd-user-sessions.service\nConflicts=getty@tty1.service",
+            notify="all",
+            start=f"/usr/bin/cage -s -- {start}",
+            more=SEAT + credentials + LESS,
+            target="graphical.target",
+        )
+    return WITHOUT_BROWSER + SERVICE.format(
+        after="",
+        notify="main",
+        start=start,
+        more=credentials + LEAST + LESS,
+        target="multi-user.target",
+    )
+
+
+WITHOUT_BROWSER = """\
+# systemd makes a user for it; the settings have to be readable for everybody, and the
+# password for root alone. The screen's browser is started from the session of the
+# screen's user (docs/kiosk.md), since this unit has no seat.
+"""
+
+WITH_BROWSER = """\
+# Needs: apt install cage; adduser --system --group --home /run/mobility-kiosk kiosk.
+# For more than one screen put a compositor that you have set up in the place of cage,
+# and say in env of each display which output or DISPLAY it is for.
+"""
+
+
+def _credentials(kiosk: Kiosk) -> Iterator[str]:
+    """Password files are read by root and handed over in memory."""
+    for path in dict.fromkeys(display.secret for display in kiosk.displays):
+        if path is not None:
+            yield f"LoadCredential={path.name}:{_word(str(path))}"
+
+
+def _word(text: str) -> str:
+    """As one word of a unit, in which % and $ have a meaning."""
+    text = text.replace("%", "%%").replace("$", "$$")
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"' if any(each in text for each in " \t\"\\;'") else text
