@@ -101,8 +101,13 @@ class Record:
             self._terms.lifetime,
             resource,
         )
-        self._records.visits.began(listed, screen.revoke)
+        self._records.visits.began(listed, self._revoke)
         self._screen = screen
+
+    async def _revoke(self) -> None:
+        assert self._screen is not None
+        await self._screen.revoke()
+        await self.over()
 
     def failed(self, exc: MobilityError) -> None:
         """It has not come to be, or its user's program has failed."""

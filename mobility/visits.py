@@ -31,6 +31,7 @@ from mobility.xmpp.visits.stanza import Revoke
 __all__ = ["ActiveVisit", "Revoked", "VisitList", "Visits", "overseeing"]
 
 log = logging.getLogger(__name__)
+ANSWER = 8.0  # seconds for a device to take back what a screen has, and to say so
 RETRY = 10.0  # seconds until a login that could not be ended is ended once more
 Connect: TypeAlias = Callable[[str], Stream]
 Ends: TypeAlias = Callable[[], Awaitable[None]]
@@ -316,7 +317,7 @@ class Visits:
         for listed, lent in pairs:
             if id in {listed and listed.id, lent and lent.id}:
                 return listed, lent
-        sentence = f"No visit is called {id}: it is over, or its name is another."
+        sentence = f"No visit is called {id!r}: it is over, or its name is another."
         raise VisitEnded(f"{sentence} {problem}".strip())
 
     async def _tell(self, visit: Listed) -> bool:
@@ -325,7 +326,7 @@ class Visits:
             await self._own[visit.id]()
             return True
         try:
-            await self._stream.running.revoke(visit)
+            await self._stream.running.revoke(visit, seconds=ANSWER)
         except MobilityError as exc:
             log.info("the device of a visit was not told: %s", exc)
             return False

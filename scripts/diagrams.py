@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mobility.protocol import firstwins, mobilis, transfer, visit
+from mobility.protocol import firstwins, login, mobilis, transfer, visit
 
 FOLDER = Path(__file__).parents[1] / "docs/protocol/generated"
 Table: TypeAlias = Mapping[Any, Mapping[tuple[Any, type], Any]]
@@ -122,6 +122,14 @@ def pages() -> dict[Path, str]:
             rows(STEPS, steps(firstwins.TRANSITIONS)),
             "## What a crash does",
             rows(["journalled phase", "after"], outcomes()),
+        ),
+        FOLDER / "login.md": page(
+            "A login through the phone: table and diagram",
+            "mobility/protocol/login.py",
+            f"Roles: {values(visit.Role)}. A step that is not here is refused; nothing "
+            "leads back, so there is one proof in a visit.",
+            diagram(login.TRANSITIONS),
+            rows(STEPS, steps(login.TRANSITIONS)),
         ),
         FOLDER / "mobilis.md": page(
             "A handover of Mobilis: table and diagram",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mobility.errors import ServerError
 
-__all__ = ["MODULES", "Ports", "ServerConfig", "lua"]
+__all__ = ["MODULES", "NOT_FOR_GUESTS", "Ports", "ServerConfig", "lua"]
 
 MODULES = [
     "mobility_resume",
@@ -23,9 +23,17 @@ MODULES = [
 the account's password without knowing the old one. Never `sasl2*` of Debian's
 prosody-modules: every TLS login dies on 0.12. Never `bob` and `carbons_adhoc`."""
 
+# What keeps something for an account, or tells others of it: guests have none.
+NOT_FOR_GUESTS = [
+    *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
+    *("roster", "carbons", "mam", "offline", "mobility_accounts"),
+]
+
 _PRIVATE_MODULES = ["mobility_lifeline", "mobility_accounts"]
 
 _UPLOADS_STAY = 24 * 60 * 60  # seconds
+
+_GUESTS_RATE = 1_000_000  # bytes a second
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 
@@ -87,6 +95,8 @@ class ServerConfig:
     """Seconds for which a cut connection may be resumed (XEP-0198)."""
     upload_limit: int = 128 * 1024 * 1024
     """Bytes of one uploaded file."""
+    guests: bool = False
+    """Whether visitors without an account are let in, to use displays."""
     as_root: bool = False
     """Prosody refuses to run as root unless it is told to."""
 
@@ -116,6 +126,16 @@ class ServerConfig:
         }
 
     @property
+    def guests_domain(self) -> str:
+        """Where a visitor without an account logs in."""
+        return f"guests.{self.domain}"
+
+    @property
+    def hosts(self) -> list[str]:
+        """All domains that are served, for its certificate."""
+        return [self.domain, *self.components, *self._guests_too]
+
+    @property
     def address(self) -> str:
         """What a client on this machine, or one that knows the domain, connects to."""
         if self.loopback:
@@ -143,6 +163,10 @@ class ServerConfig:
             lines += ["", f"Component {lua(name)} {lua(module)}"]
             options = self._component(module)
             lines += [f"\t{key} = {lua(value)}" for key, value in options.items()]
+        if self.guests:
+            lines += ["", f"VirtualHost {lua(self.guests_domain)}"]
+            options = self._guests()
+            lines += [f"\t{key} = {lua(value)}" for key, value in options.items()]
         return "\n".join(lines) + "\n"
 
     def _options(self) -> dict[str, Lua]:
@@ -162,6 +186,16 @@ class ServerConfig:
             "smacks_hibernation_time": self.hibernation,
             **self._network(),
             **self._http(),
+        }
+
+    def _guests(self) -> dict[str, Lua]:
+        return {
+            "authentication": "anonymous",
+            "modules_enabled": ["mobility_guests"],
+            "modules_disabled": NOT_FOR_GUESTS,
+            "mobility_guests_of": self.domain,
+            "disco_items": [[f"proxy.{self.domain}"]],
+            "mobility_guests_rate": 0 if self.loopback else _GUESTS_RATE,
         }
 
     @property
@@ -206,11 +240,15 @@ class ServerConfig:
             "consider_bosh_secure": self.loopback,
         }
 
+    @property
+    def _guests_too(self) -> list[str]:
+        return [self.guests_domain] if self.guests else []
+
     def _component(self, module: str) -> dict[str, Lua]:
         if module == "proxy65":
             return {
                 "proxy65_address": self.address,
-                "proxy65_acl": [self.domain],
+                "proxy65_acl": [self.domain, *self._guests_too],
             }
         if module == "http_file_share":
             return {

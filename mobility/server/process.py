@@ -8,7 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from mobility.errors import ServerError
 from mobility.server.accounts import Accounts
@@ -35,6 +35,8 @@ class Server:
         host: IP address to listen on; 0.0.0.0 is every interface.
         ports: TCP ports; a 0 is replaced by a free one.
         hibernation: Seconds for which a cut connection may be resumed.
+        guests: "welcome" lets visitors without an account in, who can use displays and
+            nothing else; "refused" does not.
 
     Raises:
         ServerError: On entry: Prosody is missing or too old, a port or the folder is
@@ -50,6 +52,7 @@ class Server:
         host: str = "127.0.0.1",
         ports: Ports = Ports(),  # noqa: B008 - frozen
         hibernation: int = 300,
+        guests: Literal["welcome", "refused"] = "refused",
     ) -> None:
         self._config = ServerConfig(
             folder=(folder or default_folder()).expanduser().absolute(),
@@ -58,6 +61,7 @@ class Server:
             host=host,
             ports=ports,
             hibernation=hibernation,
+            guests=guests == "welcome",
             as_root=os.geteuid() == 0,
         )
         self._program = ""
@@ -74,6 +78,11 @@ class Server:
     @property
     def domain(self) -> str:
         return self._config.domain
+
+    @property
+    def guests_domain(self) -> str | None:
+        """Where visitors without an account log in; None if they are refused."""
+        return self._config.guests_domain if self._config.guests else None
 
     @property
     def host(self) -> str:
@@ -194,7 +203,7 @@ class Server:
         return path
 
     def _renew_certificates(self) -> bool:
-        names = [self.domain, *self._config.components, "localhost"]
+        names = [*self._config.hosts, "localhost"]
         addresses = ["127.0.0.1", "::1"]
         if not ip_address(self._config.host).is_unspecified:
             addresses.append(self._config.host)

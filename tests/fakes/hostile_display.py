@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import enum
+import contextlib
 import secrets
 from types import TracebackType
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from slixmpp import ET
+from slixmpp.exceptions import IqError, IqTimeout
 
+from mobility.errors import MobilityError
 from mobility.protocol import transfer as proto
 from mobility.protocol import visit
+from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import FRAME, Envelope
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, fingerprint
+from mobility.protocol.login import Abort, Bound, Grant, Word, seal, unseal
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import decode_state, encode_state
 from mobility.protocol.transfer import Role
@@ -23,20 +28,28 @@ from mobility.transfer import Tail, word
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit.stanza import Event
+from tests.fakes.hostile_login import Crooked
 from tests.fakes.lies import Lie, lay_out
+from tests.fakes.tricks import Trick
 
-__all__ = ["HostileDisplay", "Trick"]
+__all__ = ["HostileDisplay"]
 
 
-class Trick(enum.Enum):
-    """What a display may do that it should not. Each is a switch of the program."""
-
-    IMPOSTOR = "signs with another identity than its code names"
-    FORGED_RECEIPT = "makes a receipt up"
-    OLD_RECEIPT = "shows the receipt of an earlier visit"
-    NEVER_ANSWERS = "does not answer the phone when it leaves"
-    ANSWERS_LATE = "answers it long after"
-    FLOODS = "says that others scanned its code, without end"
+REQUESTS = {
+    Trick.PASSWORD: (
+        "set",
+        "<query xmlns='jabber:iq:register'><username>{user}</username>"
+        "<password>of the display</password></query>",
+    ),
+    Trick.ROSTER: ("get", "<query xmlns='jabber:iq:roster'/>"),
+    Trick.ARCHIVE: ("set", "<query xmlns='urn:xmpp:mam:2'/>"),
+    Trick.PEP: (
+        "set",
+        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:a'>"
+        "<item><a xmlns='urn:a'/></item></publish></pubsub>",
+    ),
+    Trick.CARBONS: ("set", "<enable xmlns='urn:xmpp:carbons:2'/>"),
+}
 
 
 class HostileDisplay:
@@ -60,6 +73,9 @@ class HostileDisplay:
         self.silent: set[type] = set()
         self.tricks: set[Trick] = set()
         self._receipt = bytes(64)
+        self._address = address
+        self.login: Crooked | None = None
+        self.account: Stream | None = None
         self.state = State()
         self.code = ""
         self._identity = Ed25519PrivateKey.generate()
@@ -70,6 +86,7 @@ class HostileDisplay:
     async def __aenter__(self) -> Self:
         self.stream.visits.receive = self._on_visit
         self.stream.transfers.receive = self._on_transfer
+        self.stream.logins.receive = self._on_login
         await self.stream.__aenter__()
         return self
 
@@ -80,6 +97,8 @@ class HostileDisplay:
         tb: TracebackType | None,
     ) -> None:
         await self._tasks.__aexit__(typ, exc, tb)
+        if self.account is not None:
+            await self.account.close()
         await self.stream.close()
 
     @property
@@ -96,7 +115,7 @@ class HostileDisplay:
                 self._host = Host(
                     self.invitation,
                     identity=other if Trick.IMPOSTOR in self.tricks else self._identity,
-                    description=visit.Description("Lobby screen"),
+                    description=visit.Description("Lobby screen", levels=tuple(Level)),
                     private=secrets.token_bytes(32),
                     nonce=secrets.token_bytes(32),
                 )
@@ -121,6 +140,55 @@ class HostileDisplay:
     async def end_visit(self) -> None:
         await self.stream.visits.ask(self.visitor, visit.Leave("idle", bytes(64)))
 
+    # --- the account of its visitor --------------------------------------------
+
+    async def _on_login(self, peer: str, word: Word) -> Word | None:
+        event = unseal(self._host.secret, visit.Role.PHONE, word)
+        if isinstance(event, Grant):
+            self._tasks.start(self._log_in(peer, event))
+        return None
+
+    async def _log_in(self, peer: str, grant: Grant) -> None:
+        """As the phone lets it, or as it has the phone believe."""
+        secret, visits = self._host.secret, self.stream.logins
+        self.login = Crooked(
+            grant,
+            secret=secret,
+            ask=lambda word: visits.ask(peer, word),
+            tricks=self.tricks,
+        )
+        elsewhere = f"{grant.jid.partition('/')[0]}/elsewhere"
+        jid = elsewhere if Trick.OTHER_RESOURCE in self.tricks else grant.jid
+        self.account = Stream(jid, self.login, priority=None, **self._address)
+        self.account.transfers.receive = self._on_transfer
+        self.account.visits.receive = self._on_visit
+        try:
+            await self.account.__aenter__()
+        except MobilityError as exc:
+            said: Abort | Bound = Abort(str(exc))
+        else:
+            said = Bound(grant.jid)
+        with contextlib.suppress(MobilityError):
+            await visits.ask(peer, seal(secret, visit.Role.DISPLAY, said))
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the server still has it under its visitor's account."""
+        return self.account is not None and self.account.online
+
+    async def misuses(self, trick: Trick) -> bool:
+        """Whether the account lets it."""
+        assert self.account is not None
+        iq = self.account.xmpp.make_iq_set()
+        iq["type"], payload = REQUESTS[trick]
+        user = self.account.xmpp.boundjid.user
+        iq.xml.append(ET.fromstring(payload.format(user=user)))
+        try:
+            await iq.send(timeout=5)
+        except (IqError, IqTimeout):
+            return False
+        return True
+
     # --- transfers -------------------------------------------------------------
 
     async def _on_transfer(self, peer: str, said: Said) -> Said | None:
@@ -137,7 +205,8 @@ class HostileDisplay:
 
     async def _say(self, sid: str, event: proto.Event) -> None:
         if type(event) not in self.silent:
-            await self.stream.transfers.ask(self.visitor, Said(sid, event))
+            stream = self.account or self.stream
+            await stream.transfers.ask(self.visitor, Said(sid, event))
 
     async def _take(self, sid: str, offer: proto.Offer) -> None:
         envelope = Envelope(self._host.secret, sid, offer.epoch)

@@ -65,6 +65,10 @@ class RunningServer:
         return self._server.domain
 
     @property
+    def guests_domain(self) -> str | None:
+        return self._server.guests_domain
+
+    @property
     def host(self) -> str:
         return self._server.host
 

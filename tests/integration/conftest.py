@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, hosted, hosting
+from mobility import Client, hosted, hosting, visits
 from mobility.transfer import timing
 from tests.fakes.federation import Federation
 from tests.fakes.running import RunningServer
@@ -60,6 +60,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosted, "SOON", 0.01)
     monkeypatch.setattr(hosting, "TICK", 0.05)
     monkeypatch.setattr(timing, "GOODBYE", 1.0)
+    monkeypatch.setattr(visits, "ANSWER", 3.0)
 
 
 @pytest.fixture

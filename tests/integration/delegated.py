@@ -9,13 +9,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from defusedxml.ElementTree import fromstring
+from slixmpp import Iq, Message, Presence
+
 from mobility.protocol.delegation import Minted, Policy
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.delegation import MobilityDelegation
+from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 from tests.integration.people import soon
 
-__all__ = ["Raw", "owner", "policy", "raw", "token_login"]
+__all__ = ["Raw", "opened", "owner", "policy", "raw", "token_login"]
 
 CLIENT = "jabber:client"
 
@@ -35,6 +39,7 @@ class Raw(Connection):
         super().__init__(jid, password, ssl_context=context)
         self.enable_direct_tls = False
         self.register_plugin("xep_0198")
+        self.register_plugin("xep_0199")
         self.plugin["xep_0198"].window = 1
         self.heard: list[Element] = []
         self.ended: tuple[str, str] | None = None
@@ -54,6 +59,10 @@ class Raw(Connection):
         }.items():
             self.add_event_handler(event, lambda _, flag=flag: flag.set())
         self.add_event_handler("stream_error", self._on_error)
+
+    def through(self, network: Proxy) -> None:
+        """Connect by way of something that can be cut."""
+        self._where = ("127.0.0.1", network.port)
 
     def _hear(self, stanza: Any) -> Any:
         if stanza.name in {"iq", "message", "presence"}:
@@ -79,6 +88,12 @@ class Raw(Connection):
         return self.opened.is_set() or self.resumed.is_set()
 
     def say(self, text: str) -> None:
+        """Send a stanza, which stream management counts."""
+        element = fromstring(text.replace(" ", f" xmlns='{CLIENT}' ", 1))
+        kind = {"iq": Iq, "message": Message, "presence": Presence}
+        self.send(kind[element.tag.partition("}")[2]](self, xml=element))
+
+    def wire(self, text: str) -> None:
         """Put it on the wire as it stands."""
         self.send_raw(text)
 
@@ -99,7 +114,10 @@ class Raw(Connection):
         id = f"raw{next(self._numbers)}"
         address = f" to='{to}'" if to else ""
         self.say(f"<iq type='{kind}' id='{id}'{address}>{text}</iq>")
-        return await self.hears(lambda stanza: stanza.get("id") == id)
+        answers = {"result", "error"}
+        return await self.hears(
+            lambda heard: heard.get("id") == id and heard.get("type") in answers
+        )
 
     async def hears(self, matches: Any) -> Element:
         """Wait for a stanza."""
@@ -139,6 +157,7 @@ def policy(**changes: Any) -> Policy:
 
 @contextlib.asynccontextmanager
 async def opened(client: Raw) -> AsyncIterator[Raw]:
+    """Close it in the end, whatever became of it."""
     try:
         yield client
     finally:

@@ -8,21 +8,38 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import mobility
 from mobility import Client, Comparing, Introduction, Invitation, Inviting, Screen
 from mobility.tasks import Tasks
-from tests.fakes.running import RunningServer
 from tests.integration.apps import DEADLINE, Board
 
-__all__ = ["Lobby", "address", "soon", "visiting"]
+__all__ = ["Lobby", "Running", "address", "soon", "visiting"]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=mobility.Scene)
 
 
-def address(server: RunningServer) -> dict[str, Any]:
+class Running(Protocol):
+    """A server that runs, whichever program it is."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def c2s_port(self) -> int: ...
+
+    @property
+    def ca_file(self) -> Path: ...
+
+    @property
+    def domain(self) -> str: ...
+
+    def add(self) -> tuple[str, str]: ...
+
+
+def address(server: Running) -> dict[str, Any]:
     """How to reach the server."""
     return {"host": server.host, "port": server.c2s_port, "ca_file": server.ca_file}
 
@@ -57,7 +74,7 @@ class Lobby:
 
     def __init__(
         self,
-        server: RunningServer,
+        server: Running,
         *apps: type[Board],
         account: tuple[str, str] | None = None,
         **options: Any,

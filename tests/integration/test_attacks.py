@@ -28,9 +28,10 @@ from mobility.protocol.visit import Stay
 from mobility.server import process
 from tests.fakes.attacks import Attack, Attacks
 from tests.fakes.canaries import found
-from tests.fakes.hostile_display import HostileDisplay, Trick
+from tests.fakes.hostile_display import HostileDisplay
 from tests.fakes.hostile_phone import HostilePhone
 from tests.fakes.running import RunningServer
+from tests.fakes.tricks import Trick
 from tests.fakes.wiretap import Tapped, listening
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, read_all, visiting
@@ -256,7 +257,7 @@ async def not_at_all(*_: object) -> None:
     pass
 
 
-@attacks.stopped_by({"mobility.visiting._end_in_time": not_at_all})
+@attacks.stopped_by({"mobility.visiting._see_out": not_at_all})
 async def a_display_never_ends_a_visit(server: RunningServer) -> bool:
     async with hostile(server) as display, a_phone(server) as phone:
         visit = phone.visit(display.invitation, approve=display.digits, lifetime=SHORT)

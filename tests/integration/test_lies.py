@@ -20,10 +20,11 @@ from mobility import (
 from mobility.protocol import transfer as proto
 from mobility.protocol.envelope import PLAIN
 from mobility.protocol.transfer import Offer
-from tests.fakes.hostile_display import HostileDisplay, Trick
+from tests.fakes.hostile_display import HostileDisplay
 from tests.fakes.hostile_phone import HostilePhone
 from tests.fakes.lies import Lie
 from tests.fakes.running import RunningServer
+from tests.fakes.tricks import Trick
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon
 

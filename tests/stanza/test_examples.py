@@ -11,6 +11,7 @@ from mobility.errors import MobilityError
 from mobility.protocol import visit
 from mobility.protocol.transfer import Event
 from mobility.xmpp.errors import UnknownTransfer
+from mobility.xmpp.login import stanza as login_xml
 from mobility.xmpp.published import stanza as published_xml
 from mobility.xmpp.session import stanza as session_xml
 from mobility.xmpp.transfer import stanza as transfer_xml
@@ -22,6 +23,7 @@ CODED = [
     ("visit.md", visit_xml),
     ("transfer.md", transfer_xml),
     ("session.md", session_xml),
+    ("login.md", login_xml),
 ]
 
 

@@ -1,80 +1,220 @@
-"""What each kind of login says, without a server."""
+"""A login through the phone: who may say what, and who can read it."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
+from collections import deque
+from pathlib import Path
+from typing import get_args
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mobility.errors import ConnectionFailed, LoginRefused
-from mobility.xmpp.sasl import Anonymous, Login, Offered, Password, Token
-from mobility.xmpp.sasl.login import fresh_nonce
-from mobility.xmpp.stream import Stream
-
-
-def offering(*mechanisms: str) -> Offered:
-    return Offered(mechanisms, "capulet.example", b"")
-
-
-@pytest.mark.parametrize(
-    ("offered", "chosen"),
-    [
-        (("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"), "SCRAM-SHA-256"),
-        (("SCRAM-SHA-256", "SCRAM-SHA-512", "X-OAUTH2"), "SCRAM-SHA-512"),
-        (("SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"), "SCRAM-SHA-1"),
-    ],
+from mobility.errors import InvalidState, LocalProtocolError, RemoteProtocolError
+from mobility.protocol.envelope import Envelope
+from mobility.protocol.login import (
+    TRANSITIONS,
+    Abort,
+    Accept,
+    Auth,
+    Bound,
+    Challenge,
+    Event,
+    Grant,
+    Login,
+    Mechanisms,
+    Phase,
+    Response,
+    Success,
+    Word,
+    seal,
+    unseal,
 )
-async def test_a_password_is_proved_by_the_strongest_hash(
-    offered: tuple[str, ...], chosen: str
+from mobility.protocol.visit import Role
+from mobility.xmpp.login import stanza
+from tests.stanza.examples import PAGES, by_action
+from tests.unit.test_second_implementation import SECRET
+
+P, D = Role.PHONE, Role.DISPLAY
+KINDS = get_args(Event)
+OVER = {phase for phase, row in TRANSITIONS.items() if not row}
+FIRST = b"n,,n=juliet,r=0123456789abcdef"
+PROVED = [
+    (P, Grant("juliet@capulet.example/d")),
+    (D, Mechanisms(("SCRAM-SHA-256",), "capulet.example", b"c" * 32)),
+    (P, Auth("SCRAM-SHA-256", FIRST)),
+    (D, Challenge(b"r=,s=,i=")),
+    (P, Response(b"c=,r=,p=")),
+    (D, Success(b"v=")),
+    (P, Accept()),
+    (D, Bound("juliet@capulet.example/d")),
+]
+BY_TOKEN = [said for said in PROVED if not isinstance(said[1], Challenge | Response)]
+
+
+def made(kind: type) -> object:
+    """An event of this kind; the machine looks at nothing else."""
+    return object.__new__(kind)
+
+
+def side(role: Role, phase: Phase) -> Login:
+    login = Login(role)
+    login._state = phase
+    return login
+
+
+@pytest.mark.parametrize("course", [PROVED, BY_TOKEN], ids=["login", "token"])
+def test_both_sides_come_to_the_same_end(course: list[tuple[Role, Event]]) -> None:
+    sides = {P: Login(P), D: Login(D)}
+    for speaker, event in course:
+        sides[speaker].send(event)
+        assert sides[D if speaker is P else P].receive(event)
+    assert sides[P].state is sides[D].state is Phase.BOUND
+
+
+def test_whatever_is_said_a_phone_gives_one_proof_and_begins_one_login() -> None:
+    """Every course of the table, with the answers that the phone has given in it."""
+    seen, waiting = set(), deque([(Phase.NONE, 0, 0)])
+    while waiting:
+        phase, begun, proved = world = waiting.popleft()
+        assert (begun, proved) <= (1, 1)
+        if world in seen:
+            continue
+        seen.add(world)
+        for (_, kind), new in TRANSITIONS[phase].items():
+            waiting.append((new, begun + (kind is Auth), proved + (kind is Response)))
+    assert {phase for phase, _, _ in seen} == set(Phase)
+
+
+def test_there_is_a_way_out_of_every_step_for_both() -> None:
+    for phase, row in TRANSITIONS.items():
+        if phase not in {*OVER, Phase.NONE}:
+            assert {(P, Abort), (D, Abort)} <= set(row), phase
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("role", Role)
+def test_what_is_not_in_the_table_is_refused_and_changes_nothing(
+    phase: Phase, kind: type, role: Role
 ) -> None:
-    login = Password("juliet", "pencil")
-    mechanism, first = await login.begin(offering(*offered))
-    assert mechanism == chosen
-    assert first.startswith(b"n,,n=juliet,r=")
+    login = side(role, phase)
+    if (role, kind) in TRANSITIONS[phase]:
+        login.send(made(kind))
+        assert login.state is TRANSITIONS[phase][role, kind]
+        return
+    with pytest.raises(LocalProtocolError):
+        login.send(made(kind))
+    assert login.state is phase
 
 
-async def test_each_login_has_a_nonce_of_its_own() -> None:
-    login = Password("juliet", "pencil")
-    begun = {await login.begin(offering("SCRAM-SHA-256")) for _ in range(3)}
-    assert len(begun) == 3
-    assert len(fresh_nonce()) == 32
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_display_may_not_say_does_not_move_the_phone(
+    phase: Phase, kind: type
+) -> None:
+    phone = side(P, phase)
+    if (D, kind) in TRANSITIONS[phase]:
+        assert phone.receive(made(kind))
+        return
+    with contextlib.suppress(RemoteProtocolError):
+        assert not phone.receive(made(kind))  # too late to matter
+    assert phone.state is phase
 
 
-@pytest.mark.parametrize(
-    ("login", "sentence"),
-    [
-        (Password("juliet", "pencil"), "no login that keeps the password on this"),
-        (Token("juliet", "token"), "offers no login by a token"),
-        (Anonymous(), "lets nobody in without an account"),
-    ],
+texts = st.text(max_size=40)
+events = st.one_of(
+    st.builds(Grant, texts),
+    st.builds(
+        Mechanisms,
+        st.lists(texts, max_size=5).map(tuple),
+        texts,
+        st.binary(max_size=32),
+    ),
+    st.builds(Auth, texts, st.binary(max_size=60)),
+    st.builds(Challenge, st.binary(max_size=60)),
+    st.builds(Response, st.binary(max_size=60)),
+    st.builds(Success, st.binary(max_size=60)),
+    st.just(Accept()),
+    st.builds(Bound, texts),
+    st.builds(Abort, texts),
 )
-async def test_what_is_not_offered_is_not_said(login: Login, sentence: str) -> None:
-    with pytest.raises(LoginRefused, match=f"capulet.example .*{sentence}"):
-        await login.begin(offering("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"))
 
 
-async def test_a_token_is_a_bearers_or_the_older_one() -> None:
-    login = Token("j,uliet", "t0ken")
-    assert await login.begin(offering("X-OAUTH2", "OAUTHBEARER")) == (
-        "OAUTHBEARER",
-        b"n,a=j=2Culiet@capulet.example,\x01auth=Bearer t0ken\x01\x01",
-    )
-    assert await login.respond(b'{"status":"invalid_token"}') == b"\x01"
-    assert await login.begin(offering("X-OAUTH2")) == ("X-OAUTH2", b"\0j,uliet\0t0ken")
+@given(events, st.sampled_from(Role))
+def test_what_is_sealed_is_read_by_the_other_side(event: Event, role: Role) -> None:
+    word = stanza.from_xml(stanza.to_xml(seal(SECRET, role, event)))
+    assert unseal(SECRET, role, word) == event
 
 
-async def test_a_guest_says_nothing() -> None:
-    login = Anonymous()
-    assert await login.begin(offering("ANONYMOUS")) == ("ANONYMOUS", b"")
-    with pytest.raises(LoginRefused):
-        await login.respond(b"who are you?")
+@given(events, st.sampled_from(Role))
+def test_nobody_else_can_say_it_or_make_another_step_of_it(
+    event: Event, role: Role
+) -> None:
+    word = seal(SECRET, role, event)
+    other = D if role is P else P
+    with pytest.raises(InvalidState):
+        unseal(SECRET, other, word)
+    with pytest.raises(InvalidState):
+        unseal(b"x" * 32, role, word)
+    for kind in KINDS:
+        if kind is not word.kind:
+            with pytest.raises(InvalidState):
+                unseal(SECRET, role, Word(kind, word.sealed))
 
 
-def test_nobody_carries_a_login_before_there_was_one() -> None:
-    with pytest.raises(LoginRefused, match="has not logged in itself"):
-        Password("juliet", "pencil").carried(fresh_nonce())
+INVALID = {
+    "no JSON": b"{",
+    "no object": b"[]",
+    "another step's fields": b'{"data": "00"}',
+    "a number": b'{"jid": 1}',
+    "nested too deeply": b"[" * 100_000,
+    "no text": b"\xff\xfe",
+}
 
 
-async def test_only_a_guest_may_leave_its_name_out() -> None:
-    assert Stream("capulet.example", Anonymous()).jid == "capulet.example"
-    for login in ("pencil", Token("juliet", "token")):
-        with pytest.raises(ConnectionFailed, match="is not an XMPP address"):
-            Stream("capulet.example", login)
+@pytest.mark.parametrize("plain", INVALID.values(), ids=INVALID)
+def test_what_is_sealed_and_no_step_is_refused(plain: bytes) -> None:
+    sealed = Envelope(SECRET, "login", 0).seal("phone grant", plain)
+    with pytest.raises(InvalidState):
+        unseal(SECRET, P, Word(Grant, sealed))
+
+
+def test_a_display_that_offers_a_thousand_mechanisms_is_not_read() -> None:
+    names = tuple(f"M{number}" for number in range(1000))
+    word = seal(SECRET, D, Mechanisms(names, "capulet.example", b""))
+    with pytest.raises(InvalidState):
+        unseal(SECRET, D, word)
+
+
+def test_no_step_shows_its_secrets() -> None:
+    for _, event in PROVED:
+        shown = repr(event) + repr(Login(P))
+        assert "r=" not in shown
+        assert "p=" not in shown
+
+
+def speaker(word: Word) -> Role:
+    steps = (step for row in TRANSITIONS.values() for step in row)
+    return next(role for role, kind in steps if kind is word.kind)
+
+
+def test_the_examples_are_one_login_and_stand_for_what_the_page_says() -> None:
+    page = (Path(PAGES) / "login.md").read_text("utf-8")
+    words = by_action("login.md", stanza.ELEMENT)
+    said = {}
+    for action, element in words.items():
+        word = stanza.from_xml(element)
+        speaker = next(
+            role
+            for row in TRANSITIONS.values()
+            for role, kind in row
+            if kind is word.kind
+        )
+        said[action] = unseal(SECRET, speaker, word)
+    assert {type(event) for event in said.values()} == set(KINDS)
+    shown = re.findall(r'^`?.*`(\{"jid".*?\})`', page, re.M)
+    assert Grant(**json.loads(shown[0])) == said["grant"]

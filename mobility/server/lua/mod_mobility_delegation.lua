@@ -14,7 +14,8 @@ local resourceprep = require "util.encodings".stringprep.resourceprep;
 local st = require "util.stanza";
 
 local xmlns = "urn:xmpp:tmp:mobility:delegation:0";
-local login_within = 60; -- seconds that a token or a nonce waits for its login
+-- Seconds that a token or a nonce waits for its login.
+local login_within = module:get_option_number("mobility_login_within", 60);
 local exchange = 120; -- of mod_auth_mobility: a login may take so long
 local bind_within = 30; -- seconds from the login to a resource, or to a resumption
 local most = 16; -- delegations of an account

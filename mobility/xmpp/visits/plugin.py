@@ -73,9 +73,9 @@ class MobilityVisits(Exchange[Revoke]):
         """
         await self._pep.retract(ns.VISITS, id)
 
-    async def revoke(self, visit: Listed) -> None:
+    async def revoke(self, visit: Listed, *, seconds: float) -> None:
         """
-        Have the device that let a screen in end that visit.
+        Have the device that let a screen in end that visit; wait so long for it.
 
         Raises:
             PeerUnreachable: If it does not answer, or is not one of the user's.
@@ -83,7 +83,7 @@ class MobilityVisits(Exchange[Revoke]):
 
         """
         self.check_own(visit.jid)
-        await self.ask(visit.jid, Revoke(visit.id))
+        await self.ask(visit.jid, Revoke(visit.id), seconds=seconds)
 
     def check_own(self, jid: str) -> None:
         """

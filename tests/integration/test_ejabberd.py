@@ -1,0 +1,112 @@
+"""What the tests of the core prove on Prosody holds on ejabberd too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mobility import Client
+from tests.fakes.ejabberd import Ejabberd
+from tests.fakes.proxy import Proxy
+from tests.integration.apps import Board
+from tests.integration.people import Lobby, address, soon, visiting
+from tests.integration.test_connection import (
+    test_a_display_with_a_wrong_password,
+    test_a_wrong_password,
+    test_an_account_that_does_not_exist,
+    test_what_was_said_last_arrives_before_the_stream_is_closed,
+)
+from tests.integration.test_devices import (
+    own,
+    test_a_device_that_is_away_finds_what_waits_for_it,
+    test_a_device_that_is_online_hears_at_once_and_also_of_the_end,
+    test_a_full_list_refuses_the_next_and_forgets_nothing,
+    test_a_node_that_was_made_readable_by_others_is_private_again,
+    test_nobody_else_can_read_or_change_or_hear_of_them,
+    test_only_the_accounts_own_server_can_tell_of_changes,
+    test_presence_tells_which_of_five_devices_are_online,
+)
+from tests.integration.test_formats import (
+    test_a_film_goes_and_comes_back,
+    test_an_app_that_asks_for_nothing_gets_the_best_way,
+)
+from tests.integration.test_handover import (
+    test_a_session_may_go_and_come_back_several_times_in_one_visit,
+    test_a_state_of_any_size_arrives_whole,
+    test_nothing_is_lost_or_doubled_while_both_sides_draw_all_the_time,
+)
+from tests.integration.test_own_devices import (
+    person,
+    test_a_device_that_accepts_has_the_session_and_gives_it_back,
+    test_a_device_that_was_away_finds_the_offer_and_all_frames,
+    test_the_first_of_three_wins_and_the_others_are_told,
+    test_what_nobody_answers_expires,
+)
+from tests.integration.test_resume import (
+    test_a_carrier_that_is_cut_is_followed_by_the_next_and_a_frame_comes_twice,
+)
+from tests.integration.test_visit import (
+    test_a_display_that_is_switched_off_gives_the_session_back,
+    test_a_display_that_was_left_signs_that_nothing_is_there,
+    test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said,
+    test_an_idle_visit_ends_and_the_session_goes_on_at_the_phone,
+    test_one_visit_leaves_nothing_for_the_next,
+)
+
+__all__ = [
+    "own",
+    "person",
+    "test_a_carrier_that_is_cut_is_followed_by_the_next_and_a_frame_comes_twice",
+    "test_a_device_that_accepts_has_the_session_and_gives_it_back",
+    "test_a_device_that_is_away_finds_what_waits_for_it",
+    "test_a_device_that_is_online_hears_at_once_and_also_of_the_end",
+    "test_a_device_that_was_away_finds_the_offer_and_all_frames",
+    "test_a_display_that_is_switched_off_gives_the_session_back",
+    "test_a_display_that_was_left_signs_that_nothing_is_there",
+    "test_a_display_with_a_wrong_password",
+    "test_a_film_goes_and_comes_back",
+    "test_a_full_list_refuses_the_next_and_forgets_nothing",
+    "test_a_node_that_was_made_readable_by_others_is_private_again",
+    "test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said",
+    "test_a_session_may_go_and_come_back_several_times_in_one_visit",
+    "test_a_state_of_any_size_arrives_whole",
+    "test_a_wrong_password",
+    "test_an_account_that_does_not_exist",
+    "test_an_app_that_asks_for_nothing_gets_the_best_way",
+    "test_an_idle_visit_ends_and_the_session_goes_on_at_the_phone",
+    "test_nobody_else_can_read_or_change_or_hear_of_them",
+    "test_nothing_is_lost_or_doubled_while_both_sides_draw_all_the_time",
+    "test_one_visit_leaves_nothing_for_the_next",
+    "test_only_the_accounts_own_server_can_tell_of_changes",
+    "test_presence_tells_which_of_five_devices_are_online",
+    "test_the_first_of_three_wins_and_the_others_are_told",
+    "test_what_nobody_answers_expires",
+    "test_what_was_said_last_arrives_before_the_stream_is_closed",
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
+    """Take the place of the server that all these tests run on elsewhere."""
+    with Ejabberd(tmp_path_factory.mktemp("ejabberd")) as running:
+        yield running
+
+
+async def test_a_phone_that_is_cut_off_goes_on_and_nothing_is_lost(
+    server: Ejabberd, lobby: Lobby
+) -> None:
+    board = Board(strokes=("first",))
+    async with Proxy(server.c2s_port) as network:
+        where = address(server) | {"port": network.port}
+        async with Client(*server.add(), **where) as phone:
+            async with visiting(phone, lobby) as screen:
+                moved = await phone.transfer(board, to=screen)
+                there = await lobby.board()
+                network.cut()
+                await there.draw("while it was away")
+                await soon(phone.stream.wait_online())
+                await board.until(lambda: "while it was away" in board.strokes)
+                assert phone.stream.resumed
+                await moved.retrieve()
+            assert screen.clean is True
