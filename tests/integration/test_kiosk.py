@@ -121,19 +121,16 @@ async def test_a_process_that_crashes_is_replaced_and_its_visit_is_recorded(
     async with running(file) as kiosk:
         page = kiosk.pages[""]
         old = children(kiosk.process.pid)["one"]
-        screen = await visitor.visit(
-            await page.code(), approve=page.digits
-        ).__aenter__()
-        await page.shows("visiting")
-        await kiosk.counts('visited{display="one"}', 1)
-        token = page.token
-        os.kill(old, signal.SIGKILL)
-        await another(kiosk, "one", old)
-        await page.shows("idle")  # the page came back to the same address
-        assert page.token != token
-        await kiosk.counts('restarts_total{display="one",reason="crash"}', 1)
-        await kiosk.counts('wipes_total{display="one",result="unconfirmed"}', 1)
-        await screen.leave()
+        async with visitor.visit(await page.code(), approve=page.digits) as screen:
+            await page.shows("visiting")
+            await kiosk.counts('visited{display="one"}', 1)
+            token = page.token
+            os.kill(old, signal.SIGKILL)
+            await another(kiosk, "one", old)
+            await page.shows("idle")  # the page came back to the same address
+            assert page.token != token
+            await kiosk.counts('restarts_total{display="one",reason="crash"}', 1)
+            await kiosk.counts('wipes_total{display="one",result="unconfirmed"}', 1)
         assert screen.clean is False
         assert await visit(visitor, page)
     visits = history(file)
