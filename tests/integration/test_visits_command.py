@@ -56,11 +56,8 @@ async def read(environment: Environment, *arguments: str) -> Any:
     return json.loads(await said(environment, *arguments, "--json"))
 
 
-async def test_nothing_is_let_in_and_nothing_was(environment: Environment) -> None:
+async def test_nothing_is_let_in(environment: Environment) -> None:
     assert "No screen is let in." in await said(environment, "visits")
-    assert "visited no screen" in await said(environment, "history")
-    assert await read(environment, "visits") == {"visits": [], "problem": ""}
-    assert await read(environment, "history") == []
     assert "'none'" in await said(environment, "revoke", "none", code=1)
 
 
@@ -70,7 +67,7 @@ async def test_a_visit_is_listed_revoked_and_in_the_history(
     lifetime = timedelta(hours=1)
     async with visiting(phone, lobby, level=Level.LOGIN, lifetime=lifetime) as screen:
         table = await said(environment, "visits")
-        for text in ("localhost", "Lobby screen", "logged in as you", "Juliet's phone"):
+        for text in ("localhost", "itself Lobby", "logged in as you", "Juliet's phone"):
             assert text in " ".join(table.split())
         assert max(map(len, table.splitlines())) <= 60
         (visit,) = (await read(environment, "visits"))["visits"]
@@ -97,4 +94,4 @@ async def test_the_history_needs_neither_account_nor_network(tmp_path: Path) -> 
         "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
         "MOBILITY_DATA": str(tmp_path / "phone"),
     }
-    assert await read(environment, "history") == []
+    assert "visited no screen" in await said(environment, "history")
