@@ -19,12 +19,13 @@ from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import FRAME, Envelope
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, fingerprint
-from mobility.protocol.login import Abort, Bound, Grant, Word, seal, unseal
+from mobility.protocol.login import Abort, Auth, Bound, Grant, Word, seal, unseal
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import decode_state, encode_state
 from mobility.protocol.transfer import Role
 from mobility.tasks import Tasks
 from mobility.transfer import Tail, word
+from mobility.xmpp.sasl import Token
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit.stanza import Event
@@ -175,6 +176,31 @@ class HostileDisplay:
     def logged_in(self) -> bool:
         """Whether the server still has it under its visitor's account."""
         return self.account is not None and self.account.online
+
+    @property
+    def resource(self) -> str:
+        """Where it is logged in."""
+        assert self.account is not None
+        return self.account.xmpp.boundjid.resource
+
+    async def logs_in_again(self, resource: str) -> bool:
+        """With the token that it was given, or somebody whom it gave that to."""
+        assert self.login is not None
+        assert self.account is not None
+        (auth,) = self.login.said(Auth)
+        token = auth.data.decode().rpartition("Bearer ")[2].strip("\x01")
+        user, account = self.account.xmpp.boundjid.user, self.account.xmpp.boundjid.bare
+        again = Stream(
+            f"{account}/{resource}",
+            Token(user, token),
+            priority=None,
+            **self._address,
+        )
+        try:
+            async with asyncio.timeout(1), again:
+                return again.online
+        except (MobilityError, TimeoutError):
+            return False
 
     async def misuses(self, trick: Trick) -> bool:
         """Whether the account lets it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -61,6 +62,39 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield server
 
 
+class Forgetful(Careless):
+    """A server that forgets that a token was used, and what for."""
+
+    def _options(self) -> dict[str, Lua]:
+        lua = self.folder / "forgetful"
+        shutil.copytree(self.modules, lua, dirs_exist_ok=True)
+        module = lua / "mod_mobility_delegation.lua"
+        text = module.read_text()
+        for check in FORGOTTEN:
+            assert check in text
+            text = text.replace(check, FORGOTTEN[check])
+        module.write_text(text)
+        return {**super()._options(), "plugin_paths": [str(lua), str(lua / "private")]}
+
+
+FORGOTTEN = {
+    "elseif not delegation.redeemed then": "else",
+    "if delegation.bound or ": "if ",
+    "\t\t\tor event.resource and asked ~= delegation.resource\n": "",
+    "\t\t\tor sessions_of(delegation.username)[delegation.resource]\n": "",
+    "event.resource = delegation.resource;": "",
+    "elseif delegation.session and delegation.session.resumption_token then\n"
+    "\t\treturn delegation; -- to resume that stream: binding is refused below\n": "",
+}
+
+
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Yield one that does not know which tokens were used."""
+    with running(Forgetful, tmp_path_factory.mktemp("forgetful")) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """Yield one that knows nothing of displays."""
@@ -86,8 +120,11 @@ async def let_in(
 async def misused(server: RunningServer, trick: Trick) -> bool:
     """Whether the account lets a display do this."""
     async with let_in(server, trick) as (_, display, visit):
-        async with visit:
-            return await display.misuses(trick)
+        with pytest.MonkeyPatch.context() as patch:
+            # With another password the phone is out, and so waits for nobody.
+            patch.setattr("mobility.screen.CLEANING", 0.3)
+            async with visit:
+                return await display.misuses(trick)
 
 
 @pytest.mark.parametrize("trick", MISUSES, ids=lambda trick: trick.name)
@@ -102,6 +139,28 @@ async def test_any_other_server_lets_a_display_do_it(
     ordinary: RunningServer, hurry: None, trick: Trick
 ) -> None:
     assert await misused(ordinary, trick)
+
+
+# --- its token --------------------------------------------------------------------
+
+
+async def again(server: RunningServer, trick: Trick, resource: str = "") -> bool:
+    async with let_in(server, trick, level=Level.TOKEN) as (_, display, visit):
+        async with visit:
+            return await display.logs_in_again(resource or display.resource)
+
+
+@pytest.mark.parametrize("resource", ["", "elsewhere"])
+async def test_a_token_that_was_used_opens_nothing(
+    server: RunningServer, hurry: None, resource: str
+) -> None:
+    assert not await again(server, Trick.PASSES_TOKEN_ON, resource)
+
+
+async def test_a_server_that_forgets_lets_a_token_be_used_again(
+    forgetful: RunningServer, hurry: None
+) -> None:
+    assert await again(forgetful, Trick.PASSES_TOKEN_ON, "elsewhere")
 
 
 # --- a display that stays ---------------------------------------------------------
