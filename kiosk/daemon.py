@@ -179,6 +179,7 @@ def _display(settings: Settings, stage: Stage, report: Report) -> PublicDisplay:
         host=settings.host,
         port=settings.port,
         ca_file=settings.ca_file,
+        guests=settings.guests,
         invitation=settings.invitation,
         scans=settings.scans,
         idle=settings.idle,

@@ -44,7 +44,7 @@ TOP = (
 )
 ACCOUNT = ("jid", "password_file", "name", "operator", "place")
 PAGE = ("listen", "beyond_loopback")
-SERVER = ("host", "port", "ca_file", "own_connection")
+SERVER = ("host", "port", "ca_file", "guests", "own_connection")
 VISITORS = ("domain", "host", "port", "ca_file")
 LIMITS = ("idle", "lifetime", "invitation", "scans", "levels")
 METRICS = ("listen",)
@@ -70,6 +70,7 @@ class Settings:
     host: str | None = None
     port: int | None = None
     ca_file: Path | None = None
+    guests: str = ""
     idle: timedelta = timedelta(minutes=15)
     lifetime: timedelta = timedelta(hours=4)
     invitation: timedelta = timedelta(seconds=60)
@@ -206,6 +207,7 @@ class _Shared:
             host=here.host,
             port=here.port,
             ca_file=here.ca_file,
+            guests=server.text("guests"),
             own_connection=read_own_connection(server),
             servers={
                 each.need("domain"): _where(each, self._folder)

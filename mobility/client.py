@@ -28,12 +28,14 @@ from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
+    DirectoryUnavailable,
     LocalProtocolError,
     MobilityError,
     RemoteProtocolError,
     TransferAborted,
     TransferRefused,
     VisitEnded,
+    VisitRefused,
 )
 from mobility.failures import traced
 from mobility.history import History, Visited
@@ -59,6 +61,7 @@ from mobility.visiting import IDLE, LIFETIME, Approve, Visiting
 from mobility.visits import Revoked, VisitList, Visits
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import MobilityLogin
+from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
@@ -93,7 +96,7 @@ class Client:
     def __init__(
         self,
         jid: str,
-        password: str,
+        password: str | Anonymous,
         *,
         device: str = "Phone",
         host: str | None = None,
@@ -116,17 +119,34 @@ class Client:
         self._closing = False
         self._carriers = tuple(carriers)
         self._account, self._password = jid, password
+        self._guest = isinstance(password, Anonymous)
         self._where: dict[str, Any] = {"host": host, "port": port, "ca_file": ca_file}
+        jid = jid if self._guest else _with_resource(jid)
         self.stream = self._connect(
-            _with_resource(jid), password, host=host, port=port, ca_file=ca_file
+            jid, password, host=host, port=port, ca_file=ca_file
         )
         self._folder = data
         self._screens: dict[str, Screen] = {}
         self._moved: dict[str, MovedSession] = {}
 
+    @classmethod
+    def guest(cls, domain: str, **options: Any) -> Self:
+        """
+        A device without an account: it can visit screens, and nothing else.
+
+        A guest who is cut off for longer than the server waits is somebody else
+        afterwards; what was on the screen is then taken back as last saved.
+
+        Args:
+            domain: Of `Invitation.guests`.
+            options: As for a device with an account.
+
+        """
+        return cls(domain, Anonymous(), **options)
+
     # What `mobility.testing` replaces: the only ways to the outside.
 
-    def _connect(self, jid: str, password: str, **where: Any) -> Stream:
+    def _connect(self, jid: str, password: str | Anonymous, **where: Any) -> Stream:
         return Stream(jid, password, on_change=self._on_change, **where)
 
     def _second(self, jid: str) -> Stream:
@@ -225,6 +245,10 @@ class Client:
 
     async def _list(self) -> OwnDevices:
         """The list of own devices, once we are in it."""
+        if self._guest:
+            raise DirectoryUnavailable(
+                "A guest has no other devices. With an account they find one another."
+            )
         async with self._listed:
             if self._own is None:
                 identity = self._store.identity(secrets.token_bytes(32))
@@ -374,6 +398,11 @@ class Client:
             PeerUnreachable: If the display does not answer.
 
         """
+        if self._guest and invitation.guests != self._account:
+            raise VisitRefused(
+                f"A guest of {self._account} cannot visit this screen. Scan its code "
+                "again, or log in with an account."
+            )
         return self._visiting.visit(
             invitation,
             approve=approve,

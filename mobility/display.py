@@ -19,14 +19,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mobility.app import App, AppFactory
 from mobility.delegate import Delegate, Through
 from mobility.dispatch import Transfers, bare
-from mobility.errors import MobilityError, RemoteProtocolError, VisitRefused
+from mobility.errors import (
+    MobilityError,
+    RemoteProtocolError,
+    SettingsError,
+    VisitRefused,
+)
 from mobility.hosted import Ground
 from mobility.hosting import House, Visit
 from mobility.protocol import visit as proto
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Host, sign_receipt
-from mobility.protocol.invitation import SCANS, Invitation, Invitations, fingerprint
+from mobility.protocol.invitation import (
+    SCANS,
+    Invitation,
+    Invitations,
+    fingerprint,
+    may_take_guests,
+)
 from mobility.protocol.login import Abort, Bound, Grant, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
@@ -50,7 +61,6 @@ __all__ = ["PublicDisplay", "Where"]
 
 log = logging.getLogger(__name__)
 MEETING = 120.0  # seconds that a visitor may take to compare and approve
-LOST = 20.0  # seconds for which the visitor's account may be cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,8 @@ class PublicDisplay:
         carriers: Ways for large states, in the order in which they are tried.
         levels: What visitors may let it be.
         servers: Where the visitors' servers are that DNS does not know, by domain.
+        guests: Where visitors without an account may log in: a domain below that of
+            the account, on a server that allows it. None, if empty.
         own_connection: Whether its own connection stays while it is logged in as a
             visitor.
 
@@ -92,7 +104,8 @@ class PublicDisplay:
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
-        SettingsError: If the data folder cannot be used.
+        SettingsError: If the data folder cannot be used; at once, if no guest of that
+            domain could be sure of the display.
 
     """
 
@@ -118,11 +131,13 @@ class PublicDisplay:
         carriers: Sequence[Carrier] = CARRIERS,
         levels: Iterable[Level] = tuple(Level),
         servers: Mapping[str, Where] | None = None,
+        guests: str = "",
         own_connection: Literal["kept", "dropped"] = "kept",
     ) -> None:
         self._carriers = tuple(carriers)
         self._factories = {factory.uri: factory for factory in apps}
         schemas = {uri: factory.schema for uri, factory in self._factories.items()}
+        self._guests = _checked_guests(guests, jid)
         about = (name, operator, place)
         self._description = Description(*about, schemas, tuple(levels))
         here = Where(host, port, ca_file)
@@ -293,7 +308,8 @@ class PublicDisplay:
         return lifetime * 0.75  # a code that is scanned in its last second is good
 
     def _invitation(self, token: bytes) -> Invitation:
-        return Invitation(self.stream.jid, token, fingerprint(self._public))
+        key = fingerprint(self._public)
+        return Invitation(self.stream.jid, token, key, self._guests)
 
     def _give_up(self, host: Host) -> None:
         """The visitor did not approve in time: the next one may scan a new code."""
@@ -442,19 +458,24 @@ class PublicDisplay:
             self._tasks.start(self._wait_for_account(visit, delegate))
 
     async def _wait_for_account(self, visit: Visit, delegate: Delegate) -> None:
-        """Only a login that was cut, and not ended, comes back."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOST):
-                await delegate.stream.wait_online()
-                return
+        """A login that was ended, or cannot be resumed, ends the visit."""
+        if await delegate.comes_back() or self._delegate is not delegate:
+            return
+        if self._drops_own:
+            await self._return()
         await visit.leave("cut")
 
     async def _log_out(self) -> None:
         delegate, self._delegate = self._delegate, None
         if delegate is not None:
             await delegate.close()
-            if not self.stream.online and self._drops_own:
-                await self.stream.__aenter__()
+            if self._drops_own:
+                await self._return()
+
+    async def _return(self) -> None:
+        """Our own connection, which was dropped meanwhile."""
+        if not self.stream.online:
+            await self.stream.__aenter__()
 
     async def _on_leave(self, peer: str) -> VisitEvent:
         visit = self._visit
@@ -474,3 +495,13 @@ async def _no_checkpoint(peer: str, frame: Checkpoint) -> None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _checked_guests(guests: str, jid: str) -> str:
+    if may_take_guests(guests, jid):
+        return guests
+    below = f"guests.{bare(jid).partition('@')[2]}"
+    raise SettingsError(
+        f"Guests of {guests} could not tell who speaks for {bare(jid)}. Let them in at "
+        f"a domain below, such as {below}."
+    )

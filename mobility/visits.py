@@ -317,7 +317,7 @@ class Visits:
         for listed, lent in pairs:
             if id in {listed and listed.id, lent and lent.id}:
                 return listed, lent
-        sentence = f"No visit is called {id}: it is over, or its name is another."
+        sentence = f"No visit is called {id!r}: it is over, or its name is another."
         raise VisitEnded(f"{sentence} {problem}".strip())
 
     async def _tell(self, visit: Listed) -> bool:

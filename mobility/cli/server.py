@@ -68,6 +68,10 @@ def run(
     hibernation: Annotated[
         int, typer.Option(min=1, help="Seconds to resume a cut connection in.")
     ] = 300,
+    guests: Annotated[
+        bool,
+        typer.Option("--guests", help="Let visitors in who have no account."),
+    ] = False,
     write_config: Annotated[
         Path | None,
         typer.Option(
@@ -88,6 +92,7 @@ def run(
         host=listen,
         ports=Ports(port, http_port, proxy_port),
         hibernation=hibernation,
+        guests="welcome" if guests else "refused",
     )
     asyncio.run(_serve(private))
 
@@ -153,6 +158,7 @@ async def _serve(private: Server) -> None:
 
 def _welcome(private: Server) -> str:
     http = private.http_url
+    guests = f"  guests    {private.guests_domain}, for displays only"
     add = ["mobility", "server", "adduser", f"alice@{private.domain}"]
     if private.folder != _folder(None):
         add += ["--data", str(private.folder)]
@@ -162,6 +168,7 @@ def _welcome(private: Server) -> str:
             f"  clients   {private.host}, port {private.c2s_port}, with STARTTLS",
             f"  browsers  {http.replace('http', 'ws', 1)}xmpp-websocket",
             f"            {http}http-bind",
+            *([guests] if private.guests_domain else []),
             f"  CA file   {private.ca_file}",
             f"  accounts  {len(private.accounts.jids())}; add one: {shlex.join(add)}",
             "Ctrl-C ends it.",

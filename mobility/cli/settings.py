@@ -15,7 +15,7 @@ from platformdirs import user_config_path, user_data_path
 
 from mobility.errors import SettingsError
 
-__all__ = ["Account", "config_file", "load_account", "load_data"]
+__all__ = ["Account", "config_file", "load_account", "load_data", "load_guest"]
 
 # Key in the file: variable in the environment, which wins.
 _KEYS: Final[Mapping[str, str]] = {
@@ -73,15 +73,27 @@ def load_account(environ: Mapping[str, str] = os.environ) -> Account:
             f'No account is set up. Write jid = "you@example.org" into {path}, '
             "or set MOBILITY_JID."
         )
-    return Account(
-        jid=jid,
-        password=_password(values.get("password_file"), environ, jid),
-        device=values.get("device") or "Phone",
-        host=values.get("host"),
-        port=_port(values.get("port")),
-        ca_file=Path(values["ca_file"]).expanduser() if "ca_file" in values else None,
-        data=_data(values),
-    )
+    password = _password(values.get("password_file"), environ, jid)
+    return Account(jid, password, **_device(values), **_address(values))
+
+
+def load_guest(domain: str, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """
+    Keyword arguments of `mobility.Client.guest`.
+
+    Where the account's server is says something of the venue's only if that is the
+    same. A guest has a journal of its own.
+
+    Raises:
+        SettingsError: As `load_account`.
+
+    """
+    values = _values(environ)[1]
+    own = values.get("jid", "").partition("/")[0].rpartition("@")[2]
+    device = _device(values)
+    device["data"] /= "guest"
+    known = not own or f".{domain}".endswith(f".{own}")
+    return device | (_address(values) if known else {})
 
 
 def load_data(environ: Mapping[str, str] = os.environ) -> Path:
@@ -100,6 +112,19 @@ def _values(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
     values = _from_file(path)
     values |= {key: environ[name] for key, name in _KEYS.items() if environ.get(name)}
     return path, values
+
+
+def _device(values: Mapping[str, str]) -> dict[str, Any]:
+    return {"device": values.get("device") or "Phone", "data": _data(values)}
+
+
+def _address(values: Mapping[str, str]) -> dict[str, Any]:
+    ca_file = values.get("ca_file")
+    return {
+        "host": values.get("host"),
+        "port": _port(values.get("port")),
+        "ca_file": Path(ca_file).expanduser() if ca_file else None,
+    }
 
 
 def _data(values: Mapping[str, str]) -> Path:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,11 +21,12 @@ from rich.table import Table
 
 from mobility.cli import progress, scan
 from mobility.cli.presenter import load_presenter
-from mobility.cli.settings import Account, load_account
+from mobility.cli.settings import Account, load_account, load_guest
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
 from mobility.history import Ending
 from mobility.moved import MovedSession
+from mobility.protocol.invitation import Invitation
 from mobility.screen import Introduction, Screen
 
 __all__ = ["reclaim", "visit"]
@@ -57,20 +59,37 @@ def visit(
     hours: Annotated[
         float, typer.Option(min=0.01, max=24, help="End the visit after so many hours.")
     ] = 4.0,
+    guest: Annotated[
+        bool, typer.Option("--guest", help="Without an account, where the screen may.")
+    ] = False,
 ) -> None:
     """Show a document on a public screen, turn its pages, and take it back."""
-    account = load_account()
+    account = None if guest else load_account()
     presenter = load_presenter(doc, page)
     invitation = scan.invitation(uri, image)
-    asyncio.run(_visit(account, invitation, presenter, timedelta(hours=hours)))
+    phone = partial(_phone, account, invitation)
+    asyncio.run(_visit(phone, invitation, presenter, timedelta(hours=hours)))
+
+
+def _phone(account: Account | None, invitation: Invitation) -> Client:
+    if account is not None:
+        return Client(account.jid, account.password, **account.options())
+    if not invitation.guests:
+        raise SettingsError(
+            "This screen takes no guests. Set up an account, and leave --guest out."
+        )
+    return Client.guest(invitation.guests, **load_guest(invitation.guests))
 
 
 async def _visit(
-    account: Account, invitation: Any, presenter: Any, lifetime: timedelta
+    connect: Callable[[], Client],
+    invitation: Invitation,
+    presenter: Any,
+    lifetime: timedelta,
 ) -> None:
     lines = Lines()
     async with (
-        Client(account.jid, account.password, **account.options()) as phone,
+        connect() as phone,
         phone.visit(
             invitation,
             approve=lambda introduction: _approve(introduction, lines),

@@ -2,7 +2,8 @@
 The code on a public display, and the display's book of the codes it has shown.
 
 ``xmpp:lobby@kiosk.example/r1?mobility;v=0;t=TOKEN;k=KEY`` (RFC 5122, XEP-0147): TOKEN
-is good for one visit and never travels; KEY pins the display's identity.
+is good for one visit and never travels; KEY pins the display's identity. With ``;a=``
+comes the domain where a visitor without an account may log in.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from urllib.parse import quote, unquote
 
 from mobility.errors import InvalidInvitation, VisitRefused
 
-__all__ = ["LONGEST", "SCANS", "Invitation", "Invitations", "fingerprint"]
+__all__ = [
+    "LONGEST",
+    "SCANS",
+    "Invitation",
+    "Invitations",
+    "fingerprint",
+    "may_take_guests",
+]
 
 LONGEST = 256  # characters of a code
 SCANS = 5  # in a minute
@@ -68,16 +76,20 @@ class Invitation:
         jid: Full JID of the display.
         token: 16 bytes, good for one visit.
         key: The first 16 bytes of the SHA-256 of its identity key.
+        guests: Domain where a visitor without an account may log in; empty if there
+            is none.
 
     """
 
     jid: str
     token: bytes = field(repr=False)
     key: bytes
+    guests: str = ""
 
     def __str__(self) -> str:
         jid = quote(self.jid, safe="@/")
-        return f"xmpp:{jid}?mobility;v=0;t={_encode(self.token)};k={_encode(self.key)}"
+        code = f"xmpp:{jid}?mobility;v=0;t={_encode(self.token)};k={_encode(self.key)}"
+        return f"{code};a={self.guests}" if self.guests else code
 
     @property
     def domain(self) -> str:
@@ -125,7 +137,23 @@ class Invitation:
             )
         if not _JID.fullmatch(jid) or not _domain(jid):
             raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
-        return cls(jid, _decode(fields.get("t", "")), _decode(fields.get("k", "")))
+        guests = fields.get("a", "")
+        if not may_take_guests(guests, jid):
+            raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
+        token, key = _decode(fields.get("t", "")), _decode(fields.get("k", ""))
+        return cls(jid, token, key, guests)
+
+
+def may_take_guests(guests: str, jid: str) -> bool:
+    """
+    Whether a guest of this domain can know who speaks for that display.
+
+    Only below the display's own domain: a guest believes its server who a stanza is
+    from, and any other server could put the words into the display's mouth.
+    """
+    domain = _domain(jid)
+    named = re.fullmatch(r"[a-z0-9.-]+", guests) and _domain(guests) == guests
+    return not guests or bool(named and f".{guests}".endswith(f".{domain}"))
 
 
 def _fields(pairs: list[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mobility.errors import ServerError
 
-__all__ = ["MODULES", "Ports", "ServerConfig", "lua"]
+__all__ = ["MODULES", "NOT_FOR_GUESTS", "Ports", "ServerConfig", "lua"]
 
 MODULES = [
     "mobility_resume",
@@ -24,7 +24,7 @@ the account's password without knowing the old one. Never `sasl2*` of Debian's
 prosody-modules: every TLS login dies on 0.12. Never `bob` and `carbons_adhoc`."""
 
 # What keeps something for an account, or tells others of it: guests have none.
-_NOT_FOR_GUESTS = [
+NOT_FOR_GUESTS = [
     *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
     *("roster", "carbons", "mam", "offline", "mobility_accounts"),
 ]
@@ -192,7 +192,7 @@ class ServerConfig:
         return {
             "authentication": "anonymous",
             "modules_enabled": ["mobility_guests"],
-            "modules_disabled": _NOT_FOR_GUESTS,
+            "modules_disabled": NOT_FOR_GUESTS,
             "mobility_guests_of": self.domain,
             "disco_items": [[f"proxy.{self.domain}"]],
             "mobility_guests_rate": 0 if self.loopback else _GUESTS_RATE,

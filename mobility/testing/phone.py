@@ -19,6 +19,7 @@ from mobility.testing.device import Device
 from mobility.testing.display import Display
 from mobility.testing.power import PowerCut
 from mobility.visits import Ends, Visits
+from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _Client(Client):
         self._device = device
         super().__init__(jid, "", device=device.name)
 
-    def _connect(self, jid: str, password: str, **where: Any) -> Stream:
+    def _connect(self, jid: str, password: str | Anonymous, **where: Any) -> Stream:
         return self._device.connected(jid, self._on_change)
 
     def _journal(self) -> Store:

@@ -135,9 +135,7 @@ class Stream:
                 "Check the address."
             ),
             "login_refused": self._fail,
-            "login_failed": lambda condition: self._fail(
-                f"{self._server} {self._unwelcome(condition)} {self._account.bare}."
-            ),
+            "login_failed": lambda condition: self._fail(self._unwelcome(condition)),
             "ssl_invalid_chain": lambda _: self._fail(
                 f"The certificate of {self._server} is not trusted here. "
                 "If the server is yours, name its CA file."
@@ -294,10 +292,11 @@ class Stream:
         )
 
     def _unwelcome(self, condition: str) -> str:
-        if condition in _UNWELCOME:
-            return _UNWELCOME[condition]
+        if isinstance(self.login, Anonymous):
+            return f"{self._server} lets no more guests in now. Try again in a minute."
         proof = "password" if isinstance(self.login, Password) else "login"
-        return f"does not accept the {proof} of"
+        why = _UNWELCOME.get(condition, f"does not accept the {proof} of")
+        return f"{self._server} {why} {self._account.bare}."
 
     def _fail(self, sentence: str) -> None:
         if not self._down.is_set():

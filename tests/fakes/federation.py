@@ -42,7 +42,7 @@ class FederatedConfig(ServerConfig):
     peer: Peer
 
     @property
-    def hosts(self) -> Path:
+    def hosts_file(self) -> Path:
         """What DNS would say about the peer's address."""
         return self.folder / "hosts"
 
@@ -55,7 +55,7 @@ class FederatedConfig(ServerConfig):
             "s2s_secure_auth": True,
             "unbound": {
                 "resolvconf": False,
-                "hoststxt": str(self.hosts),
+                "hoststxt": str(self.hosts_file),
                 # There is nothing else under this name: nobody is asked.
                 "options": {"local-zone:": "example. static", "local-data:": srv},
             },
@@ -91,7 +91,7 @@ class FederatedServer(Server):
 
     def _write_config(self, log: Path) -> Path:
         assert isinstance(self._config, FederatedConfig)
-        self._config.hosts.write_text(f"127.0.0.1 {self._config.peer.domain}\n")
+        self._config.hosts_file.write_text(f"127.0.0.1 {self._config.peer.domain}\n")
         return super()._write_config(log)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -100,3 +101,65 @@ async def is_there(phone: Client, jid: str) -> bool:
     except IqError as exc:
         return bool(exc.condition != "service-unavailable")
     return True
+
+
+async def cut(lobby: Lobby) -> None:
+    """What the display has of our account loses its connection."""
+    delegate = lobby.display._delegate
+    assert delegate is not None
+    delegate.stream.xmpp.abort()
+
+
+async def test_a_token_resumes_its_own_session_after_a_cut(
+    phone: Client, lobby: Lobby
+) -> None:
+    board = Board()
+    async with visiting(phone, lobby, level=Level.TOKEN) as screen:
+        moved = await soon(phone.transfer(board, to=screen))
+        there = await lobby.board()
+        await settled(lobby)
+        await cut(lobby)
+        await board.draw("red")
+        await there.has("red")
+        await soon(moved.retrieve())
+    assert screen.clean is True
+
+
+@pytest.mark.parametrize("own", ["kept", "dropped"])
+async def test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again(
+    own: Any, phone: Client, server: RunningServer, hurry: None
+) -> None:
+    async with Lobby(server, own_connection=own) as lobby:
+        board = Board(strokes=("red",))
+        async with visiting(phone, lobby, level=Level.LOGIN) as screen:
+            moved = await soon(phone.transfer(board, to=screen))
+            await cut(lobby)
+            await soon(screen.ended())
+            await soon(moved.ended())
+            assert not moved.away
+            assert board.running
+            await board.has("red")
+        assert screen.clean is True
+        await lobby.is_empty()
+
+
+@pytest.mark.parametrize("level", DELEGATED, ids=lambda level: level.value)
+async def test_a_display_that_is_thrown_out_wipes_at_once(
+    level: Level, phone: Client, lobby: Lobby
+) -> None:
+    async with visiting(phone, lobby, level=level) as screen:
+        await soon(phone.transfer(Board(), to=screen))
+        (active,) = (await phone.active_visits()).visits
+        await soon(phone.revoke(active.id))
+        await soon(screen.ended())
+    await lobby.is_empty()
+
+
+async def settled(lobby: Lobby) -> None:
+    """Until its second connection can be resumed (XEP-0198)."""
+    delegate = lobby.display._delegate
+    assert delegate is not None
+    plugin: Any = delegate.stream.xmpp.plugin["xep_0198"]
+    async with asyncio.timeout(5):
+        while not plugin.sm_id:  # noqa: ASYNC110  slixmpp tells nobody
+            await asyncio.sleep(0.01)

@@ -30,16 +30,41 @@ local visit = {
 local ask = { [disco .. "info"] = true; [disco .. "items"] = true; ["urn:xmpp:ping"] = true };
 local proxy = "proxy." .. venue;
 
+local function is_ours(xmlns)
+	return xmlns and xmlns:sub(1, #mobility) == mobility;
+end
+
 -- Every element of it, so that nothing else rides along.
 local function only(stanza, allowed)
 	for _, child in ipairs(stanza.tags) do
-		local xmlns = child.attr.xmlns or "jabber:client";
+		local xmlns = child.attr.xmlns;
 		local error = stanza.attr.type == "error" and child.name == "error";
-		if not error and not allowed[xmlns] and xmlns:sub(1, #mobility) ~= mobility then
+		if not error and not allowed[xmlns or ""] and not is_ours(xmlns) then
 			return false;
 		end
 	end
 	return true;
+end
+
+-- A packet of an app is in the app's own namespace, beside an element of ours; it has
+-- nothing that a person's client would show.
+local function is_packet(message)
+	local ours = false;
+	for _, child in ipairs(message.tags) do
+		local xmlns = child.attr.xmlns;
+		if not xmlns or xmlns == "jabber:client" then
+			return message.attr.type == "error" and child.name == "error";
+		end
+		ours = ours or is_ours(xmlns);
+	end
+	return ours;
+end
+
+local function is_of_a_visit(stanza)
+	if stanza.name == "message" then
+		return stanza.attr.type ~= "groupchat" and is_packet(stanza);
+	end
+	return stanza.name == "iq" and only(stanza, visit);
 end
 
 local function may_send(stanza)
@@ -48,7 +73,7 @@ local function may_send(stanza)
 	if stanza.name == "presence" then -- to nobody; the server knows that it is there
 		return not node and not host and (kind == nil or kind == "unavailable");
 	elseif node then
-		return host == venue and resource and kind ~= "groupchat" and only(stanza, visit);
+		return host == venue and resource and is_of_a_visit(stanza);
 	elseif stanza.name ~= "iq" then
 		return false;
 	elseif host == proxy then
@@ -62,7 +87,7 @@ local function may_get(stanza)
 	if not node then
 		return host == module.host or host == venue or host == proxy;
 	end
-	return host == venue and resource and only(stanza, visit);
+	return host == venue and resource and is_of_a_visit(stanza);
 end
 
 local function refuse(event, condition)
