@@ -112,7 +112,7 @@ async def let_in(
         HostileDisplay(server.add(), **address(server)) as display,
         Client(jid, password, **address(server)) as phone,
     ):
-        display.tricks = {*tricks}
+        display.tricks.update(tricks)
         visit = phone.visit(display.invitation, approve=display.digits, level=level)
         yield phone, display, visit
 
@@ -124,7 +124,7 @@ async def misused(server: RunningServer, trick: Trick) -> bool:
             # With another password the phone is out, and so waits for nobody.
             patch.setattr("mobility.screen.CLEANING", 0.3)
             async with visit:
-                return await display.misuses(trick)
+                return await display.account.misuses(trick)
 
 
 @pytest.mark.parametrize("trick", MISUSES, ids=lambda trick: trick.name)
@@ -147,7 +147,9 @@ async def test_any_other_server_lets_a_display_do_it(
 async def again(server: RunningServer, trick: Trick, resource: str = "") -> bool:
     async with let_in(server, trick, level=Level.TOKEN) as (_, display, visit):
         async with visit:
-            return await display.logs_in_again(resource or display.resource)
+            return await display.account.logs_in_again(
+                resource or display.account.resource
+            )
 
 
 @pytest.mark.parametrize("resource", ["", "elsewhere"])
@@ -177,11 +179,11 @@ NOT_ENDED = {"mobility.visits.Visits._log_out": not_at_all}
 
 async def _still_there(display: HostileDisplay) -> bool:
     """After a while in which it would have been told."""
-    assert display.account is not None
+    assert display.account.stream is not None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.5):
-            await display.account._gone.wait()
-    return display.logged_in
+            await display.account.stream._gone.wait()
+    return display.account.logged_in
 
 
 @attacks.stopped_by(NOT_ENDED)
@@ -219,7 +221,7 @@ async def a_display_hides_where_it_is_logged_in(server: RunningServer) -> bool:
     """So that it cannot be ended there; and the phone says nothing."""
     async with let_in(server, Trick.OTHER_RESOURCE) as (_, display, visit):
         async with visit:
-            return display.logged_in
+            return display.account.logged_in
 
 
 @pytest.mark.parametrize("attack", attacks, ids=str)
