@@ -21,6 +21,7 @@ from mobility import (
     PublicDisplay,
     Screen,
 )
+from mobility.admission import Admission
 from mobility.protocol import visit as meeting
 from mobility.protocol.handshake import Host
 from mobility.protocol.transfer import Request
@@ -112,7 +113,7 @@ async def a_code_is_used_from_a_photo(server: RunningServer) -> bool:
         return True
 
 
-@attacks.stopped_by({"mobility.display._now": lambda: time.time()})
+@attacks.stopped_by({"mobility.admission._now": lambda: time.time()})
 async def the_clock_of_a_display_is_set_back(server: RunningServer) -> bool:
     """By whoever answers its NTP: so that a code on a photo is good again."""
     async with Lobby(server, invitation=SHORT) as lobby, mallory(server) as thief:
@@ -155,7 +156,7 @@ async def _settled(phone: Client) -> None:
     await ping(phone.stream.xmpp.boundjid)
 
 
-@attacks.stopped_by({"mobility.display.PublicDisplay._refuse_rival": as_it_comes})
+@attacks.stopped_by({"mobility.admission.Admission._refuse_rival": as_it_comes})
 async def a_second_scan_is_not_noticed(server: RunningServer) -> bool:
     """Somebody looks over a shoulder, and is a moment too late."""
     async with (
@@ -183,7 +184,8 @@ _on_visit = PublicDisplay._on_visit
 
 async def as_the_visitor(display: PublicDisplay, peer: str, event: Any) -> Any:
     """Every word is taken for the visitor's."""
-    visitor = display._host.visitor if display._host else peer
+    host = display._admission._host
+    visitor = host.visitor if host else peer
     return await _on_visit(display, visitor, event)
 
 
@@ -358,16 +360,16 @@ async def a_display_has_another_identity(server: RunningServer) -> bool:
 # --- what stays -------------------------------------------------------------------
 
 
-def told_of(display: PublicDisplay, host: Host, terms: meeting.Terms) -> None:
+def told_of(admission: Admission, host: Host, terms: meeting.Terms) -> None:
     """As somebody might write who looks for a bug."""
     logging.getLogger("mobility.display").info("%s is %s", host.visitor, host.device)
-    _let_in(display, host, terms)
+    _let_in(admission, host, terms)
 
 
-_let_in = PublicDisplay._let_in
+_let_in = Admission._let_in
 
 
-@attacks.stopped_by({"mobility.display.PublicDisplay._let_in": told_of})
+@attacks.stopped_by({"mobility.admission.Admission._let_in": told_of})
 async def a_displays_records_name_its_visitors(
     server: RunningServer,
 ) -> bool:
