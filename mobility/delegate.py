@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,7 @@ __all__ = ["Delegate", "Through"]
 
 log = logging.getLogger(__name__)
 E = TypeVar("E", bound=Event)
+LOST = 20.0  # seconds for which the visitor's account may be cut off
 _BEARER = {"OAUTHBEARER", "X-OAUTH2"}
 
 
@@ -128,7 +130,10 @@ class Delegate:
     ) -> None:
         self._ask = ask
         self._through = Through(grant, secret=secret, ask=ask)
+        self._refused = asyncio.Event()
         self.stream = connect(grant.jid, self._through)
+        for event in ("login_refused", "login_failed"):
+            self.stream.xmpp.add_event_handler(event, lambda _: self._refused.set())
 
     async def log_in(self) -> None:
         """
@@ -150,6 +155,21 @@ class Delegate:
         if word is not None:
             with contextlib.suppress(MobilityError):
                 await self._ask(word)
+
+    async def comes_back(self) -> bool:
+        """Whether a connection that was cut is there again, rather than ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOST):
+                back = asyncio.create_task(self.stream.wait_online())
+                ended = asyncio.create_task(self._refused.wait())
+                try:
+                    await asyncio.wait(
+                        {back, ended}, return_when=asyncio.FIRST_COMPLETED
+                    )
+                finally:
+                    back.cancel()
+                    ended.cancel()
+        return self.stream.online
 
     async def close(self) -> None:
         """Log out."""

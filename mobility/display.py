@@ -61,7 +61,6 @@ __all__ = ["PublicDisplay", "Where"]
 
 log = logging.getLogger(__name__)
 MEETING = 120.0  # seconds that a visitor may take to compare and approve
-LOST = 20.0  # seconds for which the visitor's account may be cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,19 +458,24 @@ class PublicDisplay:
             self._tasks.start(self._wait_for_account(visit, delegate))
 
     async def _wait_for_account(self, visit: Visit, delegate: Delegate) -> None:
-        """Only a login that was cut, and not ended, comes back."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOST):
-                await delegate.stream.wait_online()
-                return
+        """A login that was ended, or cannot be resumed, ends the visit."""
+        if await delegate.comes_back() or self._delegate is not delegate:
+            return
+        if self._drops_own:
+            await self._return()
         await visit.leave("cut")
 
     async def _log_out(self) -> None:
         delegate, self._delegate = self._delegate, None
         if delegate is not None:
             await delegate.close()
-            if not self.stream.online and self._drops_own:
-                await self.stream.__aenter__()
+            if self._drops_own:
+                await self._return()
+
+    async def _return(self) -> None:
+        """Our own connection, which was dropped meanwhile."""
+        if not self.stream.online:
+            await self.stream.__aenter__()
 
     async def _on_leave(self, peer: str) -> VisitEvent:
         visit = self._visit

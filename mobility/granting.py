@@ -28,6 +28,7 @@ from mobility.xmpp.sasl import Login, Offered
 __all__ = ["Granting"]
 
 log = logging.getLogger(__name__)
+_LONGEST = 300  # characters of a stranger's sentence
 
 
 class Granting:
@@ -102,7 +103,8 @@ class Granting:
             case Bound():
                 raise LoginRefused("The screen has logged in as something else.")
             case Abort(text):
-                raise LoginRefused(text or "The screen could not log in.")
+                said = " ".join(text.split())[:_LONGEST]
+                raise LoginRefused(said or "The screen could not log in.")
         return None
 
     def _fail(self, exc: MobilityError) -> None:

@@ -116,8 +116,10 @@ class Visit:
             await asyncio.shield(self._ending)
             return
         receipt = await self.end(reason, say_goodbye=True)
+        cut = self._account is not None and not self._account.online
+        visits = self._house.visits if cut else self._visits
         with contextlib.suppress(MobilityError):
-            await self._visits.ask(
+            await visits.ask(
                 self._visitor, Leave(reason, receipt), seconds=timing.GOODBYE
             )
 

@@ -25,6 +25,7 @@ __all__ = ["Home", "Introduction", "Screen"]
 
 log = logging.getLogger(__name__)
 CLEANING = 12.0  # seconds for a display to wipe: more than all its own deadlines
+_WHY = {"lifetime": Ending.TIME, "idle": Ending.IDLE}
 
 
 class Home(Protocol):
@@ -190,8 +191,7 @@ class Screen:
                 async with asyncio.timeout(remaining):
                     await self.ended()
                     return
-        outlived = _now() >= self._stay.began + self._stay.lifetime
-        self.ending = self.ending or (Ending.TIME if outlived else Ending.IDLE)
+        self.ending = self.ending or _WHY[self._stay.over(_now())]
         try:
             async with asyncio.timeout(timing.STEP):
                 await self.leave()
@@ -242,8 +242,12 @@ class Screen:
 
     def _end(self) -> None:
         self.clean = bool(self.clean)
-        self.ending = self.ending or Ending.DISPLAY
         self._over.set()
+
+    def receive_rival(self) -> bool:
+        """Whether it is news; a display that floods is heard once."""
+        self.rivals += 1
+        return self.rivals == 1
 
     def receive_leave(self, leave: Leave) -> bool:
         """Whether the display ended the visit: then it has nothing any more."""
@@ -251,6 +255,7 @@ class Screen:
         if late and not check_receipt(leave.receipt, self.identity, self.secret):
             return False  # both left at once, and only a signed word counts then
         self._check(leave.receipt)
+        self.ending = self.ending or _WHY.get(leave.reason, Ending.DISPLAY)
         self._end()
         return True
 

@@ -222,6 +222,7 @@ class Visiting:
             async with asyncio.timeout(LOGIN):
                 await self._home.logins.ask(screen.jid, granting.grant())
                 await granting.bound()
+                await self._see_it_there(screen, granting.jid)
         except TimeoutError:
             raise LoginRefused(
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
@@ -231,6 +232,15 @@ class Visiting:
             del self._granting[screen.jid]
         screen.jid = granting.jid
         self._screens[screen.jid] = screen
+
+    async def _see_it_there(self, screen: Screen, jid: str) -> None:
+        """One that is logged in elsewhere could not be ended by taking its place."""
+        if not await self._home.logins.is_there(jid):
+            raise LoginRefused(
+                f"{screen.name} has logged in as you, but hides where, so your phone "
+                "cannot end that. Change your password now, and tell whoever runs the "
+                "screen."
+            )
 
     async def receive_login(self, peer: str, word: Word) -> Word | None:
         """What a display asks while it logs in."""
@@ -253,10 +263,11 @@ class Visiting:
             raise VisitRefused("There is no visit.")
         if isinstance(event, Leave):
             if screen.receive_leave(event):
-                self._tasks.start(self._home.reclaim_from(peer))
+                # Also if it said so where it is not logged in as us.
+                self._tasks.start(self._home.reclaim_from(screen.jid))
         elif isinstance(event, Rival):
-            screen.rivals += 1
-            log.warning("somebody else scanned the code of %s too", screen.name)
+            if screen.receive_rival():
+                log.warning("somebody else scanned the code of %s too", screen.name)
         else:
             raise RemoteProtocolError("A phone does not expect this.")
         return None

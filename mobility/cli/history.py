@@ -59,37 +59,35 @@ def history(
 
 def _table(found: list[Visited]) -> Table:
     table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False)
-    for title in ("When", "Screen", "What it was", "How it ended"):
-        table.add_column(title, overflow="fold")
+    table.add_column("When", no_wrap=True)
+    table.add_column("Screen's server", overflow="fold")
+    table.add_column("Visit", overflow="fold")
     for visited in reversed(found):
-        table.add_row(
-            _when(visited),
-            screen(visited.domain, visited.name),
-            f"{LEVELS[visited.level]}\n{_apps(visited)}",
-            _end(visited),
-        )
+        what = "\n".join([*_asked(visited), *_end(visited)])
+        table.add_row(_when(visited), screen(visited.domain, visited.name), what)
     return table
 
 
 def _when(visited: Visited) -> str:
     began = moment(visited.began)
-    if visited.ended is None:
+    if visited.ended is None or visited.clean is None:
         return began
     return f"{began}\nfor {duration(visited.ended - visited.began)}"
 
 
-def _apps(visited: Visited) -> str:
-    apps = "any app" if visited.apps is None else "\n".join(visited.apps)
-    return escape(f"{apps}\nfor at most {duration(visited.lifetime)}")
+def _asked(visited: Visited) -> list[str]:
+    apps = ["any app"] if visited.apps is None else visited.apps
+    longest = f"for at most {duration(visited.lifetime)}"
+    return [LEVELS[visited.level], *map(escape, apps), longest]
 
 
-def _end(visited: Visited) -> str:
-    ending = _ENDINGS[visited.how]
+def _end(visited: Visited) -> list[str]:
+    ending = f"[bold]{_ENDINGS[visited.how]}[/]"
     if visited.clean is None:
-        return ending
+        return [ending]
     if visited.clean:
-        return f"{ending}; it reports that it is clean"
-    return f"{ending}; it could not confirm that it is clean"
+        return [ending, "the screen reports that it is clean"]
+    return [ending, "the screen could not confirm that it is clean"]
 
 
 def screen(domain: str, name: str) -> str:

@@ -54,19 +54,19 @@ def _overseeing(account: Account) -> AbstractAsyncContextManager[Visits]:
 
 def _table(found: tuple[ActiveVisit, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False)
-    for title in ("ID", "Screen", "What it is", "When"):
-        table.add_column(title, overflow="fold", no_wrap=title == "ID")
+    table.add_column("ID", no_wrap=True)
+    table.add_column("Screen's server", overflow="fold")
+    table.add_column("Visit", overflow="fold")
     for visit in found:
-        device = f"\nlet in by {escape(visit.device)}" if visit.device else ""
-        table.add_row(
-            escape(visit.id), _screen(visit), f"{_what(visit)}{device}", _when(visit)
-        )
+        device = [f"let in by {escape(visit.device)}"] if visit.device else []
+        what = "\n".join([_what(visit), *device, *_when(visit)])
+        table.add_row(escape(visit.id), _screen(visit), what)
     return table
 
 
 def _screen(visit: ActiveVisit) -> str:
     if not visit.domain:
-        return f"[dim]your device called it[/] {escape(visit.name)}"
+        return f"[dim]one of your devices calls it[/] {escape(visit.name)}"
     return screen(visit.domain, visit.name)
 
 
@@ -76,8 +76,8 @@ def _what(visit: ActiveVisit) -> str:
     return LEVELS[visit.level]
 
 
-def _when(visit: ActiveVisit) -> str:
-    return f"since {moment(visit.since)}\nuntil {moment(visit.until)}"
+def _when(visit: ActiveVisit) -> tuple[str, str]:
+    return f"since {moment(visit.since)}", f"until {moment(visit.until)}"
 
 
 def revoke(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from mobility.delegate import Through
-from mobility.errors import LoginRefused
+from mobility.errors import LoginRefused, ProtocolError
 from mobility.protocol.login import (
     Auth,
     Challenge,
@@ -60,11 +61,15 @@ class Crooked(Through):
 
     async def _told(self, event: Event) -> Event:
         self.told.append(event)
+        with contextlib.suppress(ProtocolError):
+            self._machine.send(event)
         word = await self._ask(seal(self._secret, Role.DISPLAY, event))
         if word is None:
             raise LoginRefused("The phone says nothing to that.")
         answer = unseal(self._secret, Role.PHONE, word)
         self.answers.append(answer)
+        with contextlib.suppress(ProtocolError):
+            self._machine.receive(answer)
         return answer
 
     def said(self, kind: type) -> list[Any]:

@@ -15,6 +15,7 @@ from slixmpp import Iq, Message, Presence
 from mobility.protocol.delegation import Minted, Policy
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.delegation import MobilityDelegation
+from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 from tests.integration.people import soon
 
@@ -58,6 +59,10 @@ class Raw(Connection):
         }.items():
             self.add_event_handler(event, lambda _, flag=flag: flag.set())
         self.add_event_handler("stream_error", self._on_error)
+
+    def through(self, network: Proxy) -> None:
+        """Connect by way of something that can be cut."""
+        self._where = ("127.0.0.1", network.port)
 
     def _hear(self, stanza: Any) -> Any:
         if stanza.name in {"iq", "message", "presence"}:

@@ -22,6 +22,7 @@ MUC = "http://jabber.org/protocol/muc"
 PUBSUB = "http://jabber.org/protocol/pubsub"
 NS = "urn:xmpp:tmp:mobility:delegation:0"
 TRANSFER = "urn:xmpp:tmp:mobility:transfer:0"
+CARBON = "urn:xmpp:carbons:2"
 CLIENT = "{jabber:client}"
 
 
@@ -270,23 +271,25 @@ async def test_a_message_reaches_participants_and_says_what_they_are_allowed(
         "<session xmlns='urn:xmpp:tmp:mobility:session:0' sid='s'/>"
     )
     friend, stranger, phone = scene.friend, scene.stranger, scene.phone
-    for to, content, arrives in [
-        (friend, body, True),
-        (friend, game, True),
-        (friend, transfer, True),
-        (friend, "<x xmlns='urn:example:other'/>", False),
-        (friend, game + "<x xmlns='urn:example:other'/>", False),
-        (phone, transfer, True),
-        (phone, packet, True),
-        (phone, body, False),
-        (phone, packet.replace("urn:example:other", "urn:xmpp:carbons:2"), False),
-        (phone, game, False),
-        (stranger, body, False),
-        (stranger, transfer, False),
+    for to, kind, content, arrives in [
+        (friend, "chat", body, True),
+        (friend, "normal", game, True),
+        (friend, "normal", transfer, True),
+        (friend, "normal", "<x xmlns='urn:example:other'/>", False),
+        (friend, "normal", game + "<x xmlns='urn:example:other'/>", False),
+        (phone, "headline", transfer, True),
+        (phone, "headline", packet, True),
+        (phone, "normal", packet, False),
+        (phone, "chat", packet, False),
+        (phone, "headline", body, False),
+        (phone, "headline", packet.replace("urn:example:other", CARBON), False),
+        (phone, "headline", game, False),
+        (stranger, "chat", body, False),
+        (stranger, "normal", transfer, False),
     ]:
-        with subtests.test(f"{content} to {to.boundjid}"):
-            assert await arrives_at(scene.display, to, content) is arrives
-            assert await arrives_at(scene.ordinary, to, content)
+        with subtests.test(f"{kind} {content} to {to.boundjid}"):
+            assert await arrives_at(scene.display, to, content, kind) is arrives
+            assert await arrives_at(scene.ordinary, to, content, kind)
 
 
 async def arrives_at(sender: Raw, to: Raw, content: str, kind: str = "normal") -> bool:
@@ -404,7 +407,8 @@ async def test_it_is_in_the_room_that_was_named_and_no_other(scene: Scene) -> No
     scene.display.say(f"<presence to='{scene.room}/me'>{join}</presence>")
     scene.friend.say(f"<presence to='{scene.room}/friend'>{join}</presence>")
     in_room = f"{scene.room}/friend"
-    await scene.display.hears(lambda s: s.get("from") == in_room)
+    joined = await scene.display.hears(lambda s: s.get("from") == in_room)
+    assert joined.find(f"{{{MUC}#user}}x") is not None
     scene.friend.say(
         f"<message to='{scene.room}' type='groupchat'><body>all</body></message>"
     )
@@ -415,6 +419,20 @@ async def test_it_is_in_the_room_that_was_named_and_no_other(scene: Scene) -> No
     await scene.friend.hears(lambda s: s.findtext(f"{CLIENT}body") == "me too")
     destroy = f"<query xmlns='{MUC}#owner'><destroy/></query>"
     assert await scene.display.ask(destroy, to=scene.room, kind="set") == "forbidden"
+
+
+async def test_it_invites_nobody_into_the_room(scene: Scene) -> None:
+    join, to = f"<x xmlns='{MUC}'/>", scene.stranger.boundjid.bare
+    invite = f"<x xmlns='{MUC}#user'><invite to='{to}'/></x>"
+    scene.stranger.say("<presence ><priority>1</priority></presence>")
+    for sender, arrives in ((scene.display, False), (scene.ordinary, True)):
+        nick = sender.boundjid.resource
+        sender.say(f"<presence to='{scene.room}/{nick}'>{join}</presence>")
+        await sender.hears(lambda s, n=nick: s.get("from") == f"{scene.room}/{n}")
+        sender.say(f"<message to='{scene.room}'>{invite}</message>")
+        await sender.is_heard_after(scene.stranger)
+        heard = [s for s in scene.stranger.heard if s.get("from") == scene.room]
+        assert bool(heard) is arrives
 
 
 async def test_two_displays_of_one_account_do_not_meet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -18,11 +19,17 @@ from tests.integration.people import Lobby, soon, visiting
 DELEGATED = [Level.TOKEN, Level.LOGIN]
 
 
+@pytest.fixture(params=DELEGATED, ids=lambda level: level.value)
+def level(request: pytest.FixtureRequest) -> Level:
+    """Return what the display is let in as; other servers than ours know fewer."""
+    found: Level = request.param
+    return found
+
+
 def bare(jid: str) -> str:
     return jid.partition("/")[0]
 
 
-@pytest.mark.parametrize("level", DELEGATED, ids=lambda level: level.value)
 async def test_a_session_goes_to_a_display_under_our_account_and_comes_back(
     level: Level, phone: Client, lobby: Lobby
 ) -> None:
@@ -41,7 +48,6 @@ async def test_a_session_goes_to_a_display_under_our_account_and_comes_back(
     await lobby.is_empty()
 
 
-@pytest.mark.parametrize("level", DELEGATED, ids=lambda level: level.value)
 async def test_while_its_own_connection_is_dropped_the_display_still_takes_and_gives(
     level: Level, phone: Client, server: RunningServer, hurry: None
 ) -> None:
@@ -58,7 +64,6 @@ async def test_while_its_own_connection_is_dropped_the_display_still_takes_and_g
         assert lobby.display.stream.online
 
 
-@pytest.mark.parametrize("level", DELEGATED, ids=lambda level: level.value)
 async def test_nobody_is_logged_in_any_more_after_the_visit(
     level: Level, phone: Client, lobby: Lobby
 ) -> None:
@@ -100,3 +105,64 @@ async def is_there(phone: Client, jid: str) -> bool:
     except IqError as exc:
         return bool(exc.condition != "service-unavailable")
     return True
+
+
+async def cut(lobby: Lobby) -> None:
+    """What the display has of our account loses its connection."""
+    delegate = lobby.display._delegate
+    assert delegate is not None
+    delegate.stream.xmpp.abort()
+
+
+async def test_a_token_resumes_its_own_session_after_a_cut(
+    phone: Client, lobby: Lobby
+) -> None:
+    board = Board()
+    async with visiting(phone, lobby, level=Level.TOKEN) as screen:
+        moved = await soon(phone.transfer(board, to=screen))
+        there = await lobby.board()
+        await settled(lobby)
+        await cut(lobby)
+        await board.draw("red")
+        await there.has("red")
+        await soon(moved.retrieve())
+    assert screen.clean is True
+
+
+@pytest.mark.parametrize("own", ["kept", "dropped"])
+async def test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again(
+    own: Any, phone: Client, server: RunningServer, hurry: None
+) -> None:
+    async with Lobby(server, own_connection=own) as lobby:
+        board = Board(strokes=("red",))
+        async with visiting(phone, lobby, level=Level.LOGIN) as screen:
+            moved = await soon(phone.transfer(board, to=screen))
+            await cut(lobby)
+            await soon(screen.ended())
+            await soon(moved.ended())
+            assert not moved.away
+            assert board.running
+            await board.has("red")
+        assert screen.clean is True
+        await lobby.is_empty()
+
+
+async def test_a_display_that_is_thrown_out_wipes_at_once(
+    level: Level, phone: Client, lobby: Lobby
+) -> None:
+    async with visiting(phone, lobby, level=level) as screen:
+        await soon(phone.transfer(Board(), to=screen))
+        (active,) = (await phone.active_visits()).visits
+        await soon(phone.revoke(active.id))
+        await soon(screen.ended())
+    await lobby.is_empty()
+
+
+async def settled(lobby: Lobby) -> None:
+    """Until its second connection can be resumed (XEP-0198)."""
+    delegate = lobby.display._delegate
+    assert delegate is not None
+    plugin: Any = delegate.stream.xmpp.plugin["xep_0198"]
+    async with asyncio.timeout(5):
+        while not plugin.sm_id:  # noqa: ASYNC110  slixmpp tells nobody
+            await asyncio.sleep(0.01)

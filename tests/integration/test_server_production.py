@@ -22,6 +22,7 @@ from mobility.server.certificates import ensure_certificates
 from mobility.server.child import Child
 from mobility.server.config import Lua, lua
 from mobility.server.ports import choose_ports
+from mobility.xmpp import ns
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
 from tests.integration.test_server import FREE, login
@@ -99,7 +100,7 @@ async def test_a_real_prosody_serves_the_domain_with_it(tmp_path: Path) -> None:
             disco = client.plugin["xep_0030"]
             info = await disco.get_info(jid=slixmpp.JID(DOMAIN))
             features = set(info["disco_info"]["features"])
-            assert features >= {"urn:xmpp:carbons:2", "urn:xmpp:ping"}
+            assert features >= {"urn:xmpp:carbons:2", "urn:xmpp:ping", ns.DELEGATION}
             # The whole server has `register`; this domain must not.
             assert "jabber:iq:register" not in features
             query = client.make_iq_get("jabber:iq:register", slixmpp.JID(DOMAIN))

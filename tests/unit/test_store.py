@@ -149,11 +149,13 @@ def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
         assert store.groups() == {}
         assert store.words() == {}
         assert store.noted("sid-1") == []
+        assert store.staying() == []
+        assert store.recorded() == []
     assert columns["transfers"] == {"sid", "role", "phase", "epoch"}
     assert columns["identity"] == {"key"}
     assert set(columns) == {
         *("transfers", "identity"),
-        *("sessions", "arriving", "groups", "words", "since"),
+        *("sessions", "arriving", "groups", "words", "since", "visits", "history"),
     }
 
 

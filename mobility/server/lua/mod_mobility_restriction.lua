@@ -43,9 +43,7 @@ local reserved = {
 	"jabber:"; "urn:xmpp:"; "urn:ietf:params:xml:ns:xmpp"; "http://jabber.org/";
 	"http://etherx.jabber.org/"; "storage:"; "vcard-temp";
 };
-local implied = { -- what a room answers with; its other namespaces govern the room
-	["http://jabber.org/protocol/muc#user"] = "http://jabber.org/protocol/muc";
-};
+local muc = "http://jabber.org/protocol/muc";
 -- With the server itself, and with its components by the module that they run.
 local of_server = set { disco_info; disco_items; ping; };
 local of_component = {
@@ -100,8 +98,7 @@ end
 
 local function may_carry(element, granted_to)
 	local xmlns = namespace(element);
-	return always[xmlns] or beside[xmlns] or granted_to[xmlns]
-		or implied[xmlns] and granted_to[implied[xmlns]];
+	return always[xmlns] or beside[xmlns] or granted_to[xmlns];
 end
 
 local function is_packet(stanza, child)
@@ -155,7 +152,7 @@ local function may_send_iq(delegation, iq, to)
 	elseif to == module.host then
 		return iq.attr.type == "get" and may_ask(iq, of_server) or #iq.tags == 0;
 	elseif granted_to then
-		return all_may(iq, granted_to) or iq.attr.type == "error";
+		return all_may(iq, granted_to);
 	end
 	local service = of_service(to);
 	return service and (is_request(iq) and may_ask(iq, service) or #iq.tags == 0);
@@ -166,9 +163,9 @@ local function may_send_message(delegation, message, to)
 	if not granted_to or not all_may(message, granted_to) then
 		return false;
 	elseif is_account(delegation, to) then
-		-- Only to a device that is there, or the server would give it to all of them or
-		-- store it; and nothing that it would copy to others or archive.
-		return prosody.full_sessions[to] and kind ~= "chat" and kind ~= "groupchat";
+		-- To one device. A headline is for who is there: the server gives it to no other
+		-- device, copies it to none, and stores it nowhere (RFC 6121, section 8.5.3.2).
+		return jid.resource(to) and (kind == "headline" or kind == "error");
 	end
 	return true;
 end
@@ -200,9 +197,13 @@ local function is_sign_of_life(stanza, to)
 	return to == module.host or stanza.tags[1] and namespace(stanza.tags[1]) == ping;
 end
 
+local function wants_answer(stanza)
+	return stanza.name == "iq" and is_request(stanza)
+		or stanza.name == "message" and stanza.attr.type ~= "error";
+end
+
 local function refuse(session, stanza)
-	local kind = stanza.attr.type;
-	if kind ~= "error" and kind ~= "result" and stanza.name ~= "presence" then
+	if wants_answer(stanza) then
 		local answer = st.error_reply(stanza, "auth", "forbidden", "Not for a delegated login");
 		answers[answer] = true;
 		session.send(answer);
@@ -230,6 +231,12 @@ local function from_session(delegation, stanza, session)
 end
 
 ---------- To the session ----------
+
+-- A room says who is there in a namespace of its own, in which others are also invited:
+-- so it is for hearing only.
+local function with_answers(granted_to)
+	return setmetatable({ [muc .. "#user"] = granted_to[muc] }, { __index = granted_to });
+end
 
 local function without(stanza, granted_to)
 	if all_may(stanza, granted_to) then
@@ -260,7 +267,7 @@ local function heard_message(delegation, message, from, me)
 	elseif is_account(delegation, from) and not jid.resource(from) then
 		return nil; -- the account's own: carbons, events, archives
 	end
-	local found = without(message, granted_to);
+	local found = without(message, with_answers(granted_to));
 	for _, child in ipairs(found.tags) do
 		if not beside[namespace(child)] then
 			return found;
@@ -275,16 +282,14 @@ local function heard_presence(delegation, presence, from)
 			or kind and kind ~= "unavailable" and kind ~= "error" then
 		return nil;
 	end
-	return without(presence, with_plain(granted_to));
+	return without(presence, with_plain(with_answers(granted_to)));
 end
 
 local heard = { iq = heard_iq; message = heard_message; presence = heard_presence };
 
 -- Whoever asks a session that hides from them learns no more than that nobody answers.
 local function bounce(stanza, me)
-	local kind = stanza.attr.type;
-	if stanza.attr.from and stanza.attr.to == me and kind ~= "error" and kind ~= "result"
-			and stanza.name ~= "presence" then
+	if stanza.attr.from and stanza.attr.to == me and wants_answer(stanza) then
 		module:send(st.error_reply(stanza, "cancel", "service-unavailable"));
 	end
 end
