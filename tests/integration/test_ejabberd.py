@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from mobility import Client, Introduction, VisitDeclined
@@ -20,6 +18,7 @@ from tests.integration.test_connection import (
     test_what_was_said_last_arrives_before_the_stream_is_closed,
 )
 from tests.integration.test_devices import (
+    account,
     own,
     test_a_device_that_is_away_finds_what_waits_for_it,
     test_a_device_that_is_online_hears_at_once_and_also_of_the_end,
@@ -43,7 +42,12 @@ from tests.integration.test_levels import (
     test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again,
     test_a_session_goes_to_a_display_under_our_account_and_comes_back,
     test_nobody_is_logged_in_any_more_after_the_visit,
-    test_while_its_own_connection_is_dropped_the_display_still_takes_and_gives,
+    test_the_user_reads_what_a_login_gives_before_it_is_given,
+)
+from tests.integration.test_login import (
+    test_a_display_logs_in_with_the_phones_answers,
+    test_a_guest_is_told_where_there_are_none,
+    test_a_login_that_failed_pins_nothing,
 )
 from tests.integration.test_own_devices import (
     person,
@@ -64,6 +68,7 @@ from tests.integration.test_visit import (
 )
 
 __all__ = [
+    "account",
     "own",
     "person",
     "test_a_carrier_that_is_cut_is_followed_by_the_next_and_a_frame_comes_twice",
@@ -71,12 +76,15 @@ __all__ = [
     "test_a_device_that_is_away_finds_what_waits_for_it",
     "test_a_device_that_is_online_hears_at_once_and_also_of_the_end",
     "test_a_device_that_was_away_finds_the_offer_and_all_frames",
+    "test_a_display_logs_in_with_the_phones_answers",
     "test_a_display_that_is_switched_off_gives_the_session_back",
     "test_a_display_that_is_thrown_out_wipes_at_once",
     "test_a_display_that_was_left_signs_that_nothing_is_there",
     "test_a_display_with_a_wrong_password",
     "test_a_film_goes_and_comes_back",
     "test_a_full_list_refuses_the_next_and_forgets_nothing",
+    "test_a_guest_is_told_where_there_are_none",
+    "test_a_login_that_failed_pins_nothing",
     "test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again",
     "test_a_node_that_was_made_readable_by_others_is_private_again",
     "test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said",
@@ -94,17 +102,16 @@ __all__ = [
     "test_only_the_accounts_own_server_can_tell_of_changes",
     "test_presence_tells_which_of_five_devices_are_online",
     "test_the_first_of_three_wins_and_the_others_are_told",
+    "test_the_user_reads_what_a_login_gives_before_it_is_given",
     "test_what_nobody_answers_expires",
     "test_what_was_said_last_arrives_before_the_stream_is_closed",
-    "test_while_its_own_connection_is_dropped_the_display_still_takes_and_gives",
 ]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
+@pytest.fixture
+def server(ejabberd: Ejabberd) -> Ejabberd:
     """Take the place of the server that all these tests run on elsewhere."""
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd")) as running:
-        yield running
+    return ejabberd
 
 
 async def test_a_phone_that_is_cut_off_goes_on_and_nothing_is_lost(

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from mobility import Client, MobilityError, PeerUnreachable, SessionAway, screen
+from mobility import (
+    Client,
+    MobilityError,
+    PeerUnreachable,
+    SessionAway,
+    screen,
+)
 from mobility.display import Where
 from mobility.protocol import visit as proto
 from mobility.server import Ports

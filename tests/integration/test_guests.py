@@ -13,14 +13,18 @@ import pytest
 from slixmpp.exceptions import IqError
 
 from mobility import (
+    Carrier,
     Client,
     Comparing,
     ConnectionFailed,
+    Invitation,
     Inviting,
+    Progress,
     PublicDisplay,
     SettingsError,
     VisitRefused,
 )
+from mobility.cli.visit import _phone
 from mobility.errors import DirectoryUnavailable
 from mobility.server import Server
 from mobility.xmpp.sasl import Anonymous
@@ -29,6 +33,7 @@ from tests.fakes.running import RunningServer
 from tests.integration import test_commands as commands
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, visiting
+from tests.integration.test_formats import Film, film, sha
 
 DOCUMENT = b"%PDF " + bytes(range(256)) * 60
 GUESTS = "guests.localhost"
@@ -94,9 +99,32 @@ async def test_a_guest_visits_from_the_command_line(
             phone.type("")
             assert await phone.ends() == 0
             assert "nothing of yours is left" in phone.printed
-    bare = f"{uri.partition(';a=')[0]}"
-    async with commands.mobility(environ, "visit", bare, "--guest") as phone:
-        await phone.says("This screen takes no guests")
+
+
+async def test_without_a_domain_in_the_code_the_command_says_so(tmp_path: Path) -> None:
+    code = Invitation("lobby@kiosk.example/r", bytes(16), bytes(16))
+    with pytest.raises(SettingsError, match="This screen takes no guests"):
+        _phone(None, code)
+
+
+@pytest.mark.parametrize("carrier", [Carrier.DIRECT, Carrier.PROXY, Carrier.IBB])
+async def test_a_large_state_of_a_guest_goes_and_comes_back(
+    server: RunningServer, hurry: None, tmp_path: Path, carrier: Carrier
+) -> None:
+    path = film(tmp_path / "film", 300_000)
+    seen: list[Progress] = []
+    options: dict[str, Any] = {"carriers": [carrier]}
+    async with (
+        Lobby(server, Film, size=10_000_000, guests=GUESTS, **options) as lobby,
+        Client.guest(GUESTS, **address(server), **options) as guest,
+        visiting(guest, lobby) as screen,
+    ):
+        app = Film(path)
+        app.formats = ("bundle",)
+        moved = await guest.transfer(app, to=screen, progress=seen.append)
+        assert carrier in {progress.carrier for progress in seen}
+        await moved.retrieve()
+        assert app.blobs["film"].sha256 == sha(path)
 
 
 # --- what a guest cannot do -----------------------------------------------------------

@@ -25,6 +25,7 @@ from mobility.server.ports import choose_ports
 from mobility.xmpp import ns
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
+from tests.fakes.federation import Federation, Peer, dns, stranger
 from tests.integration.test_server import FREE, login
 
 DOMAIN = "chat.example.org"
@@ -120,6 +121,38 @@ async def test_a_real_prosody_serves_the_domain_with_it(tmp_path: Path) -> None:
     assert not re.findall(r"\terror\t.*", log.read_text())
 
 
+async def test_users_of_other_servers_reach_it_and_it_believes_certificates_only(
+    tmp_path: Path, federation: Federation
+) -> None:
+    write_production(tmp_path / "snippet", DOMAIN)
+    federation.share_authority(tmp_path / "certs")
+    ports, s2s = choose_ports("127.0.0.1", FREE), choose_ports("127.0.0.1", FREE)
+    other = Peer("visitors.example", s2s.c2s)
+    log = tmp_path / "prosody.log"
+    more: dict[str, Lua] = {
+        "s2s_ports": [s2s.http],
+        "unbound": dns(other, tmp_path / "hosts"),
+        "ssl": {"cafile": str(tmp_path / "certs" / "ca.crt")},
+    }
+    child = await Child.start("prosody", for_a_test(tmp_path, ports, log, more), log)
+    here = Peer(DOMAIN, s2s.http)
+    try:
+        with federation.server(other.domain, other.port, here) as visitors:
+            async with login(visitors, *visitors.add()) as client:
+                client.register_plugin("xep_0199")
+                ping = client.plugin["xep_0199"].ping
+                assert await ping(slixmpp.JID(DOMAIN), timeout=5)
+        with stranger(tmp_path / "other", other.domain, other.port, here) as visitors:
+            async with login(visitors, *visitors.add()) as client:
+                client.register_plugin("xep_0199")
+                with pytest.raises(IqError, match=r"not-authorized|remote-server"):
+                    await client.plugin["xep_0199"].send_ping(
+                        slixmpp.JID(DOMAIN), timeout=5
+                    )
+    finally:
+        await child.end(signal.SIGTERM)
+
+
 @dataclass
 class There:
     """Where that server is."""
@@ -129,7 +162,9 @@ class There:
     host: str = "127.0.0.1"
 
 
-def for_a_test(folder: Path, ports: Ports, log: Path) -> Path:
+def for_a_test(
+    folder: Path, ports: Ports, log: Path, more: Mapping[str, Lua] | None = None
+) -> Path:
     """Write a configuration that can run beside others, and ends with us."""
     options: dict[str, Lua] = {
         "log": {"info": str(log)},
@@ -140,6 +175,7 @@ def for_a_test(folder: Path, ports: Ports, log: Path) -> Path:
         "https_ports": [],
         "password_hash": "SHA-256",
         "proxy65_interfaces": ["127.0.0.1"],
+        **(more or {}),
     }
     path = main_config(folder, options, [str(LIFELINE)], ["mobility_lifeline"])
     snippet = folder / "snippet" / "mobility.cfg.lua"

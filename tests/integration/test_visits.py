@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,6 @@ from mobility.store import Store
 from mobility.visits import overseeing
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visits.stanza import Revoke
-from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.running import RunningServer
 from tests.fakes.world import Device, World
 from tests.integration.apps import Board
@@ -302,13 +301,6 @@ async def test_nobody_else_ends_a_visit(
 
 
 # --- servers that know nothing of us --------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def ejabberd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
-    """Yield a server that has no module of ours, and is not Prosody."""
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd")) as running:
-        yield running
 
 
 @pytest.fixture(params=["prosody", "ejabberd"])
