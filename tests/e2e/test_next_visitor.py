@@ -161,8 +161,9 @@ async def test_the_next_visitor_finds_nothing(screen: Screen, folder: Path) -> N
     before, canary = screen.browser.pid, screen.canary
     assert remembers(before, canary.encode())
     (profile,) = profiles(folder)
+    assert written(canary, folder) == [], "not even to a profile in memory"
     (profile / "kept").write_text(canary)
-    assert written(canary, folder) == [profile / "kept"], "the browser wrote it itself"
+    assert written(canary, folder) == [profile / "kept"]
 
     screen.stage.show(Wiping())
     await app.close()
