@@ -244,6 +244,11 @@ class Screen:
         self.clean = bool(self.clean)
         self._over.set()
 
+    def receive_rival(self) -> bool:
+        """Whether it is news; a display that floods is heard once."""
+        self.rivals += 1
+        return self.rivals == 1
+
     def receive_leave(self, leave: Leave) -> bool:
         """Whether the display ended the visit: then it has nothing any more."""
         late = not self._visitor.meeting.receive(leave)

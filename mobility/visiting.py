@@ -266,8 +266,8 @@ class Visiting:
                 # Also if it said so where it is not logged in as us.
                 self._tasks.start(self._home.reclaim_from(screen.jid))
         elif isinstance(event, Rival):
-            screen.rivals += 1
-            log.warning("somebody else scanned the code of %s too", screen.name)
+            if screen.receive_rival():
+                log.warning("somebody else scanned the code of %s too", screen.name)
         else:
             raise RemoteProtocolError("A phone does not expect this.")
         return None

@@ -50,6 +50,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
             yield running
 
 
+@pytest.fixture(autouse=True)
+def impatient(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobility.screen.CLEANING", 0.4)
+
+
 @contextlib.asynccontextmanager
 async def a_phone(server: RunningServer, **options: Any) -> AsyncIterator[Client]:
     jid, password = server.add()
@@ -222,12 +227,13 @@ async def a_stranger_leaves_for_the_visitor(server: RunningServer) -> bool:
 @attacks.stopped_by({"mobility.hosting.Visit.is_visitor": lambda *_: True})
 async def a_stranger_keeps_a_visit_alive(server: RunningServer) -> bool:
     """Until somebody comes and looks."""
-    async with Lobby(server, idle=SHORT) as lobby, a_phone(server) as phone:
+    idle = timedelta(seconds=0.9)
+    async with Lobby(server, idle=idle) as lobby, a_phone(server) as phone:
         async with visiting(phone, lobby) as screen, mallory(server) as stranger:
             stranger.display = screen.jid
             pestering = asyncio.create_task(_pester(stranger))
             try:
-                return await lasts(lobby.visits[0].gone(), seconds=4 * 0.3)
+                return await lasts(lobby.visits[0].gone(), seconds=2 * 0.9)
             finally:
                 pestering.cancel()
 
@@ -285,7 +291,7 @@ async def hostile(
     server: RunningServer, *tricks: Trick
 ) -> AsyncIterator[HostileDisplay]:
     async with HostileDisplay(server.add(), **address(server)) as display:
-        display.tricks = {*tricks}
+        display.tricks.update(tricks)
         yield display
 
 
@@ -297,6 +303,31 @@ async def _reported(server: RunningServer, *tricks: Trick) -> Screen:
             async with visit as screen:
                 pass
         return screen
+
+
+@attacks.stopped_by({"mobility.screen.CLEANING": 1e6})
+async def a_display_never_answers_who_leaves(server: RunningServer) -> bool:
+    return await _keeps(server, Trick.NEVER_ANSWERS)
+
+
+@attacks.stopped_by({"mobility.screen.CLEANING": 1e6})
+async def a_display_answers_late_who_leaves(server: RunningServer) -> bool:
+    return await _keeps(server, Trick.ANSWERS_LATE)
+
+
+async def _keeps(server: RunningServer, trick: Trick) -> bool:
+    async with hostile(server, trick) as display, a_phone(server) as phone:
+        async with phone.visit(display.invitation, approve=display.digits) as screen:
+            return await lasts(screen.leave(), seconds=1.2)
+
+
+@attacks.stopped_by({"mobility.screen.Screen.receive_rival": lambda _: True})
+async def a_display_floods_the_phones_log(server: RunningServer) -> bool:
+    async with hostile(server, Trick.FLOODS) as display, a_phone(server) as phone:
+        async with phone.visit(display.invitation, approve=display.digits):
+            with logged() as lines:
+                await display.flood()
+            return len(lines) > 10
 
 
 BELIEVED = {"mobility.screen.check_receipt": lambda *_: True}
