@@ -20,7 +20,16 @@ from kiosk.post import Post
 from kiosk.settings import load
 from kiosk.sockets import bind
 from mobility import Client
-from tests.fakes.kiosk import DEADLINE, Kiosk, Page, children, run, running, settings
+from tests.fakes.kiosk import (
+    DEADLINE,
+    Kiosk,
+    Page,
+    alive,
+    children,
+    run,
+    running,
+    settings,
+)
 from tests.fakes.running import RunningServer
 from tests.integration.people import address, read_all
 
@@ -55,14 +64,6 @@ async def gone(*pids: int) -> None:
     async with asyncio.timeout(DEADLINE):
         while any(alive(pid) for pid in pids):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 async def test_two_displays_of_one_file_have_their_visitors_side_by_side(
