@@ -17,7 +17,7 @@ import pytest
 from slixmpp import JID
 from slixmpp.exceptions import IqError
 
-from mobility import Client, Introduction, Invitation, MobilityError, Screen
+from mobility import Client, Introduction, Invitation, MobilityError, Screen, visits
 from mobility.errors import ConnectionFailed, PeerUnreachable, VisitEnded
 from mobility.eviction import evict
 from mobility.history import Ending
@@ -459,9 +459,9 @@ async def test_a_program_beside_the_phone_sees_and_ends_its_visits(
 ) -> None:
     data = tmp_path / "phone"
     async with visiting(phone, lobby) as screen:
-        async with overseeing(*account, data=data, **address(server)) as visits:
-            (visit,) = (await visits.all()).visits
-            assert (await visits.revoke(visit.id)).told
+        async with overseeing(*account, data=data, **address(server)) as beside:
+            (visit,) = (await beside.all()).visits
+            assert (await beside.revoke(visit.id)).told
         assert screen.over
 
 
@@ -481,3 +481,35 @@ async def test_a_login_is_ended_when_its_session_is_back_after_a_crash(
             while await listed(laptop):
                 pass
         assert not await is_there(laptop, where)
+
+
+async def test_a_login_that_cannot_be_ended_is_ended_as_soon_as_it_can(
+    server: RunningServer,
+    account: Account,
+    phone: Client,
+    laptop: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visits, "RETRY", 0.1)
+    connect, failures = phone._running._connect, iter([True, True])
+
+    def sometimes(jid: str) -> Stream:
+        if next(failures, False):
+            raise ConnectionFailed("There is no network.")
+        return connect(jid)
+
+    phone._running._connect = sometimes
+    lent = Listed(
+        *("lent", Level.LOGIN, "kiosk.example", "Lobby screen", "Phone", phone.jid),
+        *(time.time(), 3600.0, "display-1"),
+    )
+    jid = f"{account[0]}/display-1"
+    async with Stream(jid, account[1], priority=None, **address(server)) as display:
+        phone._running.began(lent, display.close)
+        assert await until_listed(laptop) == "lent"
+        await phone._running.ended("lent")
+        assert await listed(phone) == ["lent"]  # nobody has seen it end
+        async with asyncio.timeout(10):
+            while await listed(phone):
+                pass
+    assert not phone._store.staying()
