@@ -122,4 +122,5 @@ async def _spawn(file: Path, name: str, *numbers: int) -> asyncio.subprocess.Pro
         env={k: v for k, v in os.environ.items() if k not in HIDDEN},
         pass_fds=numbers,
         stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -18,6 +19,7 @@ __all__ = ["memory_folder", "new_profile", "wipe_left_over"]
 
 PREFIX = "visit-"  # what our folders are called: nothing else is ever removed
 MEMORY = ("tmpfs", "ramfs")
+LONGEST = 47  # of the 107 bytes of a socket's path, Chromium and we need the others
 GONE = 5.0  # seconds until what is killed is gone
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ def memory_folder(
         environ: May name one: systemd's RUNTIME_DIRECTORY, or XDG_RUNTIME_DIR.
 
     Raises:
-        SettingsError: If somebody else made the folder before us.
+        SettingsError: If somebody else made the folder before us, or its path is long.
 
     """
     systemd = environ.get("RUNTIME_DIRECTORY", "").split(":")
@@ -44,7 +46,8 @@ def memory_folder(
     if not held:
         log.warning("this machine has no memory file system: profiles are on its disk")
         return _own(otherwise)
-    return _own(max(held, key=_room) / f"mobility-kiosk-{os.getuid()}-{name}")
+    short = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return _own(max(held, key=_room) / f"kiosk-{os.getuid()}-{short}")
 
 
 def _room(place: Path) -> int:
@@ -64,6 +67,11 @@ def _is_memory(place: Path) -> bool:
 
 def _own(folder: Path) -> Path:
     """Everybody may make folders in some of these places: this one must be ours."""
+    if len(os.fsencode(folder)) > LONGEST:
+        raise SettingsError(
+            f"The browser cannot keep its profile in {folder}: a path may have "
+            f"{LONGEST} bytes, since it makes a socket there."
+        )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022:
@@ -76,7 +84,7 @@ def _own(folder: Path) -> Path:
 
 def new_profile(folder: Path) -> Path:
     """A path for a profile that nobody has used."""
-    return folder / f"{PREFIX}{secrets.token_hex(8)}"
+    return folder / f"{PREFIX}{secrets.token_hex(4)}"
 
 
 def wipe_left_over(folder: Path) -> list[str]:
@@ -93,13 +101,24 @@ def wipe_left_over(folder: Path) -> list[str]:
         SettingsError: Something cannot be removed: then nothing may be shown.
 
     """
-    for pid in _browsers(folder):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    _kill_browsers(folder)
     left = sorted(folder.glob(f"{PREFIX}*"))
     for profile in left:
         _remove(profile)
     return [profile.name for profile in left]
+
+
+def _kill_browsers(folder: Path) -> None:
+    until = time.monotonic() + GONE
+    while pids := list(_browsers(folder)):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(os.getpgid(pid), signal.SIGKILL)  # with all its helpers
+        if time.monotonic() > until:
+            raise SettingsError(
+                f"A browser of an earlier run cannot be ended: process {pids[0]}."
+            )
+        time.sleep(0.02)
 
 
 def _browsers(folder: Path) -> Iterator[int]:

@@ -37,8 +37,11 @@ def append(data: Path, record: Record) -> None:
     began = datetime.fromtimestamp(record.began, UTC)
     line = json.dumps(_public(record, began)) + "\n"
     path = folder / f"{began:%Y-%m-%d}.jsonl"
-    opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    opened = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
+        size = os.fstat(opened).st_size
+        if size and os.pread(opened, 1, size - 1) != b"\n":
+            line = "\n" + line  # a power cut has torn the last one
         os.write(opened, line.encode())
         os.fsync(opened)
     finally:

@@ -79,6 +79,8 @@ class _Displays:
                 if self._plan.metrics is not None:
                     sock = bind(self._plan.metrics, "The page of figures")
                     await stack.enter_async_context(metrics.serve(sock, self._figures))
+                    port = sock.getsockname()[1]
+                    log.info("figures are at http://127.0.0.1:%s/metrics", port)
                 async with asyncio.TaskGroup() as displays:
                     for post in self._posts:
                         displays.create_task(post.run())
@@ -102,16 +104,18 @@ class _Displays:
         where = "on the screen" if alone else f"on the screen {name}"
         print(f"Open {address} {where}.", flush=True)  # noqa: T201
         if not self._waiting:
-            notify("READY=1", self._status())
+            notify(*self._words())
 
     async def _tell_systemd(self) -> None:
         pause = min(TICK, watchdog() or TICK)
         while True:
-            notify("WATCHDOG=1", self._status())
+            notify(*self._words(), "WATCHDOG=1")
             await asyncio.sleep(pause)
 
-    def _status(self) -> str:
+    def _words(self) -> list[str]:
+        """That we are ready is said again and again: one datagram can be lost."""
         online = sum(post.tally.beat.online for post in self._posts)
         visited = sum(post.tally.visited for post in self._posts)
         count = len(self._posts)
-        return f"STATUS={online} of {count} displays online, {visited} visited"
+        status = f"STATUS={online} of {count} displays online, {visited} visited"
+        return [status] if self._waiting else ["READY=1", status]

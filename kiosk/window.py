@@ -66,6 +66,7 @@ class Window:
             self._page, self._session = await chromium.attach()
             await chromium.call("Page.enable", session=self._session)
             await chromium.call("Target.setDiscoverTargets", discover=True)
+            await chromium.call("Browser.setDownloadBehavior", behavior="deny")
             self._tasks, self._chromium = tasks, chromium
             self._stack = stack.pop_all()
 

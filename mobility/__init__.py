@@ -29,6 +29,7 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.files import File
+from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
@@ -50,8 +51,10 @@ from mobility.scene import (
 from mobility.screen import Introduction, Screen
 from mobility.session import Session
 from mobility.transfer import Progress
+from mobility.visits import ActiveVisit, Revoked, VisitList
 
 __all__ = [
+    "ActiveVisit",
     "App",
     "AppFactory",
     "Blob",
@@ -62,6 +65,7 @@ __all__ = [
     "ConnectionFailed",
     "Device",
     "Direction",
+    "Ending",
     "File",
     "Hosting",
     "IncomingOffer",
@@ -85,6 +89,7 @@ __all__ = [
     "ProtocolError",
     "PublicDisplay",
     "RemoteProtocolError",
+    "Revoked",
     "Scene",
     "SchemaMismatch",
     "Screen",
@@ -102,7 +107,9 @@ __all__ = [
     "VisitDeclined",
     "VisitEnded",
     "VisitError",
+    "VisitList",
     "VisitRefused",
+    "Visited",
     "Where",
     "Wiping",
 ]

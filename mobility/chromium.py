@@ -33,7 +33,6 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--disable-crashpad-for-testing",  # its dumps are memory of a visit
     "--password-store=basic",
     "--disable-dev-shm-usage",  # shared memory in TMPDIR, which ends with the profile
 )
@@ -198,13 +197,13 @@ async def _start(
     env: Mapping[str, str],
     hear: Hear,
 ) -> Chromium:
-    home = _made(profile)
+    profile.mkdir(mode=0o700, parents=True)  # noqa: ASYNC240  one call
     # A container's root has no user namespace for the sandbox.
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
     given = (*FLAGS, *sandbox, f"--user-data-dir={profile}", *flags)
     process = await asyncio.create_subprocess_exec(
         *("/bin/sh", "-c", START, str(program), *given),
-        env=_environment(env, home),
+        env=_environment(env, profile),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -224,21 +223,13 @@ async def _greet(chromium: Chromium, program: str | Path) -> None:
         ) from None
 
 
-def _made(profile: Path) -> Path:
-    """Make the folders; gives the one in which the browser is at home."""
-    home = profile / "home"
-    profile.mkdir(mode=0o700, parents=True)
-    home.mkdir()
-    return home
-
-
-def _environment(env: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Its caches of fonts, shaders and crashes end with the profile; X still opens."""
+def _environment(env: Mapping[str, str], profile: Path) -> dict[str, str]:
+    """Caches of fonts and shaders, and dumps of crashes, end with the profile."""
     old = env.get("HOME", "/")
     kept = {key: value for key, value in env.items() if not key.startswith("XDG_C")}
     kept.setdefault("XAUTHORITY", f"{old}/.Xauthority")
     kept.pop("XDG_DATA_HOME", None)
-    return kept | {"HOME": str(home), "TMPDIR": str(home)}
+    return kept | {"HOME": str(profile), "TMPDIR": str(profile)}
 
 
 async def _end(
@@ -246,16 +237,26 @@ async def _end(
 ) -> None:
     chromium.end()
     await asyncio.wait([listening])
-    await _remove(profile)
+    try:
+        async with asyncio.timeout(DEADLINE):
+            # they end one after the other, and nobody is told
+            while _lives(chromium.pid) or not _removed(profile):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise MobilityError(f"{profile} cannot be removed.") from None
 
 
-async def _remove(profile: Path) -> None:
-    """Its helpers outlive it for a moment, and a file may appear meanwhile."""
-    for _ in range(50):
-        if _removed(profile):
-            return
-        await asyncio.sleep(0.1)
-    raise MobilityError(f"{profile} cannot be removed.")
+def _lives(leader: int) -> bool:
+    """Whether a process of the group still has memory (Linux; elsewhere unknown)."""
+    return any(_in_group(entry, leader) for entry in Path("/proc").glob("[0-9]*"))
+
+
+def _in_group(entry: Path, leader: int) -> bool:
+    try:
+        state, _, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+    except OSError:  # it has just ended
+        return False
+    return int(group) == leader and state not in "ZX"
 
 
 def _removed(profile: Path) -> bool:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from mobility import App, Introduction, Invitation, Stanza, TransferAborted
 from mobility.cli.presenter import load_presenter
 from tests.e2e.conftest import DEADLINE, Venue
+from tests.e2e.traces import in_memory, on_disk, with_argument
 
 CANARY = b"canary-7f3a91-of-a-visitor"
 
@@ -143,41 +141,6 @@ PLANT = """async (canary) => {
 
 def kiosk_pid(venue: Venue) -> int:
     """Of the display's process; its supervisor sees nothing of a visitor."""
-    toml = str(venue.place.folder / "kiosk.toml").encode()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if toml in words and b"kiosk.daemon" in words:
-                return int(entry.name)
-    raise AssertionError("the kiosk does not run")
-
-
-def in_memory(pid: int, canary: bytes) -> Iterator[str]:
-    """Mappings of a process in which `canary` stands (Linux: /proc/PID/mem)."""
-    try:
-        maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
-        with Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
-            for line in maps:
-                where, rights, *_ = line.split()
-                start, end = (int(part, 16) for part in where.split("-"))
-                readable = "r" in rights and "[v" not in line
-                if readable and canary in _read(memory, start, end - start):
-                    yield line
-    except (FileNotFoundError, ProcessLookupError):
-        return  # replaced while we looked
-
-
-def _read(memory: Any, start: int, size: int) -> bytes:
-    try:
-        return os.pread(memory.fileno(), size, start)
-    except (OSError, OverflowError):
-        return b""
-
-
-def on_disk(folder: Path, canary: bytes) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.is_file() and canary in path.read_bytes():
-            yield path
+    toml = str(venue.place.folder / "kiosk.toml")
+    (pid,) = with_argument("kiosk.daemon", toml)
+    return pid

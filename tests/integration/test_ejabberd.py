@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mobility import Client
+from mobility import Client, Introduction, VisitDeclined
+from mobility.errors import LevelUnavailable
+from mobility.protocol.delegation import Level
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.proxy import Proxy
 from tests.integration.apps import Board
@@ -36,6 +38,13 @@ from tests.integration.test_handover import (
     test_a_state_of_any_size_arrives_whole,
     test_nothing_is_lost_or_doubled_while_both_sides_draw_all_the_time,
 )
+from tests.integration.test_levels import (
+    test_a_display_that_is_thrown_out_wipes_at_once,
+    test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again,
+    test_a_session_goes_to_a_display_under_our_account_and_comes_back,
+    test_nobody_is_logged_in_any_more_after_the_visit,
+    test_while_its_own_connection_is_dropped_the_display_still_takes_and_gives,
+)
 from tests.integration.test_own_devices import (
     person,
     test_a_device_that_accepts_has_the_session_and_gives_it_back,
@@ -63,12 +72,15 @@ __all__ = [
     "test_a_device_that_is_online_hears_at_once_and_also_of_the_end",
     "test_a_device_that_was_away_finds_the_offer_and_all_frames",
     "test_a_display_that_is_switched_off_gives_the_session_back",
+    "test_a_display_that_is_thrown_out_wipes_at_once",
     "test_a_display_that_was_left_signs_that_nothing_is_there",
     "test_a_display_with_a_wrong_password",
     "test_a_film_goes_and_comes_back",
     "test_a_full_list_refuses_the_next_and_forgets_nothing",
+    "test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again",
     "test_a_node_that_was_made_readable_by_others_is_private_again",
     "test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said",
+    "test_a_session_goes_to_a_display_under_our_account_and_comes_back",
     "test_a_session_may_go_and_come_back_several_times_in_one_visit",
     "test_a_state_of_any_size_arrives_whole",
     "test_a_wrong_password",
@@ -76,6 +88,7 @@ __all__ = [
     "test_an_app_that_asks_for_nothing_gets_the_best_way",
     "test_an_idle_visit_ends_and_the_session_goes_on_at_the_phone",
     "test_nobody_else_can_read_or_change_or_hear_of_them",
+    "test_nobody_is_logged_in_any_more_after_the_visit",
     "test_nothing_is_lost_or_doubled_while_both_sides_draw_all_the_time",
     "test_one_visit_leaves_nothing_for_the_next",
     "test_only_the_accounts_own_server_can_tell_of_changes",
@@ -83,6 +96,7 @@ __all__ = [
     "test_the_first_of_three_wins_and_the_others_are_told",
     "test_what_nobody_answers_expires",
     "test_what_was_said_last_arrives_before_the_stream_is_closed",
+    "test_while_its_own_connection_is_dropped_the_display_still_takes_and_gives",
 ]
 
 
@@ -110,3 +124,31 @@ async def test_a_phone_that_is_cut_off_goes_on_and_nothing_is_lost(
                 assert phone.stream.resumed
                 await moved.retrieve()
             assert screen.clean is True
+
+
+# --- under the visitor's account ------------------------------------------------------
+
+
+@pytest.fixture
+def level() -> Level:
+    """Return the one level that a server without our modules knows."""
+    return Level.LOGIN
+
+
+async def test_a_server_without_our_modules_makes_no_tokens_and_does_not_pretend(
+    phone: Client, lobby: Lobby
+) -> None:
+    assert await phone.levels() == {Level.GUEST, Level.LOGIN}
+    read: list[Introduction] = []
+
+    async def approve(introduction: Introduction) -> str | None:
+        read.append(introduction)
+        return None
+
+    with pytest.raises(VisitDeclined):
+        async with phone.visit(await lobby.code(), approve=approve, level=Level.LOGIN):
+            pass
+    assert not read[0].restricted
+    with pytest.raises(LevelUnavailable, match=phone.jid.partition("@")[2][:8]):
+        async with visiting(phone, lobby, level=Level.TOKEN):
+            pass

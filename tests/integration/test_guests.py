@@ -14,7 +14,9 @@ from slixmpp.exceptions import IqError
 
 from mobility import (
     Client,
+    Comparing,
     ConnectionFailed,
+    Inviting,
     PublicDisplay,
     SettingsError,
     VisitRefused,
@@ -24,6 +26,7 @@ from mobility.server import Server
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
 from tests.fakes.running import RunningServer
+from tests.integration import test_commands as commands
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, visiting
 
@@ -71,6 +74,29 @@ async def test_a_guest_presents_on_a_display_and_takes_the_document_back(
         assert board.strokes == ["first", "from the guest", "from the display"]
     assert screen.clean is True
     await lobby.is_empty()
+
+
+async def test_a_guest_visits_from_the_command_line(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    environ = {
+        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
+        "MOBILITY_HOST": server.host,
+        "MOBILITY_PORT": str(server.c2s_port),
+        "MOBILITY_CA_FILE": str(server.ca_file),
+        "MOBILITY_DATA": str(tmp_path / "phone"),
+    }
+    async with commands.lobby(server, tmp_path, guests=GUESTS) as screen:
+        uri = (await screen.scene(Inviting)).uri
+        async with commands.mobility(environ, "visit", uri, "--guest") as phone:
+            phone.type((await screen.scene(Comparing)).code)
+            await phone.says("On Lobby screen now")
+            phone.type("")
+            assert await phone.ends() == 0
+            assert "nothing of yours is left" in phone.printed
+    bare = f"{uri.partition(';a=')[0]}"
+    async with commands.mobility(environ, "visit", bare, "--guest") as phone:
+        await phone.says("This screen takes no guests")
 
 
 # --- what a guest cannot do -----------------------------------------------------------

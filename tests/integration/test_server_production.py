@@ -17,12 +17,14 @@ from slixmpp.exceptions import IqError
 
 import mobility.server
 from mobility.errors import ServerError
-from mobility.server import Accounts, Ports, write_production
+from mobility.server import Accounts, Guests, Ports, write_production
 from mobility.server.certificates import ensure_certificates
 from mobility.server.child import Child
 from mobility.server.config import Lua, lua
 from mobility.server.ports import choose_ports
 from mobility.xmpp import ns
+from mobility.xmpp.sasl import Anonymous
+from mobility.xmpp.stream import Stream
 from tests.integration.test_server import FREE, login
 
 DOMAIN = "chat.example.org"
@@ -36,7 +38,8 @@ def main_config(
     modules: Sequence[str] = (),
 ) -> Path:
     """Write a server's own configuration around the snippet, as Debian's does."""
-    names = [DOMAIN, *(f"{part}.{DOMAIN}" for part in ("proxy", "upload", "pubsub"))]
+    parts = ("proxy", "upload", "pubsub", "guests")
+    names = [DOMAIN, *(f"{part}.{DOMAIN}" for part in parts)]
     ensure_certificates(folder / "certs", names)
     (folder / "data").mkdir(exist_ok=True)
     enabled = ["roster", "saslauth", "tls", "disco", "posix", "register", *modules]
@@ -56,16 +59,22 @@ def main_config(
     return path
 
 
-def test_luac_reads_it(tmp_path: Path) -> None:
-    write_production(tmp_path / "snippet", DOMAIN)
+@pytest.fixture(params=["welcome", "refused"])
+def guests(request: pytest.FixtureRequest) -> Guests:
+    choice: Guests = request.param
+    return choice
+
+
+def test_luac_reads_it(tmp_path: Path, guests: Guests) -> None:
+    write_production(tmp_path / "snippet", DOMAIN, guests=guests)
     program = shutil.which("luac5.4") or shutil.which("luac")
     assert program, "Prosody brings a Lua compiler"
     snippet = str(tmp_path / "snippet" / "mobility.cfg.lua")
     subprocess.run([program, "-p", snippet], check=True)
 
 
-def test_prosodyctl_finds_nothing_wrong(tmp_path: Path) -> None:
-    write_production(tmp_path / "snippet", DOMAIN)
+def test_prosodyctl_finds_nothing_wrong(tmp_path: Path, guests: Guests) -> None:
+    write_production(tmp_path / "snippet", DOMAIN, guests=guests)
     config = main_config(tmp_path)
     run = subprocess.run(
         ["prosodyctl", "--root", "--config", str(config), "check", "config"],
@@ -79,7 +88,7 @@ def test_prosodyctl_finds_nothing_wrong(tmp_path: Path) -> None:
 
 
 async def test_a_real_prosody_serves_the_domain_with_it(tmp_path: Path) -> None:
-    write_production(tmp_path / "snippet", DOMAIN)
+    write_production(tmp_path / "snippet", DOMAIN, guests="welcome")
     ports = choose_ports("127.0.0.1", FREE)
     there = There(ports.c2s, tmp_path / "certs" / "ca.crt")
     log = tmp_path / "prosody.log"
@@ -97,6 +106,15 @@ async def test_a_real_prosody_serves_the_domain_with_it(tmp_path: Path) -> None:
             query = client.make_iq_get("jabber:iq:register", slixmpp.JID(DOMAIN))
             with pytest.raises(IqError, match="service-unavailable"):
                 await query.send()
+            async with Stream(
+                f"guests.{DOMAIN}",
+                Anonymous(),
+                host=there.host,
+                port=there.c2s_port,
+                ca_file=there.ca_file,
+            ) as guest:
+                info = await disco.get_info(jid=slixmpp.JID(guest.jid))
+                assert "http://jabber.org/protocol/ibb" in str(info)
     finally:
         await child.end(signal.SIGTERM)
     assert not re.findall(r"\terror\t.*", log.read_text())

@@ -471,3 +471,21 @@ async def test_a_program_beside_the_phone_sees_and_ends_its_visits(
             (visit,) = (await visits.all()).visits
             assert (await visits.revoke(visit.id)).told
         assert screen.over
+
+
+async def test_a_login_is_ended_when_its_session_is_back_after_a_crash(
+    server: RunningServer, tmp_path: Path, account: Account, laptop: Client
+) -> None:
+    async with World(server, tmp_path / "again") as world:
+        world.phone.jid, world.phone.password = f"{account[0]}/phone", account[1]
+        await world.meet(phone={"level": "login"})
+        where = (await world.phone.program.hears("visits"))["jid"]
+        await world.phone.program.hears("ended")
+        await world.phone.program.kill()
+        phone = await world.phone.start()
+        phone.say("reclaim once more")
+        await phone.hears("back")
+        async with asyncio.timeout(10):
+            while await listed(laptop):
+                pass
+        assert not await is_there(laptop, where)

@@ -8,6 +8,7 @@ import mobility.testing
 
 def test_the_public_names_are_these_and_no_others() -> None:
     assert mobility.__all__ == [
+        "ActiveVisit",
         "App",
         "AppFactory",
         "Blob",
@@ -18,6 +19,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "ConnectionFailed",
         "Device",
         "Direction",
+        "Ending",
         "File",
         "Hosting",
         "IncomingOffer",
@@ -41,6 +43,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "ProtocolError",
         "PublicDisplay",
         "RemoteProtocolError",
+        "Revoked",
         "Scene",
         "SchemaMismatch",
         "Screen",
@@ -58,7 +61,9 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "VisitDeclined",
         "VisitEnded",
         "VisitError",
+        "VisitList",
         "VisitRefused",
+        "Visited",
         "Where",
         "Wiping",
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk import keys as tables
 from kiosk import settings as module
 from kiosk.settings import AppSettings, Settings, load
 from mobility import SettingsError
@@ -213,4 +214,4 @@ def test_the_documented_example_has_every_key() -> None:
     assert set(keys["server"]) == set(module.SERVER)
     assert set(keys["page"]) == set(module.PAGE)
     assert set(keys["limits"]) == set(module.LIMITS)
-    assert set(keys["apps"][0]) == set(module.APP)
+    assert set(keys["apps"][0]) == set(tables.APP)
