@@ -1,9 +1,9 @@
 """
 A display that takes a session as it should, and then does whatever a test wants.
 
-As a program, `python -m tests.fakes.hostile_display`, it has a switch for each trick, and
-reads where to log in from a line of JSON. It tells its code, its digits, and what it got
-when it is asked.
+As a program (`python -m tests.fakes.hostile_display`) it has a switch for each trick.
+It reads where to log in from a line of JSON, and tells its code, its digits, and what
+it got when it is asked.
 """
 
 from __future__ import annotations

@@ -79,7 +79,6 @@ class Forgetful(Careless):
 
 FORGOTTEN = {
     "elseif not delegation.redeemed then": "else",
-    "if delegation.bound or ": "if ",
     "\t\t\tor event.resource and asked ~= delegation.resource\n": "",
     "\t\t\tor sessions_of(delegation.username)[delegation.resource]\n": "",
     "event.resource = delegation.resource;": "",
