@@ -9,6 +9,7 @@ from mobility.errors import (
     ConnectionFailed,
     InvalidInvitation,
     InvalidState,
+    LevelUnavailable,
     LocalProtocolError,
     LoginRefused,
     MobilityError,
@@ -30,6 +31,7 @@ from mobility.errors import (
 )
 from mobility.files import File
 from mobility.hosting import Visit
+from mobility.introduction import Approval, Introduction
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
@@ -47,13 +49,14 @@ from mobility.scene import (
     Scene,
     Wiping,
 )
-from mobility.screen import Introduction, Screen
+from mobility.screen import Screen
 from mobility.session import Session
 from mobility.transfer import Progress
 
 __all__ = [
     "App",
     "AppFactory",
+    "Approval",
     "Blob",
     "Capture",
     "Carrier",
@@ -72,6 +75,7 @@ __all__ = [
     "Inviting",
     "Leaving",
     "Level",
+    "LevelUnavailable",
     "LocalProtocolError",
     "LogLimits",
     "LoginRefused",

@@ -10,6 +10,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
     assert mobility.__all__ == [
         "App",
         "AppFactory",
+        "Approval",
         "Blob",
         "Capture",
         "Carrier",
@@ -28,6 +29,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "Inviting",
         "Leaving",
         "Level",
+        "LevelUnavailable",
         "LocalProtocolError",
         "LogLimits",
         "LoginRefused",

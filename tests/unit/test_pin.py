@@ -106,7 +106,7 @@ def test_a_mechanism_that_is_too_weak_even_if_it_is_the_phones_own(
     mechanism: str,
 ) -> None:
     login = phone(replace(PIN, mechanism=mechanism))
-    with pytest.raises(LoginRefused, match="too weak to let a display carry it"):
+    with pytest.raises(LoginRefused, match="too weak to let a screen carry it"):
         login.begin(replace(OFFERED, mechanisms=(mechanism,)))
     no_more(login)
 
