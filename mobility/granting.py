@@ -102,7 +102,7 @@ class Granting:
                 self._bound.set_result(None)
             case Bound():
                 raise LoginRefused(
-                    "The screen did not log in as what you let it be. The visit is over."
+                    "The screen did not log in as you let it. The visit is over."
                 )
             case Abort(text):
                 raise LoginRefused(_failed(text))

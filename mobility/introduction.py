@@ -70,7 +70,12 @@ class Introduction:
             return "nobody"
         if not self.restricted:
             return "anybody"
-        return ", ".join(("your own devices", *self.participants))
+        return " and ".join(("your own devices", *self.participants))
+
+    @property
+    def harmless(self) -> bool:
+        """Whether it gets no more of the account than the session needs."""
+        return self.level is Level.GUEST or self.restricted
 
     @property
     def gives(self) -> str:
@@ -90,8 +95,8 @@ class Introduction:
         other = "other " if self.participants else ""
         return (
             f"It is logged in as {self.account} until the visit ends. Your server lets "
-            f"it talk to {self.reaches} only: it cannot read your {other}messages or "
-            "contacts, or change your password."
+            f"it talk to nobody but {self.reaches}: it cannot read your {other}"
+            "messages or contacts, or change your password."
         )
 
     @property

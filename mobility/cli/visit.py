@@ -161,8 +161,7 @@ def _question(introduction: Introduction) -> Panel:
         facts.add_row("Account", escape(introduction.account))
         facts.add_row("Talks to", escape(introduction.reaches))
     facts.add_row("Until", f"you leave, at most {duration(introduction.lifetime)}")
-    harmless = introduction.level is Level.GUEST or introduction.restricted
-    style = "default" if harmless else "yellow"
+    style = "default" if introduction.harmless else "yellow"
     facts.add_row("Gives away", Text(introduction.gives, style))
     return Panel(facts, title="Let this screen in?", expand=False)
 
