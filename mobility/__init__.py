@@ -9,6 +9,7 @@ from mobility.errors import (
     ConnectionFailed,
     InvalidInvitation,
     InvalidState,
+    LevelUnavailable,
     LocalProtocolError,
     LoginRefused,
     MobilityError,
@@ -31,6 +32,7 @@ from mobility.errors import (
 from mobility.files import File
 from mobility.history import Ending, Visited
 from mobility.hosting import Visit
+from mobility.introduction import Approval, Introduction
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
@@ -48,7 +50,7 @@ from mobility.scene import (
     Scene,
     Wiping,
 )
-from mobility.screen import Introduction, Screen
+from mobility.screen import Screen
 from mobility.session import Session
 from mobility.transfer import Progress
 from mobility.visits import ActiveVisit, Revoked, VisitList
@@ -57,6 +59,7 @@ __all__ = [
     "ActiveVisit",
     "App",
     "AppFactory",
+    "Approval",
     "Blob",
     "Capture",
     "Carrier",
@@ -76,6 +79,7 @@ __all__ = [
     "Inviting",
     "Leaving",
     "Level",
+    "LevelUnavailable",
     "LocalProtocolError",
     "LogLimits",
     "LoginRefused",

@@ -39,6 +39,7 @@ from mobility.errors import (
 )
 from mobility.failures import traced
 from mobility.history import History, Visited
+from mobility.introduction import Approve
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
@@ -57,7 +58,7 @@ from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
-from mobility.visiting import IDLE, LIFETIME, Approve, Visiting
+from mobility.visiting import IDLE, LIFETIME, Visiting
 from mobility.visits import Revoked, VisitList, Visits
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import MobilityLogin
@@ -381,8 +382,8 @@ class Client:
         Args:
             invitation: As scanned.
             approve: Asks the user: shows the introduction, and gives the two digits
-                that the display shows, or None to decline. Called again after a wrong
-                code.
+                that the display shows, an `Approval` for another level than `level`, or
+                None to decline. Called again after a wrong code.
             apps: URIs of the apps that may go there; any, if None.
             lifetime: When the visit ends at the latest.
             level: What the display may be meanwhile; one of `levels`.

@@ -10,7 +10,7 @@ from mobility.xmpp.sasl import Login, Offered, Password, Token, fresh_nonce
 
 __all__ = ["Delegating"]
 
-_ONCE = "Your phone lets a display in once."
+_ONCE = "Your phone lets a screen log in once. Scan its code again for another."
 
 
 class Delegating:
@@ -30,7 +30,11 @@ class Delegating:
         self._account = account
 
     async def levels(self) -> set[Level]:
-        """What can be offered to a display."""
+        """
+        What can be offered to a display.
+
+        A server that makes tokens also holds displays to what they were let in for.
+        """
         levels = {Level.GUEST}
         if not isinstance(self._own, Password) or self._own.pin is None:
             return levels
@@ -39,10 +43,6 @@ class Delegating:
         if self._own.pin.mechanism in STRONG:
             levels.add(Level.LOGIN)
         return levels
-
-    async def restricts(self) -> bool:
-        """Whether our server holds a display to what it was let in for."""
-        return await self._server.supported()
 
     async def lend(self, level: Level, policy: Policy) -> Login:
         """
@@ -54,7 +54,9 @@ class Delegating:
         """
         own = self._own
         if not isinstance(own, Password) or own.pin is None:
-            raise LoginRefused("A guest of a server has no account to let anybody in.")
+            raise LoginRefused(
+                "You are a guest, and have no account that a screen could log in as."
+            )
         if level is Level.TOKEN:
             return _ByToken(self._account, own.pin, self._server, policy)
         server = self._server if await self._server.supported() else None
@@ -82,7 +84,7 @@ class _ByToken:
         return await self._token.begin(offered)
 
     async def respond(self, challenge: bytes) -> bytes:
-        raise LoginRefused("Your server did not take the token. Nothing has moved.")
+        raise LoginRefused("Your server did not take its own pass. Nothing has moved.")
 
     async def succeed(self, additional: bytes) -> None:
         """Who takes a token proves nothing by it; the display was asked before."""

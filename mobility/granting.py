@@ -101,10 +101,11 @@ class Granting:
             case Bound(jid) if jid == self.jid:
                 self._bound.set_result(None)
             case Bound():
-                raise LoginRefused("The screen has logged in as something else.")
+                raise LoginRefused(
+                    "The screen did not log in as you let it. The visit is over."
+                )
             case Abort(text):
-                said = " ".join(text.split())[:_LONGEST]
-                raise LoginRefused(said or "The screen could not log in.")
+                raise LoginRefused(_failed(text))
         return None
 
     def _fail(self, exc: MobilityError) -> None:
@@ -115,3 +116,11 @@ class Granting:
     def _say(self, event: Event) -> Word:
         self._machine.send(event)
         return seal(self._secret, Role.PHONE, event)
+
+
+def _failed(text: str) -> str:
+    """A stranger's sentence is not to be taken for one of ours."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    said = " ".join(shown.split())[:_LONGEST]
+    failed = "The screen could not log in, so nothing has moved."
+    return f"{failed} It says: “{said}”" if said else failed

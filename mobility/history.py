@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -55,7 +55,7 @@ class Visited:
         id: As in the list of visits.
         domain: The screen's server; the one thing about it that was verified.
         name: What it called itself; empty if it did not come to that.
-        level: What it was asked to be.
+        level: What it was let be, or asked to be where it was not let in.
         apps: URIs of the apps that might go there; None for any.
         lifetime: That was asked for.
         began, ended: When. The end is None while it goes on, and where nobody saw it.
@@ -117,6 +117,16 @@ class History:
         }
         self._store.record(Line(id, "began", time.time(), facts))
 
+    def approved(self, id: str, level: Level) -> None:
+        """
+        Write down what the user let it be.
+
+        Raises:
+            JournalError: If that cannot be written down; then nothing may follow.
+
+        """
+        self._store.record(Line(id, "approved", time.time(), {"level": level.value}))
+
     def ended(self, id: str, how: Ending, *, clean: bool | None = None) -> None:
         """
         Write down how it ended.
@@ -132,12 +142,16 @@ class History:
         """All visits of the last year, in the order in which they began."""
         lines = self._store.recorded()
         ends = {line.visit: line for line in lines if line.event == "ended"}
+        yes = {line.visit: line.facts for line in lines if line.event == "approved"}
         began = (line for line in lines if line.event == "began")
-        return [_visited(line, ends.get(line.visit)) for line in began]
+        return [
+            _visited(line, yes.get(line.visit, {}), ends.get(line.visit))
+            for line in began
+        ]
 
 
-def _visited(began: Line, end: Line | None) -> Visited:
-    facts: dict[str, Any] = dict(began.facts)
+def _visited(began: Line, yes: Mapping[str, Any], end: Line | None) -> Visited:
+    facts: dict[str, Any] = {**began.facts, **yes}
     apps, how = facts["apps"], None if end is None else Ending(end.facts["how"])
     seen = end is not None and how is not Ending.UNKNOWN
     return Visited(

@@ -77,28 +77,32 @@ class Record:
             lifetime=timedelta(seconds=self._terms.lifetime),
         )
 
-    def let_in(self, screen: Screen, jid: str, *, resource: str = "") -> None:
+    def let_in(
+        self, screen: Screen, jid: str, terms: Terms, *, resource: str = ""
+    ) -> None:
         """
-        The user says yes; call this before the screen hears of it.
+        The user says yes; call this before the screen gets anything.
 
         Args:
             screen: Which.
             jid: Full JID of this device.
+            terms: What it was let in for.
             resource: That the screen gets of the account, if it gets one.
 
         Raises:
             JournalError: If that cannot be written down; then nothing may follow.
 
         """
+        self._records.history.approved(self.id, terms.level)
         listed = Listed(
             self.id,
-            self._terms.level,
+            terms.level,
             self._domain,
             screen.name,
             self._records.device,
             jid,
             time.time(),
-            self._terms.lifetime,
+            terms.lifetime,
             resource,
         )
         self._records.visits.began(listed, self._revoke)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -13,7 +12,6 @@ from mobility.errors import MobilityError, PeerUnreachable
 from mobility.failures import traced
 from mobility.history import Ending
 from mobility.moved import MovedSession
-from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor, check_receipt, claim
 from mobility.protocol.visit import Leave, Stay, Welcome, Wiped
 from mobility.transfer import timing
@@ -21,7 +19,7 @@ from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.visit import MobilityVisit
 from mobility.xmpp.visit.stanza import Event
 
-__all__ = ["Home", "Introduction", "Screen"]
+__all__ = ["Home", "Screen"]
 
 log = logging.getLogger(__name__)
 CLEANING = 12.0  # seconds for a display to wipe: more than all its own deadlines
@@ -47,61 +45,6 @@ class Home(Protocol):
     async def reclaim_from(self, jid: str) -> None: ...
 
     async def decline(self, visitor: Visitor) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Introduction:
-    """
-    What a user is asked to approve.
-
-    Attributes:
-        domain: The display's server, in ASCII; the one thing here that is verified.
-        jid: Address of the display.
-        name, operator, place: What it says of itself; nobody checked.
-        apps: URIs of the apps that may go there; None for any.
-        lifetime: When the visit ends at the latest.
-        level: What the screen will be meanwhile.
-        account: Whose resource it will be then; empty for a guest.
-        participants: Whom else it may talk to under that account.
-        restricted: Whether the account's server holds it to that.
-        tries_left: How often the two digits may still be typed.
-        rivals: How many others scanned the same code, as far as we know.
-
-    """
-
-    domain: str
-    jid: str
-    name: str
-    operator: str
-    place: str
-    apps: tuple[str, ...] | None
-    lifetime: timedelta
-    tries_left: int
-    rivals: int = 0
-    level: Level = Level.GUEST
-    account: str = ""
-    participants: tuple[str, ...] = ()
-    restricted: bool = False
-
-    @property
-    def gives(self) -> str:
-        """What approving gives away, as a person reads it."""
-        if self.level is Level.GUEST:
-            return "It stays on its own account, and gets what you send there."
-        until = f"until you leave, or for {self.lifetime} at most"
-        if self.restricted:
-            others = "".join(f" and {jid}" for jid in self.participants)
-            return (
-                f"It logs in as {self.account}, {until}. Your server lets it talk to "
-                f"your phone{others} only: it cannot read your messages or contacts, "
-                "or change your password."
-            )
-        return (
-            f"It logs in as {self.account}, with all that this account may do: read "
-            "your messages and contacts, and write in your name. Your server does not "
-            f"limit it. Your phone ends it {until}; while your phone is off, nothing "
-            "does."
-        )
 
 
 class Screen:

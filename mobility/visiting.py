@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeAlias
 
 from mobility.delegating import Delegating
 from mobility.dispatch import bare
@@ -25,6 +24,7 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.granting import Granting
+from mobility.introduction import Approval, Approve, Introduction
 from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.handshake import Visitor, claim
 from mobility.protocol.invitation import Invitation
@@ -39,19 +39,18 @@ from mobility.protocol.visit import (
     Welcome,
 )
 from mobility.records import Record, Records
-from mobility.screen import Home, Introduction, Screen
+from mobility.screen import Home, Screen
 from mobility.tasks import Tasks
 from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
-__all__ = ["IDLE", "LIFETIME", "Approve", "Visiting"]
+__all__ = ["IDLE", "LIFETIME", "Visiting"]
 
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
 IDLE = timedelta(minutes=15)
 LOGIN = 25.0  # seconds for a display to log in
 MEETING = 120.0  # seconds that a user may take for the digits; a display waits as long
-Approve: TypeAlias = Callable[[Introduction], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,7 @@ class Asked:
 
     terms: Terms
     participants: Mapping[str, Collection[str]]
-    restricted: bool  # whether our server would hold the display to it
-    resource: str  # that the display gets of our account; empty for a guest
+    levels: set[Level]  # that our server allows
     idle: timedelta
 
 
@@ -127,10 +125,11 @@ class Visiting:
             record.met(screen.name)
             _check_level(screen, level)
             await self._home.visits.ask(screen.jid, reveal)
-            await self._ask_user(visitor, screen, asked, approve)
-            record.let_in(screen, self._home.jid, resource=asked.resource)
-            if asked.resource:
-                await self._let_log_in(screen, asked)
+            terms = await self._ask_user(visitor, screen, asked, approve)
+            resource = "" if terms.level is Level.GUEST else _new_resource()
+            record.let_in(screen, self._home.jid, terms, resource=resource)
+            if resource:
+                await self._let_log_in(screen, replace(asked, terms=terms), resource)
             self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
         except MobilityError as exc:
@@ -153,14 +152,10 @@ class Visiting:
         self, terms: Terms, participants: Mapping[str, Collection[str]], idle: timedelta
     ) -> Asked:
         """What our own server says to it, before anybody is asked for anything."""
-        if terms.level is Level.GUEST:
-            return Asked(terms, {}, restricted=False, resource="", idle=idle)
-        if terms.level not in await self._delegating.levels():
-            raise LevelUnavailable(_unavailable(terms.level, self._home.jid))
-        restricted = await self._delegating.restricts()
-        # It says nothing of the display, and nobody can guess it.
-        resource = f"display-{secrets.token_urlsafe(9)}"
-        return Asked(terms, participants, restricted, resource, idle)
+        levels = await self._delegating.levels()
+        if terms.level not in levels:
+            raise LevelUnavailable(_unavailable(terms.level, levels, self._home.jid))
+        return Asked(terms, participants, levels, idle)
 
     async def _meet(self, visitor: Visitor) -> tuple[Welcome, Reveal]:
         visit = visitor.visit()
@@ -180,31 +175,30 @@ class Visiting:
 
     async def _ask_user(
         self, visitor: Visitor, screen: Screen, asked: Asked, approve: Approve
-    ) -> None:
+    ) -> Terms:
+        """What they let it in for."""
         late = _now() + MEETING
         while visitor.tries:
             introduction = _introduction(visitor, screen, asked, self._home.jid)
-            typed = await approve(introduction)
-            if typed is None:
-                raise VisitDeclined("You did not let the screen in; nothing has moved.")
+            approval = _approval(await approve(introduction), introduction)
             if screen.over or late < _now():
                 raise VisitEnded(
                     "The screen did not wait any longer. Scan its code again."
                 )
-            if visitor.compare(typed):
-                event = visitor.approve(asked.terms)
-                await self._home.visits.ask(screen.jid, event)
-                return
+            if visitor.compare(approval.digits):
+                terms = replace(asked.terms, level=approval.level)
+                await self._home.visits.ask(screen.jid, visitor.approve(terms))
+                return terms
         raise VisitDeclined(
             "These were not the digits on the screen, three times. Nothing has moved; "
             "scan the code of the screen in front of you again."
         )
 
-    async def _let_log_in(self, screen: Screen, asked: Asked) -> None:
+    async def _let_log_in(self, screen: Screen, asked: Asked, resource: str) -> None:
         """The display becomes a resource of ours, which is its address from then on."""
         terms = asked.terms
         policy = Policy(
-            resource=asked.resource,
+            resource=resource,
             participants={
                 bare(self._home.jid): (),
                 **{jid: tuple(spaces) for jid, spaces in asked.participants.items()},
@@ -215,7 +209,7 @@ class Visiting:
         )
         granting = self._granting[screen.jid] = Granting(
             await self._delegating.lend(terms.level, policy),
-            jid=f"{bare(self._home.jid)}/{asked.resource}",
+            jid=f"{bare(self._home.jid)}/{resource}",
             secret=screen.secret,
         )
         try:
@@ -285,30 +279,57 @@ async def _see_out(
     await record.over()
 
 
+def _new_resource() -> str:
+    """For a display: it says nothing of it, and nobody can guess it."""
+    return f"display-{secrets.token_urlsafe(9)}"
+
+
 def _check_level(screen: Screen, level: Level) -> None:
     if level not in screen.description.levels:
         raise LevelUnavailable(
-            f"{screen.name} stays on its own account. Let it in as a guest."
+            f"{screen.name} does not log in for visitors that way. "
+            "Scan its code again, and let it in as a guest."
+            if Level.GUEST in screen.description.levels
+            else f"{screen.name} takes no guests: it wants to log in as its visitors."
         )
 
 
-def _unavailable(level: Level, jid: str) -> str:
-    server = bare(jid).partition("@")[2]
+def _unavailable(level: Level, levels: set[Level], jid: str) -> str:
+    if levels == {Level.GUEST}:
+        return (
+            f"{_server(jid)} does not let a screen log in as you. "
+            "Let the screen in as a guest."
+        )
     if level is Level.TOKEN:
         return (
-            f"{server} makes no logins for displays. Let the screen in as a guest, or "
-            "by a login that your phone answers."
+            f"{_server(jid)} gives out no passes for screens. Let the screen in as a "
+            "guest, or by a login that your phone answers."
         )
     return (
-        f"Your login to {server} is not of a kind that a display may carry. "
-        "Let the screen in as a guest."
+        f"Your login to {_server(jid)} is of a kind that no screen may carry. Let the "
+        "screen in as a guest, or by a pass for one login."
     )
+
+
+def _server(jid: str) -> str:
+    return bare(jid).rpartition("@")[2]
+
+
+def _approval(answer: str | Approval | None, asked: Introduction) -> Approval:
+    if answer is None:
+        raise VisitDeclined("You did not let the screen in; nothing has moved.")
+    if isinstance(answer, str):
+        return Approval(answer, asked.level)
+    if answer.level not in asked.levels:
+        raise LevelUnavailable("This level was not among those that you could choose.")
+    return answer
 
 
 def _introduction(
     visitor: Visitor, screen: Screen, asked: Asked, jid: str
 ) -> Introduction:
     about, terms = screen.description, asked.terms
+    there = set(about.levels)
     return Introduction(
         domain=visitor.invitation.domain,
         jid=visitor.invitation.jid,
@@ -320,7 +341,8 @@ def _introduction(
         tries_left=visitor.tries,
         rivals=screen.rivals,
         level=terms.level,
-        account="" if terms.level is Level.GUEST else bare(jid),
+        levels=tuple(each for each in Level if each in asked.levels & there),
+        account=bare(jid),
         participants=tuple(asked.participants),
-        restricted=asked.restricted,
+        restricted=Level.TOKEN in asked.levels,
     )

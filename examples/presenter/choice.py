@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mobility import Introduction, MovedSession, Screen
+from mobility import Approval, Introduction, MovedSession, Screen
 
 __all__ = ["Choice", "farewell", "question", "story"]
 
@@ -19,9 +19,9 @@ class Choice:
 
     def __init__(self) -> None:
         self._offered: tuple[str, ...] = ()
-        self._answer: asyncio.Future[tuple[str, str | None]] | None = None
+        self._answer: asyncio.Future[tuple[str, Approval | None]] | None = None
 
-    def offer(self, *actions: str) -> asyncio.Future[tuple[str, str | None]]:
+    def offer(self, *actions: str) -> asyncio.Future[tuple[str, Approval | None]]:
         self._offered = actions
         self._answer = asyncio.get_running_loop().create_future()
         return self._answer
@@ -41,9 +41,9 @@ class Choice:
     def withdraw(self) -> None:
         self._offered = ()
 
-    def take(self, action: str, value: str | None) -> None:
+    def take(self, action: str, approval: Approval | None = None) -> None:
         """
-        The person has chosen.
+        The person has chosen; to approve is to say what.
 
         Raises:
             ValueError: If this is not offered now.
@@ -52,7 +52,7 @@ class Choice:
         if self._answer is None or action not in self._offered:
             raise ValueError("This is not to be done now.")
         self._offered = ()  # a second tap is not for what comes next
-        self._answer.set_result((action, value))
+        self._answer.set_result((action, approval))
 
 
 def question(introduction: Introduction) -> dict[str, Any]:
@@ -64,6 +64,18 @@ def question(introduction: Introduction) -> dict[str, Any]:
         "place": introduction.place,
         "hours": round(introduction.lifetime.total_seconds() / 3600, 1),
         "tries": introduction.tries_left,
+        "level": introduction.level.value,
+        "levels": [_option(introduction.at(level)) for level in introduction.levels],
+    }
+
+
+def _option(introduction: Introduction) -> dict[str, Any]:
+    """One way to let it in."""
+    return {
+        "level": introduction.level.value,
+        "enters": introduction.enters,
+        "gives": introduction.gives,
+        "harmless": introduction.harmless,
     }
 
 

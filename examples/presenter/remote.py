@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mobility import (
+    Approval,
     Client,
     Introduction,
     Invitation,
+    Level,
     LocalProtocolError,
     MobilityError,
     MovedSession,
@@ -120,8 +122,10 @@ class Remote:
                 await self.begin(_said(code))
             case "scan", None if self._scan is not None:
                 await self.begin(self._scan)
-            case ("approve", str()) | ("decline" | "back" | "again" | "reclaim", None):
-                self._choice.take(action, value)
+            case "approve", {"digits": str(digits), "level": str(level)}:
+                self._choice.take("approve", self._approval(digits, level))
+            case ("decline" | "back" | "again" | "reclaim", None):
+                self._choice.take(action)
             case _:
                 raise ValueError("This is not to be done now.")
 
@@ -176,19 +180,24 @@ class Remote:
             self._introduction = self._screen = None
             self._become("here")
 
-    async def _approve(self, introduction: Introduction) -> str | None:
+    def _approval(self, digits: str, level: str) -> Approval:
+        if self._introduction is None or Level(level) not in self._introduction.levels:
+            raise ValueError("This is not to be done now.")
+        return Approval(digits, Level(level))
+
+    async def _approve(self, introduction: Introduction) -> Approval | None:
         self._introduction = introduction
         choice = self._choice.offer("approve", "decline")
         self._become("approving")
         try:
             async with asyncio.timeout(PATIENCE):
-                action, digits = await choice
+                action, approval = await choice
         except TimeoutError:
             return None  # nobody is there; the screen waits no longer either
         finally:
             self._choice.withdraw()
         self._declined = action == "decline"
-        return digits
+        return approval
 
     async def _present(self, screen: Screen) -> None:
         self._screen, self._place, self._progress = screen, screen.name, 0.0

@@ -22,10 +22,10 @@ from mobility.cli.presenter import load_presenter, presenter_module
 from mobility.client import Client
 from mobility.display import PublicDisplay
 from mobility.errors import MobilityError
+from mobility.introduction import Introduction
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.scene import Comparing, Inviting, Scene
-from mobility.screen import Introduction
 from mobility.server import Ports, Server
 
 __all__ = ["Place", "Screen", "go_round", "kiosk", "measure", "open_place"]

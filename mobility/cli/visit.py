@@ -18,16 +18,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from mobility.cli import progress, scan
+from mobility.cli.history import duration
 from mobility.cli.presenter import load_presenter
 from mobility.cli.settings import Account, load_account, load_guest
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
 from mobility.history import Ending
+from mobility.introduction import Introduction
 from mobility.moved import MovedSession
+from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
-from mobility.screen import Introduction, Screen
+from mobility.screen import Screen
 
 __all__ = ["reclaim", "visit"]
 
@@ -59,16 +63,29 @@ def visit(
     hours: Annotated[
         float, typer.Option(min=0.01, max=24, help="End the visit after so many hours.")
     ] = 4.0,
+    level: Annotated[
+        Level,
+        typer.Option(help="What the screen may be: a guest, or logged in as you."),
+    ] = Level.GUEST,
     guest: Annotated[
-        bool, typer.Option("--guest", help="Without an account, where the screen may.")
+        bool,
+        typer.Option(
+            "--guest", help="You have no account; where the screen allows it."
+        ),
     ] = False,
 ) -> None:
     """Show a document on a public screen, turn its pages, and take it back."""
+    if guest and level is not Level.GUEST:
+        raise SettingsError(
+            "Without an account there is nothing that a screen could log in to. "
+            "Leave --guest out, or --level."
+        )
     account = None if guest else load_account()
     presenter = load_presenter(doc, page)
     invitation = scan.invitation(uri, image)
     phone = partial(_phone, account, invitation)
-    asyncio.run(_visit(phone, invitation, presenter, timedelta(hours=hours)))
+    terms = {"lifetime": timedelta(hours=hours), "level": level}
+    asyncio.run(_visit(phone, invitation, presenter, terms))
 
 
 def _phone(account: Account | None, invitation: Invitation) -> Client:
@@ -85,7 +102,7 @@ async def _visit(
     connect: Callable[[], Client],
     invitation: Invitation,
     presenter: Any,
-    lifetime: timedelta,
+    terms: dict[str, Any],
 ) -> None:
     lines = Lines()
     async with (
@@ -94,7 +111,7 @@ async def _visit(
             invitation,
             approve=lambda introduction: _approve(introduction, lines),
             apps=[presenter.uri],
-            lifetime=lifetime,
+            **terms,
         ) as screen,
     ):
         moved = await _hand_over(phone, presenter, screen)
@@ -109,19 +126,8 @@ async def _visit(
 
 
 async def _approve(introduction: Introduction, lines: Lines) -> str | None:
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("Server", f"[bold]{escape(introduction.domain)}[/] (verified)")
-    for label, claim in (
-        ("Name", introduction.name),
-        ("Operator", introduction.operator),
-        ("Place", introduction.place),
-    ):
-        if claim:
-            facts.add_row(label, f"{escape(claim)} [dim](what it says of itself)[/]")
-    facts.add_row("App", escape(", ".join(introduction.apps or ("any",))))
-    facts.add_row("Until", f"you leave, at most {introduction.lifetime}")
     if introduction.tries_left == 3:
-        console.print(Panel(facts, title="Let this screen in?", expand=False))
+        console.print(_question(introduction))
     else:
         console.print(
             f"[red]Those are not the digits on the screen.[/] "
@@ -135,6 +141,29 @@ async def _approve(introduction: Introduction, lines: Lines) -> str | None:
         if not typed or (len(typed) == 2 and typed.isdecimal()):
             return typed or None
         console.print("The screen shows two digits, and nothing else counts.")
+
+
+def _question(introduction: Introduction) -> Panel:
+    """Who wants to be let in, as what, and what that gives away."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_row("Server", f"[bold]{escape(introduction.domain)}[/] (verified)")
+    for label, claim in (
+        ("Name", introduction.name),
+        ("Operator", introduction.operator),
+        ("Place", introduction.place),
+    ):
+        if claim:
+            facts.add_row(label, f"{escape(claim)} [dim](what it says of itself)[/]")
+    facts.add_row("App", escape(", ".join(introduction.apps or ("any",))))
+    facts.add_row("Enters", f"[bold]{introduction.enters}[/]")
+    if introduction.level is not Level.GUEST:
+        facts.add_row("Account", escape(introduction.account))
+        facts.add_row("Talks to", escape(introduction.reaches))
+    facts.add_row("Until", f"you leave, at most {duration(introduction.lifetime)}")
+    style = "default" if introduction.harmless else "yellow"
+    facts.add_row("Gives away", Text(introduction.gives, style))
+    return Panel(facts, title="Let this screen in?", expand=False)
 
 
 async def _hand_over(phone: Client, presenter: Any, screen: Screen) -> MovedSession:

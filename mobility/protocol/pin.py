@@ -58,12 +58,12 @@ def compare(pin: Pin, offered: Offered) -> None:
     """
     if offered.domain != pin.domain:
         raise LoginRefused(
-            f"The display wants to log in to another server than {pin.domain}"
-            ", which is yours."
+            f"The screen wants to log in to another server than {pin.domain}"
+            ", which is yours. Nothing was given to it."
         )
     if offered.certificate != pin.certificate:
         raise LoginRefused(
-            f"The display sees another certificate of {pin.domain} than your phone. "
+            f"The screen sees another certificate of {pin.domain} than your phone. "
             "Somebody may be in between, so it got no proof of your password."
         )
 
@@ -120,8 +120,8 @@ class Pinned:
         self._take(_Step.CHALLENGE)
         if self._scram.receive_challenge(message) != self._pin.challenge:
             raise LoginRefused(
-                "The display says that your server keeps your password otherwise than "
-                "your phone knows. It got no proof of it: do not trust this display."
+                "The screen asks about your password otherwise than your server does. "
+                "It learned nothing of it: do not trust this screen."
             )
         self._next = _Step.PROOF
 
@@ -152,7 +152,7 @@ class Pinned:
         expected, self._next = self._next, None
         if expected is not step:
             raise LoginRefused(
-                "Your phone answers one login of a display, and nothing else. "
+                "Your phone answers one login of a screen, and nothing else. "
                 "Scan its code again for another."
             )
 
@@ -161,10 +161,10 @@ class Pinned:
         if self._pin.mechanism not in STRONG:
             raise LoginRefused(
                 f"{self._pin.domain} knows only an old kind of login, which is too "
-                "weak to let a display carry it."
+                "weak to let a screen carry it. Let the screen in as a guest."
             )
         if self._pin.mechanism not in offered.mechanisms:
             raise LoginRefused(
-                f"{self._pin.domain} does not offer the display the login that your "
+                f"{self._pin.domain} does not offer the screen the login that your "
                 "phone uses, and a weaker one is out of the question."
             )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mobility.app import App, AppFactory
 from mobility.display import PublicDisplay
 from mobility.errors import PeerUnreachable
+from mobility.introduction import Introduction
 from mobility.protocol.invitation import Invitation
 from mobility.scene import Comparing, Inviting, Offline, Scene
-from mobility.screen import Introduction
 from mobility.store import Store
 from mobility.testing.device import Device
 from mobility.testing.hostile import Distortion

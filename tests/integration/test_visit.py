@@ -14,6 +14,7 @@ from mobility import (
     Invitation,
     Inviting,
     Leaving,
+    Level,
     MobilityError,
     Screen,
 )
@@ -50,6 +51,9 @@ async def test_the_visitor_is_asked_about_the_display_that_was_scanned(
             apps=(Board.uri,),
             lifetime=timedelta(hours=4),
             tries_left=3,
+            levels=tuple(Level),
+            account=phone.jid.partition("/")[0],
+            restricted=True,
         )
     ]
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from mobility import visiting
 from mobility.errors import VisitRefused
 from mobility.protocol import handshake, login
+from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import Envelope, derive, digest, mac
 from mobility.protocol.handshake import (
     Visitor,
@@ -53,7 +54,7 @@ EVIL = MALLORY.public_key().public_bytes_raw()
 THIEF = "mallory@evil.example/phone"
 STICKER = Invitation("lobby@evil.example/r", TOKEN, fingerprint(EVIL))
 WIDE = Terms(24 * 3600.0)
-ASKED = visiting.Asked(TERMS, {}, restricted=False, resource="", idle=visiting.IDLE)
+ASKED = visiting.Asked(TERMS, {}, {Level.GUEST}, visiting.IDLE)
 HANDSHAKE = "mobility.protocol.handshake"
 
 attacks: Attacks[[]] = Attacks()

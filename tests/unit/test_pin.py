@@ -106,7 +106,7 @@ def test_a_mechanism_that_is_too_weak_even_if_it_is_the_phones_own(
     mechanism: str,
 ) -> None:
     login = phone(replace(PIN, mechanism=mechanism))
-    with pytest.raises(LoginRefused, match="too weak to let a display carry it"):
+    with pytest.raises(LoginRefused, match="too weak to let a screen carry it"):
         login.begin(replace(OFFERED, mechanisms=(mechanism,)))
     no_more(login)
 
@@ -114,8 +114,8 @@ def test_a_mechanism_that_is_too_weak_even_if_it_is_the_phones_own(
 @pytest.mark.parametrize(
     ("question", "sentence"),
     [
-        (b"r=phone-nonce-and-more,s=c2FsdDI=,i=4096", "do not trust this display"),
-        (b"r=phone-nonce-and-more,s=c2FsdA==,i=4097", "do not trust this display"),
+        (b"r=phone-nonce-and-more,s=c2FsdDI=,i=4096", "do not trust this screen"),
+        (b"r=phone-nonce-and-more,s=c2FsdA==,i=4097", "do not trust this screen"),
         (b"r=phone-nonce-and-more,s=c2FsdA==,i=1", "could be guessed"),
         (b"r=phone-nonce-and-more,s=c2FsdA==,i=2147483648", "more often than"),
         (b"r=phone-nonce,s=c2FsdA==,i=4096", "belongs to another login"),

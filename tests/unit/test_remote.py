@@ -13,8 +13,10 @@ import pytest
 from examples.presenter.presenter import Presenter
 from examples.presenter.remote import Remote
 from mobility import (
+    Approval,
     Introduction,
     Invitation,
+    Level,
     MobilityError,
     PeerUnreachable,
     Progress,
@@ -30,7 +32,10 @@ ASKED = Introduction(
     apps=None,
     lifetime=timedelta(hours=4),
     tries_left=3,
+    levels=(Level.GUEST, Level.LOGIN),
+    account="juliet@capulet.example",
 )
+YES = {"digits": "47", "level": "guest"}
 
 
 class Moved:
@@ -72,6 +77,7 @@ class Client:
         self.transferring: MobilityError | None = None
         self.meeting: MobilityError | None = None
         self.screen = Screen()
+        self.approval: Approval | None = None
 
     @asynccontextmanager
     async def visit(
@@ -79,7 +85,8 @@ class Client:
     ) -> AsyncIterator[Screen]:
         if self.meeting:
             raise self.meeting
-        if await approve(ASKED) is None:
+        self.approval = await approve(ASKED)
+        if self.approval is None:
             raise VisitDeclined("You did not let the screen in.")
         yield self.screen
 
@@ -123,7 +130,7 @@ class Phone:
     async def show(self) -> None:
         await self.do("visit", CODE)
         await self.sees("approving")
-        await self.do("approve", "47")
+        await self.do("approve", YES)
 
 
 @pytest.fixture
@@ -144,7 +151,7 @@ async def test_a_document_goes_and_comes_back(phone: Phone) -> None:
 async def test_what_makes_no_sense_now_is_refused_and_does_not_wait_for_the_next_visit(
     phone: Phone, action: str
 ) -> None:
-    value = "47" if action == "approve" else None
+    value = YES if action == "approve" else None
     with pytest.raises(ValueError, match="now"):
         await phone.do(action, value)
     await phone.show()
@@ -252,7 +259,7 @@ async def test_a_refusal_is_shown_word_for_word_and_stays_until_the_next_attempt
     await phone.do("visit", CODE)
     if where == "transferring":
         await phone.sees("approving")
-        await phone.do("approve", "47")
+        await phone.do("approve", YES)
     view = await phone.sees("here")
     assert view["problem"] == str(error)
     assert phone.remote.view()["problem"] == str(error)
@@ -276,6 +283,40 @@ async def test_declining_is_no_problem(phone: Phone) -> None:
     assert view["note"] == "You did not let the screen in."
 
 
+async def test_each_level_that_can_be_is_shown_with_what_it_gives_and_guest_is_first(
+    phone: Phone,
+) -> None:
+    await phone.do("visit", CODE)
+    asked = (await phone.sees("approving"))["asked"]
+    assert asked["level"] == "guest"
+    assert [option["level"] for option in asked["levels"]] == ["guest", "login"]
+    assert [option["harmless"] for option in asked["levels"]] == [True, False]
+    assert ASKED.account in asked["levels"][1]["gives"]
+
+
+@pytest.mark.parametrize("level", ["guest", "login"])
+async def test_the_screen_gets_the_level_that_was_chosen(
+    phone: Phone, level: str
+) -> None:
+    await phone.do("visit", CODE)
+    await phone.sees("approving")
+    await phone.do("approve", {"digits": "47", "level": level})
+    await phone.sees("away")
+    assert phone.client.approval == Approval("47", Level(level))
+
+
+@pytest.mark.parametrize("level", ["token", "", "owner"])
+async def test_a_level_that_was_not_offered_is_refused_and_the_question_stays(
+    phone: Phone, level: str
+) -> None:
+    await phone.do("visit", CODE)
+    await phone.sees("approving")
+    with pytest.raises(ValueError, match=r"now|Level"):
+        await phone.do("approve", {"digits": "47", "level": level})
+    await phone.do("approve", YES)
+    await phone.sees("away")
+
+
 async def test_the_page_that_counts_the_pages_brings_a_wild_one_within(
     phone: Phone,
 ) -> None:
@@ -290,6 +331,7 @@ async def test_the_page_that_counts_the_pages_brings_a_wild_one_within(
         *(("turn", None), ("turn", "3"), ("turn", True), ("point", [0.1])),
         *(("point", [True, 0.5]), ("point", [float("nan"), 0.5]), ("write", 7)),
         *(("visit", None), ("opened", 0), ("opened", True), ("scan", None)),
+        *(("approve", "47"), ("approve", {"digits": "47"}), ("approve", None)),
         *(("", None), ([], None), (None, None), ("view", None)),
     ],
 )

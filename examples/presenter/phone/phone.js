@@ -146,9 +146,38 @@ function drawQuestion(before) {
   find("tries").textContent = `These are not the digits on the screen. ${asked.tries} more ${asked.tries === 1 ? "try" : "tries"}.`;
   // a view comes again as a sign of life, and must not clear what is being typed
   if (sheet.open && before?.tries === asked.tries) return;
-  if (!sheet.open) sheet.showModal();
+  if (!sheet.open) {
+    drawLevels(asked);
+    sheet.showModal();
+  }
   find("pair").value = "";
   find("pair").focus();
+}
+
+// As a guest, unless the person who reads this chooses otherwise, each time anew.
+function drawLevels({ level, levels }) {
+  find("levels").replaceChildren(...levels.map((option) => radio(option, option.level === level)));
+  find("otherwise").hidden = levels.length < 2;
+  find("otherwise").open = false;
+  drawLevel();
+}
+
+function radio({ level, enters }, checked) {
+  const label = document.createElement("label");
+  const input = Object.assign(document.createElement("input"), { type: "radio", name: "level", value: level, checked });
+  input.addEventListener("change", drawLevel);
+  label.append(input, capital(enters));
+  return label;
+}
+
+const level = () => document.querySelector("[name=level]:checked").value;
+const capital = (words) => words[0].toUpperCase() + words.slice(1);
+
+function drawLevel() {
+  const { enters, gives, harmless } = view.asked.levels.find((option) => option.level === level());
+  find("enters").textContent = capital(enters);
+  find("gives").textContent = gives;
+  find("level").classList.toggle("wide", !harmless);
 }
 
 function say(sentence) {
@@ -185,7 +214,7 @@ for (const [id, deed] of Object.entries(deeds)) find(id).addEventListener("click
 
 const forms = {
   paste: () => leave("scan", () => { act("visit", find("code").value); find("code").value = ""; }),
-  digits: () => act("approve", find("pair").value),
+  digits: () => act("approve", { digits: find("pair").value, level: level() }),
   write: () => { act("write", find("put").textContent === "Clear" ? "" : find("text").value); find("text").blur(); },
 };
 for (const [id, deed] of Object.entries(forms)) {

@@ -18,10 +18,10 @@ __all__ = ["MobilityDelegation"]
 
 SECONDS = 20.0  # to wait for the account's server
 _REFUSED: Final = {
-    "conflict": "Your server has this visit already. Scan the display's code again.",
+    "conflict": "Your server has this visit already. Scan the screen's code again.",
     "resource-constraint": "You have too many visits at once. End one of them.",
     "bad-request": "Your server does not accept such a visit; perhaps it is too long.",
-    "forbidden": "A display that is logged in for you cannot let others do so.",
+    "forbidden": "A screen that is logged in as you cannot let others in.",
 }
 
 
@@ -121,6 +121,6 @@ class MobilityDelegation(Feature):
             return VisitEnded("This visit is over already.")
         return VisitError(
             _REFUSED.get(condition)
-            or f"{self.xmpp.boundjid.domain} cannot let a display log in for you for "
-            "a while. Show the display as a guest instead."
+            or f"{self.xmpp.boundjid.domain} cannot let a screen log in as you now. "
+            "Let it in as a guest."
         )
