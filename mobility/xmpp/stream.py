@@ -176,7 +176,7 @@ class Stream:
         return f"{host}:{port}" if host else self._account.domain
 
     async def __aenter__(self) -> Self:
-        self._keeper = asyncio.create_task(self._keep())
+        self.reopen()
         try:
             async with asyncio.timeout(FIRST):
                 await self._first()
@@ -198,6 +198,13 @@ class Stream:
         tb: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def reopen(self) -> None:
+        """Connect, also after `close`, and go on trying until that comes to be."""
+        self._down.clear()  # what failed before is past
+        self._failure = None
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep())
 
     async def wait_online(self) -> None:
         await self._up.wait()
