@@ -87,6 +87,9 @@ class Stream:
         xmpp = Connection(self._account, "", ssl_context=_tls(ca_file))
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
+        # slixmpp accepts every contact request, and asks back; who is a contact of the
+        # user is for the user to say.
+        xmpp.auto_authorize, xmpp.auto_subscribe = None, False
         for plugin in ("xep_0198", "xep_0199"):
             xmpp.register_plugin(plugin)
         for ours in (
