@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mobility.errors import LoginRefused
 from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.pin import STRONG, Pin, compare
@@ -44,9 +46,15 @@ class Delegating:
             levels.add(Level.LOGIN)
         return levels
 
-    async def lend(self, level: Level, policy: Policy) -> Login:
+    def lend(self, level: Level, policy: Policy, levels: Collection[Level]) -> Login:
         """
         A login for one display, under ``account/policy.resource``.
+
+        Args:
+            level: What the user approved.
+            policy: What our server shall hold the display to, if it can.
+            levels: What the user was told that can be offered: a server that was to
+                hold the display to something must not be passed by now.
 
         Raises:
             LoginRefused: If this device has none of its own to compare it with.
@@ -59,7 +67,7 @@ class Delegating:
             )
         if level is Level.TOKEN:
             return _ByToken(self._account, own.pin, self._server, policy)
-        server = self._server if await self._server.supported() else None
+        server = self._server if Level.TOKEN in levels else None
         return _ByProof(own, server, policy)
 
 

@@ -62,6 +62,11 @@ class Asked:
     levels: set[Level]  # that our server allows
     idle: timedelta
 
+    @property
+    def restricted(self) -> bool:
+        """Whether our server holds a display to what it is let in for."""
+        return Level.TOKEN in self.levels
+
 
 class Visiting:
     """
@@ -208,10 +213,24 @@ class Visiting:
             label=f"{screen.name} ({bare(screen.jid)})",
         )
         granting = self._granting[screen.jid] = Granting(
-            await self._delegating.lend(terms.level, policy),
+            self._delegating.lend(terms.level, policy, asked.levels),
             jid=f"{bare(self._home.jid)}/{resource}",
             secret=screen.secret,
         )
+        screen.on_end = granting.stop
+        try:
+            await self._log_it_in(screen, granting)
+        except MobilityError:
+            if granting.proved and not asked.restricted:
+                raise _may_be_logged_in(screen) from None
+            raise
+        finally:
+            granting.stop()
+            del self._granting[screen.jid]
+        screen.jid = granting.jid
+        self._screens[screen.jid] = screen
+
+    async def _log_it_in(self, screen: Screen, granting: Granting) -> None:
         try:
             async with asyncio.timeout(LOGIN):
                 await self._home.logins.ask(screen.jid, granting.grant())
@@ -222,18 +241,15 @@ class Visiting:
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
                 "as a guest, or try again."
             ) from None
-        finally:
-            del self._granting[screen.jid]
-        screen.jid = granting.jid
-        self._screens[screen.jid] = screen
+        if screen.over:
+            raise VisitEnded(f"The visit of {screen.name} is over. Scan its code again.")
 
     async def _see_it_there(self, screen: Screen, jid: str) -> None:
         """One that is logged in elsewhere could not be ended by taking its place."""
         if not await self._home.logins.is_there(jid):
             raise LoginRefused(
-                f"{screen.name} has logged in as you, but hides where, so your phone "
-                "cannot end that. Change your password now, and tell whoever runs the "
-                "screen."
+                f"{screen.name} says that it is logged in as you, but is not there. "
+                "Nothing has moved; let it in as a guest, or try again."
             )
 
     async def receive_login(self, peer: str, word: Word) -> Word | None:
@@ -265,6 +281,15 @@ class Visiting:
         else:
             raise RemoteProtocolError("A phone does not expect this.")
         return None
+
+
+def _may_be_logged_in(screen: Screen) -> LoginRefused:
+    """Where, it would have to say; and a proof does not grow old on every server."""
+    return LoginRefused(
+        f"{screen.name} has what it needs to log in as you, but hides whether and where "
+        "it did, so your phone cannot end that. Change your password now, and tell "
+        "whoever runs the screen."
+    )
 
 
 def _now() -> float:
@@ -344,5 +369,5 @@ def _introduction(
         levels=tuple(each for each in Level if each in asked.levels & there),
         account=bare(jid),
         participants=tuple(asked.participants),
-        restricted=Level.TOKEN in asked.levels,
+        restricted=asked.restricted,
     )
