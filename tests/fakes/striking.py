@@ -136,14 +136,8 @@ class _Run:
         """Both sides draw while it comes back."""
         life = len(self.world.phone.lives)
         self.world.other.lives[0].say(f"display late {life}")
-        way = "reclaim" if self._overrules and life == 1 else "retrieve"
+        way = "reclaim" if self.cell.word == "reclaim" and life == 1 else "retrieve"
         self.world.phone.program.say(f"{way} phone late {life}")
-
-    @property
-    def _overrules(self) -> bool:
-        """The address of a login is nobody's after a crash, so nobody answers there."""
-        lent = self.cell.level != "guest" and len(self.world.other.lives) > 1
-        return self.cell.word == "reclaim" or lent
 
     async def _settled(self) -> None:
         """The session runs on the phone, and there is nothing of it elsewhere."""
