@@ -242,7 +242,9 @@ class Visiting:
                 "as a guest, or try again."
             ) from None
         if screen.over:
-            raise VisitEnded(f"The visit of {screen.name} is over. Scan its code again.")
+            raise VisitEnded(
+                f"The visit of {screen.name} is over. Scan its code again."
+            )
 
     async def _see_it_there(self, screen: Screen, jid: str) -> None:
         """One that is logged in elsewhere could not be ended by taking its place."""
@@ -286,9 +288,9 @@ class Visiting:
 def _may_be_logged_in(screen: Screen) -> LoginRefused:
     """Where, it would have to say; and a proof does not grow old on every server."""
     return LoginRefused(
-        f"{screen.name} has what it needs to log in as you, but hides whether and where "
-        "it did, so your phone cannot end that. Change your password now, and tell "
-        "whoever runs the screen."
+        f"{screen.name} has what it needs to log in as you, but hides whether and "
+        "where it did, so your phone cannot end that. Change your password now, and "
+        "tell whoever runs the screen."
     )
 
 

@@ -17,9 +17,9 @@ from mobility import (
     Invitation,
     MobilityError,
     SessionAway,
+    visiting,
 )
 from mobility import screen as screens
-from mobility import visiting
 from mobility.protocol.delegation import Level
 from mobility.tasks import Tasks
 from mobility.transfer import Report

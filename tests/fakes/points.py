@@ -175,7 +175,7 @@ def _around_login(at: _At) -> None:
         at("hears", word.kind.__name__.lower(), "after")
         return answer
 
-    MobilityLogin.ask = asking  # type: ignore[method-assign]
+    MobilityLogin.ask = asking  # type: ignore[method-assign, assignment]
     Granting.receive = receiving  # type: ignore[method-assign]
 
 

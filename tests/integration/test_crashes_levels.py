@@ -76,7 +76,11 @@ AMID = [
 async def test_whoever_dies_amid_a_login_nothing_has_moved_and_nobody_is_logged_in(
     side: str, level: str, stop: list[str], world: World
 ) -> None:
-    orders: dict[str, dict[str, Any]] = {"phone": {}, "display": {}, side: {"stop": stop}}
+    orders: dict[str, dict[str, Any]] = {
+        "phone": {},
+        "display": {},
+        side: {"stop": stop},
+    }
     await world.meet({"level": level, **orders["phone"]}, orders["display"])
     struck = world.phone if side == "phone" else world.other
     await struck.program.hears("stopped")
