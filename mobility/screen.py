@@ -75,6 +75,7 @@ class Screen:
         self.on_end: Callable[[], None] = lambda: None
         self._home = home
         self._visitor = visitor
+        self._leaving = asyncio.Lock()
         self._over = asyncio.Event()
         self._stay: Stay | None = None
 
@@ -97,8 +98,11 @@ class Screen:
         A display that does not answer cannot keep us: what it had is still journalled
         here, and can be reclaimed.
         """
-        if self.over:
-            return
+        async with self._leaving:
+            if not self.over:
+                await self._leave()
+
+    async def _leave(self) -> None:
         self.ending = self.ending or Ending.LEFT
         for moved in self._home.moved_to(self.jid):
             await self._take_back(moved)
