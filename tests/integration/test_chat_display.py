@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from slixmpp import JID
 
+from examples.chat import room as edge
 from examples.chat.room import NAMESPACES, Room, as_visitor
 from mobility import Client, Level, MovedSession, PeerUnreachable
 from mobility.xmpp.stream import Stream
@@ -107,8 +108,13 @@ async def test_once_the_user_has_left_the_display_says_and_hears_nothing_any_mor
 
 
 async def test_the_display_can_neither_join_another_room_nor_speak_there(
-    server: RunningServer, phone: Client, hurry: None, where: str
+    server: RunningServer,
+    phone: Client,
+    hurry: None,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(edge, "_SECONDS", 0.3)  # a stranger's room says nothing at all
     other = f"other-{where}"
     async with (
         guest(server, other, "Tybalt") as (tybalt, his),
