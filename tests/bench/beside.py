@@ -19,7 +19,7 @@ async def scram_login(place: Place) -> float:
     """Milliseconds from connecting to a bound session: TCP, STARTTLS, SCRAM, bind."""
     jid, password = place.phone
     xmpp = ClientXMPP(f"{jid}/beside", password)
-    xmpp.ca_certs = str(place.server.ca_file)
+    xmpp.ca_certs = place.server.ca_file
     xmpp.enable_direct_tls = False  # it would be tried first, in vain
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[float] = loop.create_future()
