@@ -62,6 +62,11 @@ class Asked:
     levels: set[Level]  # that our server allows
     idle: timedelta
 
+    @property
+    def restricted(self) -> bool:
+        """Whether our server holds a display to what it was let in for."""
+        return Level.TOKEN in self.levels
+
 
 class Visiting:
     """
@@ -216,7 +221,8 @@ class Visiting:
             async with asyncio.timeout(LOGIN):
                 await self._home.logins.ask(screen.jid, granting.grant())
                 await granting.bound()
-                await self._see_it_there(screen, granting.jid)
+                if not asked.restricted:
+                    await self._see_it_there(screen, granting.jid)
         except TimeoutError:
             raise LoginRefused(
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
@@ -228,7 +234,11 @@ class Visiting:
         self._screens[screen.jid] = screen
 
     async def _see_it_there(self, screen: Screen, jid: str) -> None:
-        """One that is logged in elsewhere could not be ended by taking its place."""
+        """
+        One that is logged in elsewhere could not be ended by taking its place.
+
+        A server that restricts it gives it this resource and no other, and ends it.
+        """
         if not await self._home.logins.is_there(jid):
             raise LoginRefused(
                 f"{screen.name} has logged in as you, but hides where, so your phone "
@@ -344,5 +354,5 @@ def _introduction(
         levels=tuple(each for each in Level if each in asked.levels & there),
         account=bare(jid),
         participants=tuple(asked.participants),
-        restricted=Level.TOKEN in asked.levels,
+        restricted=asked.restricted,
     )
