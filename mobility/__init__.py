@@ -30,6 +30,7 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.files import File
+from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
 from mobility.mobilis import Mobilis
@@ -52,8 +53,10 @@ from mobility.scene import (
 from mobility.screen import Screen
 from mobility.session import Session
 from mobility.transfer import Progress
+from mobility.visits import ActiveVisit, Revoked, VisitList
 
 __all__ = [
+    "ActiveVisit",
     "App",
     "AppFactory",
     "Approval",
@@ -65,6 +68,7 @@ __all__ = [
     "ConnectionFailed",
     "Device",
     "Direction",
+    "Ending",
     "File",
     "Hosting",
     "IncomingOffer",
@@ -89,6 +93,7 @@ __all__ = [
     "ProtocolError",
     "PublicDisplay",
     "RemoteProtocolError",
+    "Revoked",
     "Scene",
     "SchemaMismatch",
     "Screen",
@@ -106,7 +111,9 @@ __all__ = [
     "VisitDeclined",
     "VisitEnded",
     "VisitError",
+    "VisitList",
     "VisitRefused",
+    "Visited",
     "Where",
     "Wiping",
 ]

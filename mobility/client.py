@@ -562,6 +562,7 @@ class Client:
     async def _say_goodbye(self, peer: str) -> None:
         with contextlib.suppress(MobilityError):
             await self.stream.visits.ask(peer, Leave("left"), seconds=timing.GOODBYE)
+        await self._running.left(peer)
 
     def moved_to(self, jid: str) -> list[MovedSession]:
         """Sessions that run on that device now."""

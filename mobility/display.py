@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mobility.admission import Admission
 from mobility.app import App, AppFactory
 from mobility.delegate import Delegate, Through
 from mobility.dispatch import Transfers, bare
@@ -33,7 +34,6 @@ from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import (
     SCANS,
-    Invitation,
     Invitations,
     fingerprint,
     may_take_guests,
@@ -43,7 +43,6 @@ from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import Description, Leave, Role, Stay
 from mobility.scene import (
-    Comparing,
     Hosting,
     Inviting,
     Leaving,
@@ -60,7 +59,6 @@ from mobility.xmpp.visit.stanza import Event as VisitEvent
 __all__ = ["PublicDisplay", "Where"]
 
 log = logging.getLogger(__name__)
-MEETING = 120.0  # seconds that a visitor may take to compare and approve
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,6 @@ class PublicDisplay:
             the account, on a server that allows it. None, if empty.
         own_connection: Whether its own connection stays while it is logged in as a
             visitor.
-
-    Attributes:
-        refused: How many scans were turned away.
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
@@ -151,11 +146,7 @@ class PublicDisplay:
         self._size = size
         self._invitations = Invitations(invitation.total_seconds(), scans)
         self._scene: Scene = Offline()
-        self._host: Host | None = None
         self._visit: Visit | None = None
-        self._rival = False
-        self.refused = 0
-        self._changed = asyncio.Event()
         self.stream = self._connect(
             jid, password, host=host, port=port, ca_file=ca_file
         )
@@ -165,8 +156,14 @@ class PublicDisplay:
         return self._description.name
 
     @property
-    def _public(self) -> bytes:
-        return self._identity.public_key().public_bytes_raw()
+    def jid(self) -> str:
+        """Our full JID, as the server bound it."""
+        return self.stream.jid
+
+    @property
+    def refused(self) -> int:
+        """How many scans were turned away."""
+        return self._admission.refused
 
     # What `mobility.testing` replaces: the only two ways to the outside.
 
@@ -197,12 +194,22 @@ class PublicDisplay:
             raw = self._store.identity(secrets.token_bytes(32))
             self._identity = Ed25519PrivateKey.from_private_bytes(raw)
             # The same address after every restart: phones ask there how it ended.
-            self.stream.prefer_resource(fingerprint(self._public).hex()[:12])
+            public = self._identity.public_key().public_bytes_raw()
+            self.stream.prefer_resource(fingerprint(public).hex()[:12])
             self._transfers = Transfers(self._store, Memory.NOTHING)
+            self._tasks = Tasks()
+            self._admission = Admission(
+                self,
+                identity=self._identity,
+                description=self._description,
+                invitations=self._invitations,
+                guests=self._guests,
+                tasks=self._tasks,
+            )
             self._listen(self.stream)
             self.stream.logins.receive = self._on_login
             await stack.enter_async_context(self.stream)
-            self._tasks = await stack.enter_async_context(Tasks())
+            await stack.enter_async_context(self._tasks)
             self._house = House(
                 name=self.name,
                 factories=self._factories,
@@ -243,7 +250,8 @@ class PublicDisplay:
 
     # --- what is on screen -----------------------------------------------------
 
-    def _show(self, scene: Scene) -> None:
+    def show(self, scene: Scene) -> None:
+        """Put a scene on the screen, as far as the server is in reach."""
         self._scene = scene
         if self.stream.online or self._delegate is not None:
             self._screen(scene)
@@ -253,7 +261,7 @@ class PublicDisplay:
             if self._delegate is None:
                 self._screen(Offline())
             return
-        self._changed.set()  # the code names our address, which may be another now
+        self._admission.renew()
         if not isinstance(self._scene, Inviting | Offline):
             self._screen(self._scene)
         if self._visit is not None and self._delegate is None:
@@ -263,67 +271,37 @@ class PublicDisplay:
         assert self._visit is not None
         device = self._visit.device
         if seconds is None:
-            self._show(Hosting(device, rival=self._rival))
+            self.show(Hosting(device, rival=self._admission.rival))
         else:
-            self._show(Leaving(device, seconds))
+            self.show(Leaving(device, seconds))
 
     # --- visits ----------------------------------------------------------------
 
     async def visits(self) -> AsyncGenerator[Visit, None]:
         """Show an invitation, and yield each visit once its visitor approved."""
         while True:
-            visit = await self._admit()
-            self._show(Hosting(visit.device, rival=self._rival))
+            await self._admission.admit()
+            visit = self._visit
+            assert visit is not None
+            self.show(Hosting(visit.device, rival=self._admission.rival))
             visit.begin()
             try:
                 yield visit
             finally:
                 await visit.leave("closed")
-                self._show(Wiping())
+                self.show(Wiping())
                 await self._log_out()
                 self._visit = None
-                self._rival = False
+                self._admission.leave()
 
-    async def _admit(self) -> Visit:
-        while self._visit is None:
-            self._changed.clear()
-            if self._host is None:
-                seconds = self._invite()
-            else:
-                seconds = self._host.meeting.deadline - _now()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, seconds)):
-                    await self._changed.wait()
-                continue
-            if self._host is not None:
-                self._give_up(self._host)
-        return self._visit
+    def let_in(self, host: Host, terms: proto.Terms) -> None:
+        """A visitor has approved."""
+        stay = Stay(_now(), min(terms.lifetime, self._lifetime), self._idle)
+        link = self._link(self.stream, host.secret)
+        self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
 
-    def _invite(self) -> float:
-        """Show a fresh code, and say in how many seconds the next one is due."""
-        token = secrets.token_bytes(16)
-        self._invitations.issue(token, _now())
-        lifetime = self._invitations.lifetime
-        self._show(Inviting(str(self._invitation(token)), lifetime))
-        return lifetime * 0.75  # a code that is scanned in its last second is good
-
-    def _invitation(self, token: bytes) -> Invitation:
-        key = fingerprint(self._public)
-        return Invitation(self.stream.jid, token, key, self._guests)
-
-    def _give_up(self, host: Host) -> None:
-        """The visitor did not approve in time: the next one may scan a new code."""
-        self._free()
-        leave = Leave("time")
-        self._tasks.start(self._mention(host.visitor, leave))
-
-    def _free(self) -> None:
-        """Nobody is here any more, and the next code is due."""
-        self._host = None
-        self._rival = False
-        self._changed.set()
-
-    async def _mention(self, visitor: str, event: VisitEvent) -> None:
+    async def mention(self, visitor: str, event: VisitEvent) -> None:
+        """Say it to a phone, if that is quickly done."""
         with contextlib.suppress(MobilityError):
             await self.stream.visits.ask(visitor, event, seconds=5)
 
@@ -331,84 +309,11 @@ class PublicDisplay:
 
     async def _on_visit(self, peer: str, event: VisitEvent) -> VisitEvent | None:
         if isinstance(event, proto.Visit):
-            try:
-                return self._on_scan(peer, event)
-            except MobilityError:
-                self.refused += 1
-                raise
+            return self._admission.scan(peer, event)
         if isinstance(event, Leave):
             return await self._on_leave(peer)
-        host = self._host
-        if host is None or host.visitor != peer:
-            raise VisitRefused("There is no visit. Scan the code on the screen again.")
-        try:
-            self._on_step(host, event)
-        except MobilityError:
-            self._free()
-            raise
+        self._admission.step(peer, event)
         return None
-
-    def _on_scan(self, peer: str, visit: proto.Visit) -> VisitEvent:
-        now = _now()
-        for token in self._invitations.candidates(now):
-            if Host.proves(visit, peer, self._invitation(token)):
-                break
-        else:
-            raise VisitRefused(
-                "This code is not one that the screen shows. "
-                "Scan the code on the screen again."
-            )
-        self._refuse_rival(token)
-        host = Host(
-            self._invitation(token),
-            identity=self._identity,
-            description=self._description,
-            private=secrets.token_bytes(32),
-            nonce=secrets.token_bytes(32),
-            deadline=now + MEETING,
-        )
-        welcome = host.receive_visit(visit, peer)
-        self._invitations.redeem(token, now)
-        self._host = host
-        self._changed.set()
-        return welcome
-
-    def _refuse_rival(self, token: bytes) -> None:
-        """The first scan locks the display; both people see a second one."""
-        if self._host is None and self._visit is None:
-            return
-        if self._host is None or token != self._host.invitation.token:
-            raise VisitRefused(f"{self.name} is in use. Try again in a minute.")
-        if not self._rival:
-            self._rival = True
-            if isinstance(self._scene, Comparing):
-                self._show(replace(self._scene, rival=True))
-            self._tasks.start(self._mention(self._host.visitor, proto.Rival()))
-        raise VisitRefused(
-            f"Somebody else has scanned this code just before you, so {self.name} is "
-            "in use. If you did not see anybody, tell whoever runs the screen."
-        )
-
-    def _on_step(self, host: Host, event: VisitEvent) -> None:
-        match event:
-            case proto.Reveal():
-                code = host.receive_reveal(event)
-                self._show(Comparing(code, host.device, rival=self._rival))
-            case proto.Approve():
-                self._let_in(host, host.receive_approve(event))
-            case proto.Decline():
-                host.meeting.receive(event)
-                self._free()
-            case _:
-                raise RemoteProtocolError("A display does not expect this.")
-
-    def _let_in(self, host: Host, terms: proto.Terms) -> None:
-        lifetime = min(terms.lifetime, self._lifetime)
-        stay = Stay(_now(), lifetime, self._idle)
-        link = self._link(self.stream, host.secret)
-        self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
-        self._host = None
-        self._changed.set()
 
     # --- under the visitor's account -------------------------------------------
 
@@ -481,7 +386,7 @@ class PublicDisplay:
         visit = self._visit
         if visit is None or not visit.is_visitor(peer):
             raise VisitRefused("There is no visit.")
-        self._show(Wiping())
+        self.show(Wiping())
         return proto.Wiped(await visit.end())
 
     def _on_packet(self, peer: str, packet: Packet) -> None:

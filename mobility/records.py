@@ -124,13 +124,16 @@ class Record:
             if self._over:
                 return
             self._over = True
-            try:
-                self._write()
-            except JournalError as exc:
-                log.warning("the end of a visit is missing in the history: %s", exc)
-            await self._records.visits.ended(self.id)
+            for step in (self._write, self._end):
+                try:
+                    await step()
+                except JournalError as exc:
+                    log.warning("the end of a visit is not written down: %s", exc)
 
-    def _write(self) -> None:
+    async def _end(self) -> None:
+        await self._records.visits.ended(self.id)
+
+    async def _write(self) -> None:
         if not self._met:
             self.met("")
         screen = self._screen

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, TypeAlias
 
 from mobility.delegating import Delegating
 from mobility.dispatch import bare
@@ -40,7 +41,7 @@ from mobility.protocol.visit import (
 )
 from mobility.records import Record, Records
 from mobility.screen import Home, Screen
-from mobility.tasks import Tasks
+from mobility.tasks import Tasks, few_at_once
 from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
 IDLE = timedelta(minutes=15)
 LOGIN = 25.0  # seconds for a display to log in
+Approving: TypeAlias = Coroutine[Any, Any, object]  # asks the display, once it is run
 MEETING = 120.0  # seconds that a user may take for the digits; a display waits as long
 
 
@@ -61,6 +63,11 @@ class Asked:
     participants: Mapping[str, Collection[str]]
     levels: set[Level]  # that our server allows
     idle: timedelta
+
+    @property
+    def restricted(self) -> bool:
+        """Whether our server holds a display to what it was let in for."""
+        return Level.TOKEN in self.levels
 
 
 class Visiting:
@@ -128,8 +135,14 @@ class Visiting:
             terms = await self._ask_user(visitor, screen, asked, approve)
             resource = "" if terms.level is Level.GUEST else _new_resource()
             record.let_in(screen, self._home.jid, terms, resource=resource)
+            yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
             if resource:
-                await self._let_log_in(screen, replace(asked, terms=terms), resource)
+                participants = {bare(self._home.jid): (), **asked.participants}
+                asked = replace(asked, terms=terms, participants=participants)
+                policy = _policy(screen, asked, resource)
+                await self._let_log_in(screen, asked, policy, yes)
+            else:
+                await yes
             self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
         except MobilityError as exc:
@@ -186,37 +199,30 @@ class Visiting:
                     "The screen did not wait any longer. Scan its code again."
                 )
             if visitor.compare(approval.digits):
-                terms = replace(asked.terms, level=approval.level)
-                await self._home.visits.ask(screen.jid, visitor.approve(terms))
-                return terms
+                return replace(asked.terms, level=approval.level)
         raise VisitDeclined(
             "These were not the digits on the screen, three times. Nothing has moved; "
             "scan the code of the screen in front of you again."
         )
 
-    async def _let_log_in(self, screen: Screen, asked: Asked, resource: str) -> None:
+    async def _let_log_in(
+        self, screen: Screen, asked: Asked, policy: Policy, approving: Approving
+    ) -> None:
         """The display becomes a resource of ours, which is its address from then on."""
-        terms = asked.terms
-        policy = Policy(
-            resource=resource,
-            participants={
-                bare(self._home.jid): (),
-                **{jid: tuple(spaces) for jid, spaces in asked.participants.items()},
-            },
-            lifetime=terms.lifetime,
-            idle=min(asked.idle.total_seconds(), terms.lifetime),
-            label=f"{screen.name} ({bare(screen.jid)})",
-        )
         granting = self._granting[screen.jid] = Granting(
-            await self._delegating.lend(terms.level, policy),
-            jid=f"{bare(self._home.jid)}/{resource}",
-            secret=screen.secret,
+            f"{bare(self._home.jid)}/{policy.resource}", secret=screen.secret
         )
         try:
             async with asyncio.timeout(LOGIN):
-                await self._home.logins.ask(screen.jid, granting.grant())
+                beginning = (  # what is said, in this order; our server is asked beside
+                    approving,
+                    self._home.logins.ask(screen.jid, granting.grant()),
+                    granting.lend(self._delegating.lend(asked.terms.level, policy)),
+                )
+                await few_at_once(beginning, len(beginning))
                 await granting.bound()
-                await self._see_it_there(screen, granting.jid)
+                if not asked.restricted:
+                    await self._see_it_there(screen, granting.jid)
         except TimeoutError:
             raise LoginRefused(
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
@@ -228,7 +234,11 @@ class Visiting:
         self._screens[screen.jid] = screen
 
     async def _see_it_there(self, screen: Screen, jid: str) -> None:
-        """One that is logged in elsewhere could not be ended by taking its place."""
+        """
+        One that is logged in elsewhere could not be ended by taking its place.
+
+        A server that restricts it gives it this resource and no other, and ends it.
+        """
         if not await self._home.logins.is_there(jid):
             raise LoginRefused(
                 f"{screen.name} has logged in as you, but hides where, so your phone "
@@ -260,8 +270,8 @@ class Visiting:
                 # Also if it said so where it is not logged in as us.
                 self._tasks.start(self._home.reclaim_from(screen.jid))
         elif isinstance(event, Rival):
-            screen.rivals += 1
-            log.warning("somebody else scanned the code of %s too", screen.name)
+            if screen.receive_rival():
+                log.warning("somebody else scanned the code of %s too", screen.name)
         else:
             raise RemoteProtocolError("A phone does not expect this.")
         return None
@@ -277,6 +287,18 @@ async def _see_out(
     """The user approved no more, whatever the display thinks."""
     await screen.stay(lifetime, idle)
     await record.over()
+
+
+def _policy(screen: Screen, asked: Asked, resource: str) -> Policy:
+    """What our server shall hold the display to."""
+    terms = asked.terms
+    return Policy(
+        resource=resource,
+        participants={jid: tuple(each) for jid, each in asked.participants.items()},
+        lifetime=terms.lifetime,
+        idle=min(asked.idle.total_seconds(), terms.lifetime),
+        label=f"{screen.name} ({bare(screen.jid)})",
+    )
 
 
 def _new_resource() -> str:
@@ -344,5 +366,5 @@ def _introduction(
         levels=tuple(each for each in Level if each in asked.levels & there),
         account=bare(jid),
         participants=tuple(asked.participants),
-        restricted=Level.TOKEN in asked.levels,
+        restricted=asked.restricted,
     )

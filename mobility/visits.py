@@ -141,6 +141,10 @@ class Visits:
         self._publishing: dict[str, asyncio.Task[None]] = {}
         stream.running.receive = self._receive
 
+    @property
+    def _account(self) -> str:
+        return self._stream.jid.partition("/")[0]
+
     # --- visits of this device -------------------------------------------------
 
     def began(self, visit: Listed, end: Ends) -> None:
@@ -177,6 +181,12 @@ class Visits:
         self._own.pop(id, None)
         for visit in self._store.staying():
             if visit.id == id:
+                await self._finish(visit)
+
+    async def left(self, jid: str) -> None:
+        """After a crash: all that was at that address of ours is back."""
+        for visit in self._store.staying():
+            if visit.lent and jid == f"{self._account}/{visit.resource}":
                 await self._finish(visit)
 
     async def _finish(self, visit: Listed) -> None:
@@ -226,8 +236,7 @@ class Visits:
                 return
         if visit.level is Level.TOKEN and await self._server.supported():
             return  # the server would know
-        account = self._stream.jid.partition("/")[0]
-        await evict(self._connect, f"{account}/{visit.resource}")
+        await evict(self._connect, f"{self._account}/{visit.resource}")
 
     async def _end(self, delegation: Delegation) -> None:
         try:
@@ -328,9 +337,14 @@ class Visits:
         try:
             await self._stream.running.revoke(visit, seconds=ANSWER)
         except MobilityError as exc:
-            log.info("the device of a visit was not told: %s", exc)
-            return False
+            log.info("the device of a visit does not answer: %s", exc)
+            return await self._is_over(visit)
         return True
+
+    async def _is_over(self, visit: Listed) -> bool:
+        """Its device may have ended it, and gone before it could say so."""
+        listed, problem = await self._listed()
+        return not problem and visit.id not in {other.id for other in listed}
 
     async def _receive(self, peer: str, event: Revoke) -> None:
         self._stream.running.check_own(peer)

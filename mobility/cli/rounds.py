@@ -23,11 +23,12 @@ from mobility.client import Client
 from mobility.display import PublicDisplay
 from mobility.errors import MobilityError
 from mobility.introduction import Introduction
+from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.scene import Comparing, Inviting, Scene
 from mobility.server import Ports, Server
 
-__all__ = ["Place", "Screen", "kiosk", "measure", "open_place"]
+__all__ = ["Place", "Screen", "go_round", "kiosk", "measure", "open_place"]
 
 
 class Screen(Protocol):
@@ -42,10 +43,20 @@ class Screen(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A private server with an account for a display and one for a phone."""
+    """
+    A private server with an account for a display and one for a phone.
+
+    Args:
+        server: Runs already.
+        folder: For what the display and the phone write.
+        port: Of the loopback interface, where both find the server.
+        display, phone: Address and password.
+
+    """
 
     server: Server
     folder: Path
+    port: int
     display: tuple[str, str]
     phone: tuple[str, str]
 
@@ -53,7 +64,7 @@ class Place:
     def address(self) -> dict[str, Any]:
         return {
             "host": "127.0.0.1",
-            "port": self.server.c2s_port,
+            "port": self.port,
             "ca_file": self.server.ca_file,
         }
 
@@ -66,7 +77,7 @@ async def open_place(folder: Path) -> AsyncIterator[Place]:
         for name in ("display", "phone"):
             password = secrets.token_urlsafe(24)
             accounts.append((server.accounts.add(name, password), password))
-        yield Place(server, folder, *accounts)
+        yield Place(server, folder, server.c2s_port, *accounts)
 
 
 def _settings(place: Place) -> str:
@@ -83,7 +94,7 @@ place = "This machine"
 
 [server]
 host = "127.0.0.1"
-port = {place.server.c2s_port}
+port = {place.port}
 ca_file = "{place.server.ca_file}"
 
 [limits]
@@ -219,14 +230,26 @@ async def measure(
         Client(*place.phone, data=folder / "phone", **place.address) as phone,
     ):
         for number in range(rounds):
-            for key, value in (await _round(phone, screen)).items():
+            for key, value in (await go_round(phone, screen)).items():
                 figures.setdefault(key, []).append(value)
             report(number + 1)
         figures["page"] = page
     return figures
 
 
-async def _round(phone: Client, screen: Screen) -> dict[str, float]:
+async def go_round(
+    phone: Client, screen: Screen, *, level: Level = Level.GUEST
+) -> dict[str, float]:
+    """
+    Scan, compare, approve, move, retrieve, leave.
+
+    Returns:
+        Figures in milliseconds; live is when the page on the screen says that it runs.
+
+    Raises:
+        MobilityError: If anything did not hold.
+
+    """
     presenter = load_presenter(None, page=3)
     invitation = Invitation.parse(await screen.scan())
     clock = _Stopwatch()
@@ -238,7 +261,7 @@ async def _round(phone: Client, screen: Screen) -> dict[str, float]:
         return digits
 
     clock.start()
-    async with phone.visit(invitation, approve=approve) as display:
+    async with phone.visit(invitation, approve=approve, level=level) as display:
         started = time.perf_counter()
         moved = await phone.transfer(presenter, to=display)
         clock.figures["transfer_ms"] = (time.perf_counter() - started) * 1000
@@ -246,17 +269,20 @@ async def _round(phone: Client, screen: Screen) -> dict[str, float]:
         clock.lap("approve_to_live_ms")
         clock.figures["round_trips"] = moved.round_trips
         await presenter.turn(4)
-        clock.figures["iq_ping_ms"] = await _ping(phone, display.jid)
+        clock.figures["iq_ping_ms"] = await _ping(phone, invitation.jid)
         clock.start()
         await moved.retrieve()
         clock.lap("retrieve_ms")
         _hold(presenter.page == 4, "the page that was turned to did not come back")
+        clock.start()
+        await display.leave()
+        clock.lap("receipt_ms")
     _hold(display.clean is True, "the display did not confirm that it is clean")
     return clock.figures
 
 
 async def _ping(phone: Client, jid: str) -> float:
-    """One raw IQ to the display's own resource and back (XEP-0199)."""
+    """One raw IQ to the display's own account and back (XEP-0199)."""
     plugin: Any = phone.stream.xmpp.plugin["xep_0199"]
     started = time.perf_counter()
     await plugin.send_ping(JID(jid))

@@ -16,6 +16,7 @@ import typer
 from mobility.errors import ServerError
 from mobility.server import (
     Accounts,
+    Guests,
     Ports,
     Server,
     default_folder,
@@ -84,7 +85,7 @@ def run(
     if context.invoked_subcommand is not None:
         return
     if write_config is not None:
-        _write_config(write_config, domain)
+        _write_config(write_config, domain, "welcome" if guests else "refused")
         return
     private = Server(
         data,
@@ -176,14 +177,14 @@ def _welcome(private: Server) -> str:
     )
 
 
-def _write_config(folder: Path, domain: str | None) -> None:
+def _write_config(folder: Path, domain: str | None, guests: Guests) -> None:
     if domain is None:
         raise ServerError(
             "Name the domain of the production server, as in "
             f"`mobility server --write-config {shlex.quote(str(folder))} "
             "--domain chat.example.org`"
         )
-    for path in write_production(folder, domain):
+    for path in write_production(folder, domain, guests=guests):
         print(path)
     print(f"Next: follow {folder / 'README.md'}")
 

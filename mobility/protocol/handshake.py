@@ -21,7 +21,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PublicKey,
 )
 
-from mobility.errors import LocalProtocolError, RemoteProtocolError, VisitRefused
+from mobility.errors import (
+    InvalidState,
+    LocalProtocolError,
+    RemoteProtocolError,
+    VisitRefused,
+)
 from mobility.protocol.envelope import Envelope, derive, digest, mac
 from mobility.protocol.invitation import Invitation, fingerprint
 from mobility.protocol.visit import (
@@ -302,6 +307,8 @@ class Host:
             raise RemoteProtocolError("The phone approved before it revealed its key.")
         raw = _terms_envelope(self.secret).open("approve", approve.sealed)
         terms = Terms.decode(raw)
+        if terms.level not in self._description.levels:
+            raise InvalidState("The approval asks for what this display does not do.")
         self.meeting.receive(approve)
         return terms
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from mobility.errors import ServerError
 
-__all__ = ["MODULES", "NOT_FOR_GUESTS", "Ports", "ServerConfig", "lua"]
+__all__ = ["MODULES", "NOT_FOR_GUESTS", "Guests", "Ports", "ServerConfig", "lua"]
 
 MODULES = [
     "mobility_resume",
@@ -36,6 +37,9 @@ _UPLOADS_STAY = 24 * 60 * 60  # seconds
 _GUESTS_RATE = 1_000_000  # bytes a second
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
+
+Guests: TypeAlias = Literal["welcome", "refused"]
+"""Whether visitors without an account are let in, to use displays."""
 
 Lua = str | int | bool | Sequence["Lua"] | Mapping[str, "Lua"]
 
@@ -95,8 +99,7 @@ class ServerConfig:
     """Seconds for which a cut connection may be resumed (XEP-0198)."""
     upload_limit: int = 128 * 1024 * 1024
     """Bytes of one uploaded file."""
-    guests: bool = False
-    """Whether visitors without an account are let in, to use displays."""
+    guests: Guests = "refused"
     as_root: bool = False
     """Prosody refuses to run as root unless it is told to."""
 
@@ -163,7 +166,7 @@ class ServerConfig:
             lines += ["", f"Component {lua(name)} {lua(module)}"]
             options = self._component(module)
             lines += [f"\t{key} = {lua(value)}" for key, value in options.items()]
-        if self.guests:
+        if self.guests == "welcome":
             lines += ["", f"VirtualHost {lua(self.guests_domain)}"]
             options = self._guests()
             lines += [f"\t{key} = {lua(value)}" for key, value in options.items()]
@@ -242,7 +245,7 @@ class ServerConfig:
 
     @property
     def _guests_too(self) -> list[str]:
-        return [self.guests_domain] if self.guests else []
+        return [self.guests_domain] if self.guests == "welcome" else []
 
     def _component(self, module: str) -> dict[str, Lua]:
         if module == "proxy65":

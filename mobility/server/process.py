@@ -8,13 +8,13 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from mobility.errors import ServerError
 from mobility.server.accounts import Accounts
 from mobility.server.certificates import CA_FILE, ensure_certificates
 from mobility.server.child import Child, find_prosody, outlast
-from mobility.server.config import Ports, ServerConfig
+from mobility.server.config import Guests, Ports, ServerConfig
 from mobility.server.folder import default_folder, left_over, lock_folder, make_private
 from mobility.server.ports import choose_ports
 
@@ -52,7 +52,7 @@ class Server:
         host: str = "127.0.0.1",
         ports: Ports = Ports(),  # noqa: B008 - frozen
         hibernation: int = 300,
-        guests: Literal["welcome", "refused"] = "refused",
+        guests: Guests = "refused",
     ) -> None:
         self._config = ServerConfig(
             folder=(folder or default_folder()).expanduser().absolute(),
@@ -61,7 +61,7 @@ class Server:
             host=host,
             ports=ports,
             hibernation=hibernation,
-            guests=guests == "welcome",
+            guests=guests,
             as_root=os.geteuid() == 0,
         )
         self._program = ""
@@ -82,7 +82,8 @@ class Server:
     @property
     def guests_domain(self) -> str | None:
         """Where visitors without an account log in; None if they are refused."""
-        return self._config.guests_domain if self._config.guests else None
+        config = self._config
+        return config.guests_domain if config.guests == "welcome" else None
 
     @property
     def host(self) -> str:

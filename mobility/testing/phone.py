@@ -41,6 +41,9 @@ class _Unlisted(Visits):
     async def ended(self, id: str) -> None:
         pass
 
+    async def left(self, jid: str) -> None:
+        pass
+
     async def settle(self) -> None:
         pass
 

@@ -161,8 +161,9 @@ async def test_the_next_visitor_finds_nothing(screen: Screen, folder: Path) -> N
     before, canary = screen.browser.pid, screen.canary
     assert remembers(before, canary.encode())
     (profile,) = profiles(folder)
+    assert written(canary, folder) == [], "not even to a profile in memory"
     (profile / "kept").write_text(canary)
-    assert written(canary, folder) == [profile / "kept"], "the browser wrote it itself"
+    assert written(canary, folder) == [profile / "kept"]
 
     screen.stage.show(Wiping())
     await app.close()
@@ -307,29 +308,27 @@ async def until(true: Callable[[], bool]) -> None:
 # -- with a real daemon and a real phone
 
 
-@pytest.mark.parametrize("victims", ["the daemon", "the daemon and the browser"])
-async def test_a_daemon_that_is_killed_leaves_nothing_and_nobody_calls_that_clean(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, victims: str
+async def test_when_daemon_and_browser_are_killed_nothing_is_left_nor_called_clean(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("STEP", "PATIENCE", "GOODBYE"):
+    for name in ("TRY", "ASK", "STEP", "PATIENCE", "GOODBYE"):
         monkeypatch.setattr(timing, name, 1.0)
     monkeypatch.setattr("mobility.screen.CLEANING", 1.0)
     async with open_place(tmp_path) as place:
         async with kiosk(place) as address, browser_of(address, folder) as glass:
             toml = str(place.folder / "kiosk.toml")
-            (daemon,) = with_argument("kiosk", toml)
+            (daemon,) = with_argument("kiosk.daemon", toml)
             async with show_canary(place, glass) as screen:
                 assert any(in_memory(daemon, CANARY))
-                os.kill(daemon, signal.SIGKILL)
-                if victims.endswith("browser"):
-                    os.kill(glass.browser.pid, signal.SIGKILL)
-                else:
-                    await glass.shows("away")
-                    assert await glass.run("() => window.length") == 0
+                for pid in (*with_argument("kiosk", toml), daemon):
+                    os.kill(pid, signal.SIGKILL)
+                await glass.shows("away")
+                assert await glass.run("() => window.length") == 0, "a frame stays"
+                os.kill(glass.browser.pid, signal.SIGKILL)
             assert screen.clean is False
         async with kiosk(place) as address, browser_of(address, folder) as glass:
             await glass.shows("idle")
-            (daemon,) = with_argument("kiosk", toml)
+            (daemon,) = with_argument("kiosk.daemon", toml)
             assert not any(in_memory(daemon, CANARY))
         left = written(CANARY.decode(), folder, place.folder / "kiosk", *ELSEWHERE)
         assert left == []

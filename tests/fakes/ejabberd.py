@@ -22,7 +22,7 @@ from mobility.server.ports import choose_ports
 
 __all__ = ["Ejabberd"]
 
-_START = 30.0
+_START = 90.0
 _STOP = 5.0
 _RATE = 10_000_000  # bytes a second; as shipped, a transfer would take minutes
 

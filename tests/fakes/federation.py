@@ -19,7 +19,7 @@ from mobility.server.ports import choose_ports
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 
-__all__ = ["Federation", "Link", "Peer", "stranger"]
+__all__ = ["Federation", "Link", "Peer", "dns", "stranger"]
 
 HOME = "home.example"
 VENUE = "venue.example"
@@ -34,6 +34,16 @@ class Peer:
     port: int
 
 
+def dns(peer: Peer, hosts: Path) -> dict[str, Lua]:
+    """What Prosody's resolver is to say of a peer; the file is written."""
+    domain = peer.domain
+    hosts.write_text(f"127.0.0.1 {domain}\n")
+    srv = f"_xmpp-server._tcp.{domain}. 60 IN SRV 0 0 {peer.port} {domain}."
+    # There is nothing else under this name: nobody is asked.
+    options = {"local-zone:": f"{domain}. static", "local-data:": srv}
+    return {"resolvconf": False, "hoststxt": str(hosts), "options": options}
+
+
 @dataclass(frozen=True, kw_only=True)
 class FederatedConfig(ServerConfig):
     """A private Prosody that talks to one other, and believes certificates only."""
@@ -41,24 +51,12 @@ class FederatedConfig(ServerConfig):
     s2s_port: int
     peer: Peer
 
-    @property
-    def hosts_file(self) -> Path:
-        """What DNS would say about the peer's address."""
-        return self.folder / "hosts"
-
     def _options(self) -> dict[str, Lua]:
-        domain = self.peer.domain
-        srv = f"_xmpp-server._tcp.{domain}. 60 IN SRV 0 0 {self.peer.port} {domain}."
         return super()._options() | {
             "modules_disabled": [],
             "s2s_ports": [self.s2s_port],
             "s2s_secure_auth": True,
-            "unbound": {
-                "resolvconf": False,
-                "hoststxt": str(self.hosts_file),
-                # There is nothing else under this name: nobody is asked.
-                "options": {"local-zone:": "example. static", "local-data:": srv},
-            },
+            "unbound": dns(self.peer, self.folder / "hosts"),
         }
 
     def _network(self) -> dict[str, Lua]:
@@ -88,11 +86,6 @@ class FederatedServer(Server):
         plain = self._config
         known = {each.name: getattr(plain, each.name) for each in fields(plain)}
         self._config = FederatedConfig(**known, s2s_port=s2s_port, peer=peer)
-
-    def _write_config(self, log: Path) -> Path:
-        assert isinstance(self._config, FederatedConfig)
-        self._config.hosts_file.write_text(f"127.0.0.1 {self._config.peer.domain}\n")
-        return super()._write_config(log)
 
 
 class Link:
@@ -202,10 +195,14 @@ class Federation:
     def server(self, domain: str, s2s_port: int, peer: Peer) -> RunningServer:
         """A server with a certificate of our authority."""
         folder = self._folder / f"{domain}-{s2s_port}"
-        (folder / "certificates").mkdir(mode=0o700, parents=True)
-        for name in (CA_FILE, "ca.key"):
-            shutil.copy(self._folder / name, folder / "certificates" / name)
+        self.share_authority(folder / "certificates")
         return stranger(folder, domain, s2s_port, peer)
+
+    def share_authority(self, folder: Path) -> None:
+        """Let a server that keeps its certificates there have ours."""
+        folder.mkdir(mode=0o700, parents=True)
+        for name in (CA_FILE, "ca.key"):
+            shutil.copy(self._folder / name, folder / name)
 
 
 def stranger(folder: Path, domain: str, s2s_port: int, peer: Peer) -> RunningServer:

@@ -1,16 +1,25 @@
-"""A display that takes a session as it should, and then does whatever a test wants."""
+"""
+A display that takes a session as it should, and then does whatever a test wants.
+
+As a program (`python -m tests.fakes.hostile_display`) it has a switch for each trick.
+It reads where to log in from a line of JSON, and tells its code, its digits, and what
+it got when it is asked.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
+import json
 import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from slixmpp import ET
-from slixmpp.exceptions import IqError, IqTimeout
 
 from mobility.errors import MobilityError
 from mobility.protocol import transfer as proto
@@ -19,7 +28,12 @@ from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import FRAME, Envelope
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, fingerprint
-from mobility.protocol.login import Abort, Bound, Grant, Word, seal, unseal
+from mobility.protocol.login import (
+    Grant,
+    Word,
+    seal,
+    unseal,
+)
 from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import decode_state, encode_state
 from mobility.protocol.transfer import Role
@@ -28,28 +42,12 @@ from mobility.transfer import Tail, word
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit.stanza import Event
-from tests.fakes.hostile_login import Crooked
+from tests.fakes.hostile_account import Account
 from tests.fakes.lies import Lie, lay_out
+from tests.fakes.telling import tell
 from tests.fakes.tricks import Trick
 
 __all__ = ["HostileDisplay"]
-
-
-REQUESTS = {
-    Trick.PASSWORD: (
-        "set",
-        "<query xmlns='jabber:iq:register'><username>{user}</username>"
-        "<password>of the display</password></query>",
-    ),
-    Trick.ROSTER: ("get", "<query xmlns='jabber:iq:roster'/>"),
-    Trick.ARCHIVE: ("set", "<query xmlns='urn:xmpp:mam:2'/>"),
-    Trick.PEP: (
-        "set",
-        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:a'>"
-        "<item><a xmlns='urn:a'/></item></publish></pubsub>",
-    ),
-    Trick.CARBONS: ("set", "<enable xmlns='urn:xmpp:carbons:2'/>"),
-}
 
 
 class HostileDisplay:
@@ -73,11 +71,10 @@ class HostileDisplay:
         self.silent: set[type] = set()
         self.tricks: set[Trick] = set()
         self._receipt = bytes(64)
-        self._address = address
-        self.login: Crooked | None = None
-        self.account: Stream | None = None
+        self.account = Account(self.tricks, address)
         self.state = State()
         self.code = ""
+        self.on_code: Callable[[str], None] = lambda code: None
         self._identity = Ed25519PrivateKey.generate()
         self._token = secrets.token_bytes(16)
         self._heard: asyncio.Queue[proto.Event] = asyncio.Queue()
@@ -97,8 +94,7 @@ class HostileDisplay:
         tb: TracebackType | None,
     ) -> None:
         await self._tasks.__aexit__(typ, exc, tb)
-        if self.account is not None:
-            await self.account.close()
+        await self.account.close()
         await self.stream.close()
 
     @property
@@ -123,9 +119,17 @@ class HostileDisplay:
                 return self._host.receive_visit(event, peer)
             case visit.Reveal():
                 self.code = self._host.receive_reveal(event)
+                self.on_code(self.code)
             case visit.Leave():
+                await self._hesitate()
                 return visit.Wiped(self._signed())
         return None
+
+    async def _hesitate(self) -> None:
+        if Trick.ANSWERS_LATE in self.tricks:
+            await asyncio.sleep(2)
+        if Trick.NEVER_ANSWERS in self.tricks:
+            await asyncio.Event().wait()
 
     def _signed(self) -> bytes:
         if Trick.OLD_RECEIPT not in self.tricks:
@@ -136,6 +140,11 @@ class HostileDisplay:
 
     async def digits(self, _: object) -> str | None:
         return self.code
+
+    async def flood(self, times: int = 20) -> None:
+        """Say that others scanned its code."""
+        for _ in range(times):
+            await self.stream.visits.ask(self.visitor, visit.Rival())
 
     async def end_visit(self) -> None:
         await self.stream.visits.ask(self.visitor, visit.Leave("idle", bytes(64)))
@@ -149,45 +158,16 @@ class HostileDisplay:
         return None
 
     async def _log_in(self, peer: str, grant: Grant) -> None:
-        """As the phone lets it, or as it has the phone believe."""
-        secret, visits = self._host.secret, self.stream.logins
-        self.login = Crooked(
-            grant,
-            secret=secret,
-            ask=lambda word: visits.ask(peer, word),
-            tricks=self.tricks,
+        secret, logins = self._host.secret, self.stream.logins
+        said = await self.account.log_in(
+            grant, secret, lambda word: logins.ask(peer, word), self._listen
         )
-        elsewhere = f"{grant.jid.partition('/')[0]}/elsewhere"
-        jid = elsewhere if Trick.OTHER_RESOURCE in self.tricks else grant.jid
-        self.account = Stream(jid, self.login, priority=None, **self._address)
-        self.account.transfers.receive = self._on_transfer
-        self.account.visits.receive = self._on_visit
-        try:
-            await self.account.__aenter__()
-        except MobilityError as exc:
-            said: Abort | Bound = Abort(str(exc))
-        else:
-            said = Bound(grant.jid)
         with contextlib.suppress(MobilityError):
-            await visits.ask(peer, seal(secret, visit.Role.DISPLAY, said))
+            await logins.ask(peer, seal(secret, visit.Role.DISPLAY, said))
 
-    @property
-    def logged_in(self) -> bool:
-        """Whether the server still has it under its visitor's account."""
-        return self.account is not None and self.account.online
-
-    async def misuses(self, trick: Trick) -> bool:
-        """Whether the account lets it."""
-        assert self.account is not None
-        iq = self.account.xmpp.make_iq_set()
-        iq["type"], payload = REQUESTS[trick]
-        user = self.account.xmpp.boundjid.user
-        iq.xml.append(ET.fromstring(payload.format(user=user)))
-        try:
-            await iq.send(timeout=5)
-        except (IqError, IqTimeout):
-            return False
-        return True
+    def _listen(self, stream: Stream) -> None:
+        stream.transfers.receive = self._on_transfer
+        stream.visits.receive = self._on_visit
 
     # --- transfers -------------------------------------------------------------
 
@@ -205,7 +185,7 @@ class HostileDisplay:
 
     async def _say(self, sid: str, event: proto.Event) -> None:
         if type(event) not in self.silent:
-            stream = self.account or self.stream
+            stream = self.account.stream or self.stream
             await stream.transfers.ask(self.visitor, Said(sid, event))
 
     async def _take(self, sid: str, offer: proto.Offer) -> None:
@@ -270,3 +250,32 @@ class HostileDisplay:
         sealed = envelope.seal(f"checkpoint {number}", plain)
         event = Checkpoint(self.sid, self.offer.epoch, number, 0, frames, sealed)
         await self.stream.sessions.ask(self.visitor, event)
+
+
+# --- the program ----------------------------------------------------------------------
+
+
+def switches() -> set[Trick]:
+    parser = argparse.ArgumentParser(description=HostileDisplay.__doc__)
+    for trick in Trick:
+        name = trick.name.lower().replace("_", "-")
+        parser.add_argument(f"--{name}", action="store_true", help=trick.value)
+    chosen = vars(parser.parse_args())
+    return {trick for trick in Trick if chosen[trick.name.lower()]}
+
+
+async def main() -> None:
+    tricks = switches()
+    order = json.loads(sys.stdin.readline())
+    account = order.pop("jid"), order.pop("password")
+    address = {**order, "ca_file": Path(order["ca_file"])}
+    async with HostileDisplay(account, **address) as display:
+        display.tricks |= tricks
+        display.on_code = lambda code: tell("digits", digits=code)
+        tell("code", code=str(display.invitation))
+        while await asyncio.to_thread(sys.stdin.readline):  # each line asks
+            tell("got", **await display.account.got())
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -20,7 +20,16 @@ from kiosk.settings import load
 from mobility import Introduction, Invitation
 from tests.fakes.running import RunningServer
 
-__all__ = ["DEADLINE", "Kiosk", "Page", "children", "run", "running", "settings"]
+__all__ = [
+    "DEADLINE",
+    "Kiosk",
+    "Page",
+    "alive",
+    "children",
+    "run",
+    "running",
+    "settings",
+]
 
 DEADLINE = 30.0
 DEMO = {"MOBILITY_KIOSK_DEMO": "1"}  # pages give the code as text
@@ -135,6 +144,14 @@ def children(pid: int) -> dict[str, int]:
                 name = words[words.index(b"kiosk.daemon") + 2]
                 found[name.decode()] = int(entry.name)
     return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 @asynccontextmanager

@@ -10,6 +10,8 @@ from mobility.tasks import Tasks
 
 __all__ = ["Proxy"]
 
+_ON_THE_LINE = 16  # pieces of up to 64 KiB: then whoever sends has to wait
+
 
 class Proxy:
     """
@@ -17,7 +19,8 @@ class Proxy:
 
     Attributes:
         port: Where to connect to instead.
-        delay: Seconds that each piece takes, either way.
+        delay: Seconds that each piece takes, either way, however many are under way;
+            a connection takes twice as long before, as TCP does to be opened.
         passed: Everything that went through, either way, if it is to be kept.
 
     """
@@ -89,6 +92,7 @@ class Proxy:
         if not self._open.is_set():
             writer.transport.abort()
             return
+        await asyncio.sleep(2 * self.delay)
         try:
             other_reader, other = await asyncio.open_connection("127.0.0.1", self._to)
         except OSError:  # the server is not up
@@ -102,9 +106,25 @@ class Proxy:
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_ON_THE_LINE)
+        self._tasks.start(self._arrive(line, writer))
+        piece = b"-"
+        while piece:
+            try:
+                piece = await reader.read(65536)
+            except (ConnectionError, OSError):  # the other half was cut
+                piece = b""
+            await line.put((_now() + self.delay, piece))
+
+    async def _arrive(
+        self, line: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter
+    ) -> None:
         try:
-            while piece := await reader.read(65536):
-                await asyncio.sleep(self.delay)
+            while True:
+                due, piece = await line.get()
+                await asyncio.sleep(due - _now())
+                if not piece:
+                    break
                 await self._flowing.wait()
                 if self.passed is not None:
                     self.passed += piece
@@ -115,3 +135,7 @@ class Proxy:
         finally:
             writer.close()
             self._writers.discard(writer)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

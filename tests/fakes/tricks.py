@@ -41,10 +41,6 @@ class Trick(enum.Enum):
     ARCHIVE = "reads old messages"
     PEP = "publishes in the user's name"
     CARBONS = "has copies of all messages sent to it"
-    MESSAGES = "writes to somebody in the user's name"
-    PRESENCE = "becomes available, and takes what waits for the user"
 
     # With its token:
-    REUSES_TOKEN = "logs in once more"
-    PASSES_TOKEN_ON = "has somebody else log in beside it"
-    OTHER_ACCOUNT = "logs in with it as somebody else"
+    PASSES_TOKEN_ON = "has somebody else log in with it too"

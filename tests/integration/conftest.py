@@ -9,6 +9,7 @@ import pytest
 
 from mobility import Client, hosted, hosting, visits
 from mobility.transfer import timing
+from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.federation import Federation
 from tests.fakes.running import RunningServer
 from tests.integration.people import Lobby, address
@@ -29,6 +30,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """Yield a real private server that this test may stop, kill and restart."""
     with RunningServer(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def ejabberd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
+    """Yield a server that has no module of ours, and is not Prosody."""
+    with Ejabberd(tmp_path_factory.mktemp("ejabberd")) as running:
         yield running
 
 

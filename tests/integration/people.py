@@ -167,7 +167,7 @@ class Lobby:
             assert not board.strokes
             assert not board.document
         assert self.display._visit is None
-        assert self.display._host is None
+        assert self.display._admission.empty
         assert not self.display._transfers._sides
 
 

@@ -21,6 +21,7 @@ from mobility import (
     PublicDisplay,
     Screen,
 )
+from mobility.admission import Admission
 from mobility.protocol import visit as meeting
 from mobility.protocol.handshake import Host
 from mobility.protocol.transfer import Request
@@ -48,6 +49,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         patch.setattr(process, "ServerConfig", Tapped)
         with RunningServer(tmp_path_factory.mktemp("tapped")) as running:
             yield running
+
+
+@pytest.fixture(autouse=True)
+def impatient(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobility.screen.CLEANING", 0.4)
 
 
 @contextlib.asynccontextmanager
@@ -107,7 +113,7 @@ async def a_code_is_used_from_a_photo(server: RunningServer) -> bool:
         return True
 
 
-@attacks.stopped_by({"mobility.display._now": lambda: time.time()})
+@attacks.stopped_by({"mobility.admission._now": lambda: time.time()})
 async def the_clock_of_a_display_is_set_back(server: RunningServer) -> bool:
     """By whoever answers its NTP: so that a code on a photo is good again."""
     async with Lobby(server, invitation=SHORT) as lobby, mallory(server) as thief:
@@ -150,7 +156,7 @@ async def _settled(phone: Client) -> None:
     await ping(phone.stream.xmpp.boundjid)
 
 
-@attacks.stopped_by({"mobility.display.PublicDisplay._refuse_rival": as_it_comes})
+@attacks.stopped_by({"mobility.admission.Admission._refuse_rival": as_it_comes})
 async def a_second_scan_is_not_noticed(server: RunningServer) -> bool:
     """Somebody looks over a shoulder, and is a moment too late."""
     async with (
@@ -178,7 +184,8 @@ _on_visit = PublicDisplay._on_visit
 
 async def as_the_visitor(display: PublicDisplay, peer: str, event: Any) -> Any:
     """Every word is taken for the visitor's."""
-    visitor = display._host.visitor if display._host else peer
+    host = display._admission._host
+    visitor = host.visitor if host else peer
     return await _on_visit(display, visitor, event)
 
 
@@ -222,12 +229,13 @@ async def a_stranger_leaves_for_the_visitor(server: RunningServer) -> bool:
 @attacks.stopped_by({"mobility.hosting.Visit.is_visitor": lambda *_: True})
 async def a_stranger_keeps_a_visit_alive(server: RunningServer) -> bool:
     """Until somebody comes and looks."""
-    async with Lobby(server, idle=SHORT) as lobby, a_phone(server) as phone:
+    idle = timedelta(seconds=0.9)
+    async with Lobby(server, idle=idle) as lobby, a_phone(server) as phone:
         async with visiting(phone, lobby) as screen, mallory(server) as stranger:
             stranger.display = screen.jid
             pestering = asyncio.create_task(_pester(stranger))
             try:
-                return await lasts(lobby.visits[0].gone(), seconds=4 * 0.3)
+                return await lasts(lobby.visits[0].gone(), seconds=2 * 0.9)
             finally:
                 pestering.cancel()
 
@@ -285,7 +293,7 @@ async def hostile(
     server: RunningServer, *tricks: Trick
 ) -> AsyncIterator[HostileDisplay]:
     async with HostileDisplay(server.add(), **address(server)) as display:
-        display.tricks = {*tricks}
+        display.tricks.update(tricks)
         yield display
 
 
@@ -297,6 +305,31 @@ async def _reported(server: RunningServer, *tricks: Trick) -> Screen:
             async with visit as screen:
                 pass
         return screen
+
+
+@attacks.stopped_by({"mobility.screen.CLEANING": 1e6})
+async def a_display_never_answers_who_leaves(server: RunningServer) -> bool:
+    return await _keeps(server, Trick.NEVER_ANSWERS)
+
+
+@attacks.stopped_by({"mobility.screen.CLEANING": 1e6})
+async def a_display_answers_late_who_leaves(server: RunningServer) -> bool:
+    return await _keeps(server, Trick.ANSWERS_LATE)
+
+
+async def _keeps(server: RunningServer, trick: Trick) -> bool:
+    async with hostile(server, trick) as display, a_phone(server) as phone:
+        async with phone.visit(display.invitation, approve=display.digits) as screen:
+            return await lasts(screen.leave(), seconds=1.2)
+
+
+@attacks.stopped_by({"mobility.screen.Screen.receive_rival": lambda _: True})
+async def a_display_floods_the_phones_log(server: RunningServer) -> bool:
+    async with hostile(server, Trick.FLOODS) as display, a_phone(server) as phone:
+        async with phone.visit(display.invitation, approve=display.digits):
+            with logged() as lines:
+                await display.flood()
+            return len(lines) > 10
 
 
 BELIEVED = {"mobility.screen.check_receipt": lambda *_: True}
@@ -327,16 +360,16 @@ async def a_display_has_another_identity(server: RunningServer) -> bool:
 # --- what stays -------------------------------------------------------------------
 
 
-def told_of(display: PublicDisplay, host: Host, terms: meeting.Terms) -> None:
+def told_of(admission: Admission, host: Host, terms: meeting.Terms) -> None:
     """As somebody might write who looks for a bug."""
     logging.getLogger("mobility.display").info("%s is %s", host.visitor, host.device)
-    _let_in(display, host, terms)
+    _let_in(admission, host, terms)
 
 
-_let_in = PublicDisplay._let_in
+_let_in = Admission._let_in
 
 
-@attacks.stopped_by({"mobility.display.PublicDisplay._let_in": told_of})
+@attacks.stopped_by({"mobility.admission.Admission._let_in": told_of})
 async def a_displays_records_name_its_visitors(
     server: RunningServer,
 ) -> bool:

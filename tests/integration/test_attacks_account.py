@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -61,6 +62,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield server
 
 
+class Forgetful(Careless):
+    """A server that forgets that a token was used, and what for."""
+
+    def _options(self) -> dict[str, Lua]:
+        lua = self.folder / "forgetful"
+        shutil.copytree(self.modules, lua, dirs_exist_ok=True)
+        module = lua / "mod_mobility_delegation.lua"
+        text = module.read_text()
+        for check in FORGOTTEN:
+            assert check in text
+            text = text.replace(check, FORGOTTEN[check])
+        module.write_text(text)
+        return {**super()._options(), "plugin_paths": [str(lua), str(lua / "private")]}
+
+
+FORGOTTEN = {
+    "elseif not delegation.redeemed then": "else",
+    "\t\t\tor event.resource and asked ~= delegation.resource\n": "",
+    "\t\t\tor sessions_of(delegation.username)[delegation.resource]\n": "",
+    "event.resource = delegation.resource;": "",
+    "elseif delegation.session and delegation.session.resumption_token then\n"
+    "\t\treturn delegation; -- to resume that stream: binding is refused below\n": "",
+}
+
+
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Yield one that does not know which tokens were used."""
+    with running(Forgetful, tmp_path_factory.mktemp("forgetful")) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """Yield one that knows nothing of displays."""
@@ -78,7 +111,7 @@ async def let_in(
         HostileDisplay(server.add(), **address(server)) as display,
         Client(jid, password, **address(server)) as phone,
     ):
-        display.tricks = {*tricks}
+        display.tricks.update(tricks)
         visit = phone.visit(display.invitation, approve=display.digits, level=level)
         yield phone, display, visit
 
@@ -86,8 +119,11 @@ async def let_in(
 async def misused(server: RunningServer, trick: Trick) -> bool:
     """Whether the account lets a display do this."""
     async with let_in(server, trick) as (_, display, visit):
-        async with visit:
-            return await display.misuses(trick)
+        with pytest.MonkeyPatch.context() as patch:
+            # With another password the phone is out, and so waits for nobody.
+            patch.setattr("mobility.screen.CLEANING", 0.3)
+            async with visit:
+                return await display.account.misuses(trick)
 
 
 @pytest.mark.parametrize("trick", MISUSES, ids=lambda trick: trick.name)
@@ -104,6 +140,30 @@ async def test_any_other_server_lets_a_display_do_it(
     assert await misused(ordinary, trick)
 
 
+# --- its token --------------------------------------------------------------------
+
+
+async def again(server: RunningServer, trick: Trick, resource: str = "") -> bool:
+    async with let_in(server, trick, level=Level.TOKEN) as (_, display, visit):
+        async with visit:
+            return await display.account.logs_in_again(
+                resource or display.account.resource
+            )
+
+
+@pytest.mark.parametrize("resource", ["", "elsewhere"])
+async def test_a_token_that_was_used_opens_nothing(
+    server: RunningServer, hurry: None, resource: str
+) -> None:
+    assert not await again(server, Trick.PASSES_TOKEN_ON, resource)
+
+
+async def test_a_server_that_forgets_lets_a_token_be_used_again(
+    forgetful: RunningServer, hurry: None
+) -> None:
+    assert await again(forgetful, Trick.PASSES_TOKEN_ON, "elsewhere")
+
+
 # --- a display that stays ---------------------------------------------------------
 
 attacks: Attacks[[RunningServer]] = Attacks()
@@ -118,11 +178,11 @@ NOT_ENDED = {"mobility.visits.Visits._log_out": not_at_all}
 
 async def _still_there(display: HostileDisplay) -> bool:
     """After a while in which it would have been told."""
-    assert display.account is not None
+    assert display.account.stream is not None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.5):
-            await display.account._gone.wait()
-    return display.logged_in
+            await display.account.stream._gone.wait()
+    return display.account.logged_in
 
 
 @attacks.stopped_by(NOT_ENDED)
@@ -160,7 +220,7 @@ async def a_display_hides_where_it_is_logged_in(server: RunningServer) -> bool:
     """So that it cannot be ended there; and the phone says nothing."""
     async with let_in(server, Trick.OTHER_RESOURCE) as (_, display, visit):
         async with visit:
-            return display.logged_in
+            return display.account.logged_in
 
 
 @pytest.mark.parametrize("attack", attacks, ids=str)

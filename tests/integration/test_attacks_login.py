@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mobility import Client, MobilityError
+from mobility import Client, Introduction, Invitation, LoginRefused, MobilityError
 from mobility.protocol import login as proto
 from mobility.protocol import scram
 from mobility.protocol.delegation import Level
@@ -22,9 +26,10 @@ from tests.fakes.hostile_display import HostileDisplay
 from tests.fakes.hostile_login import Crooked, cracked
 from tests.fakes.running import RunningServer
 from tests.fakes.tricks import Trick
-from tests.integration.people import address
+from tests.integration.people import address, soon
 
 attacks: Attacks[[RunningServer]] = Attacks()
+ROOT = Path(__file__).parents[2]
 WORDS = ("password", "letmein", "hunter2")
 
 
@@ -40,7 +45,7 @@ async def carrying(
         HostileDisplay(server.add(), **address(server)) as display,
         Client(jid, password, **address(server)) as phone,
     ):
-        display.tricks = {trick}
+        display.tricks.add(trick)
         code = display.invitation
         yield display, phone.visit(code, approve=display.digits, level=Level.LOGIN)
 
@@ -52,8 +57,8 @@ async def login(server: RunningServer, trick: Trick) -> tuple[Crooked, bool]:
         with contextlib.suppress(MobilityError):
             async with visit:
                 let_in = True
-        assert display.login is not None
-        return display.login, let_in
+        assert display.account.login is not None
+        return display.account.login, let_in
 
 
 async def proofs(server: RunningServer, trick: Trick) -> int:
@@ -187,6 +192,47 @@ TWICE = {
 @attacks.stopped_by(TWICE)
 async def a_display_asks_for_a_second_proof(server: RunningServer) -> bool:
     return await proofs(server, Trick.SECOND_EXCHANGE) > 1
+
+
+# --- the program ------------------------------------------------------------------
+
+
+async def test_it_is_a_program_with_a_switch_for_each_trick(
+    server: RunningServer, hurry: None
+) -> None:
+    display = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.fakes.hostile_display", "--one-round"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    jid, password = server.add()
+    where = {**address(server), "ca_file": str(server.ca_file)}
+
+    async def tells(event: str, line: str = "") -> dict[str, Any]:
+        assert display.stdin is not None
+        assert display.stdout is not None
+        display.stdin.write(line.encode() + b"\n" if line else b"")
+        told: dict[str, Any] = json.loads(await soon(display.stdout.readline()))
+        assert told["event"] == event
+        return told
+
+    async def digits(_: Introduction) -> str | None:
+        return str((await tells("digits"))["digits"])
+
+    order = {"jid": jid, "password": password, **where}
+    try:
+        code = Invitation.parse((await tells("code", json.dumps(order)))["code"])
+        async with Client(*server.add(), **address(server)) as phone:
+            with pytest.raises(LoginRefused, match="hashed so little"):
+                async with phone.visit(code, approve=digits, level=Level.LOGIN):
+                    pass
+        got = await tells("got", "what did you get?")
+    finally:
+        display.kill()
+        await display.wait()
+    assert (got["proofs"], got["logged_in"]) == (0, False)
+    assert got["mechanisms"] == ["SCRAM-SHA-256"]
 
 
 # --- twice ------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from mobility import (
 )
 from mobility.protocol import transfer as proto
 from mobility.protocol import visit as meeting
+from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Offer, Role
@@ -189,7 +190,7 @@ async def test_an_approval_that_fails_on_the_phone(lobby: Lobby, phone: Client) 
 async def test_a_visitor_who_never_approves(
     server: RunningServer, phone: Client, hurry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobility.display.MEETING", 0.3)
+    monkeypatch.setattr("mobility.admission.MEETING", 0.3)
     async with Lobby(server) as lobby:
         first = await lobby.code()
 
@@ -247,15 +248,18 @@ async def test_an_approval_before_the_key_is_revealed(
     await lobby.is_empty()
 
 
-async def test_an_approval_that_cannot_be_read(
-    server: RunningServer, lobby: Lobby
+async def test_an_approval_of_what_the_display_did_not_offer(
+    server: RunningServer, hurry: None
 ) -> None:
-    async with HostilePhone(server.add(), **address(server)) as phone:
+    async with (
+        Lobby(server, levels=[Level.GUEST]) as lobby,
+        HostilePhone(server.add(), **address(server)) as phone,
+    ):
         visitor = await phone.scan(await lobby.code())
         await phone.reveal()
         with pytest.raises(InvalidState, match="asks for what this display does not"):
-            await phone.approve(visitor, level="administrator")
-    await lobby.is_empty()
+            await phone.approve(visitor, level=Level.LOGIN)
+        await lobby.is_empty()
 
 
 # --- somebody else --------------------------------------------------------------------

@@ -47,7 +47,9 @@ class Lobby:
 
 
 @asynccontextmanager
-async def lobby(server: RunningServer, tmp_path: Path) -> AsyncIterator[Lobby]:
+async def lobby(
+    server: RunningServer, tmp_path: Path, **options: Any
+) -> AsyncIterator[Lobby]:
     seen = Lobby()
 
     class Presenter(type(load_presenter(None, 1))):  # type: ignore[misc]
@@ -74,6 +76,7 @@ async def lobby(server: RunningServer, tmp_path: Path) -> AsyncIterator[Lobby]:
         host=server.host,
         port=server.c2s_port,
         ca_file=server.ca_file,
+        **options,
     ) as display:
         hosting = asyncio.create_task(host(display))
         yield seen

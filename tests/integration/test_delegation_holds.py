@@ -128,13 +128,13 @@ async def test_a_display_resumes_no_stream_of_the_phone(
         assert await resumed(laptop, name, version)
 
 
-def without(text: str, folder: Path) -> Path:
-    """Write our restriction into a folder, without one of its hooks."""
+def changed(old: str, new: str, folder: Path) -> Path:
+    """Write our restriction into a folder, with another text in one place."""
     name = "mod_mobility_restriction.lua"
     whole = (MODULES / name).read_text()
-    assert whole.count(text) == 1
-    folder.mkdir()
-    (folder / name).write_text(whole.replace(text, "never"))
+    assert whole.count(old) == 1
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(whole.replace(old, new))
     return folder
 
 
@@ -144,7 +144,7 @@ async def test_whoever_resumes_a_display_is_restricted(
 ) -> None:
     """Also an ordinary login; and without our hook it would not be."""
     hook = "smacks-hibernation-end"
-    first = [without(hook, tmp_path / "weak")] if weak else []
+    first = [changed(hook, "never", tmp_path / "weak")] if weak else []
     with loose_server(tmp_path / "server", *first) as server:
         jid, password = server.add()
         async with owner(server, jid, password) as (_, delegations):
@@ -201,6 +201,28 @@ async def test_a_reload_lengthens_no_visit(
         assert await raw_phone.ask(reload, to=loose.domain, kind="set") == "result"
         await soon(display.closed.wait())
         assert display.ended == ("policy-violation", "Its time is over")
+
+
+async def test_a_new_version_of_the_restriction_counts_for_displays_that_are_there(
+    tmp_path: Path,
+) -> None:
+    sentence = "Not for a delegated login"
+    folder = changed(sentence, "the old one", tmp_path / "modules")
+    with loose_server(tmp_path / "server", folder) as server:
+        jid, password = server.add()
+        async with owner(server, jid, password) as (phone, delegations):
+            minted = await delegations.mint(policy())
+            async with token_login(server, jid, minted) as display:
+                assert await display.open()
+                old = await display.answer(ROSTER)
+                assert "the old one" in "".join(old.itertext())
+                changed(sentence, "the new one", tmp_path / "modules")
+                module = "mobility_restriction"
+                reload = f"<reload xmlns='urn:example:reloading' module='{module}'/>"
+                done = await phone.ask(reload, to=server.domain, kind="set")
+                assert done == "result"
+                new = await display.answer(ROSTER)
+                assert "the new one" in "".join(new.itertext())
 
 
 # ---------- On the wire ----------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from mobility import Client
+from mobility import Client, Introduction, VisitDeclined
+from mobility.errors import LevelUnavailable
+from mobility.protocol.delegation import Level
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.proxy import Proxy
 from tests.integration.apps import Board
@@ -18,6 +18,7 @@ from tests.integration.test_connection import (
     test_what_was_said_last_arrives_before_the_stream_is_closed,
 )
 from tests.integration.test_devices import (
+    account,
     own,
     test_a_device_that_is_away_finds_what_waits_for_it,
     test_a_device_that_is_online_hears_at_once_and_also_of_the_end,
@@ -35,6 +36,18 @@ from tests.integration.test_handover import (
     test_a_session_may_go_and_come_back_several_times_in_one_visit,
     test_a_state_of_any_size_arrives_whole,
     test_nothing_is_lost_or_doubled_while_both_sides_draw_all_the_time,
+)
+from tests.integration.test_levels import (
+    test_a_display_that_is_thrown_out_wipes_at_once,
+    test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again,
+    test_a_session_goes_to_a_display_under_our_account_and_comes_back,
+    test_nobody_is_logged_in_any_more_after_the_visit,
+    test_the_user_reads_what_a_login_gives_before_it_is_given,
+)
+from tests.integration.test_login import (
+    test_a_display_logs_in_with_the_phones_answers,
+    test_a_guest_is_told_where_there_are_none,
+    test_a_login_that_failed_pins_nothing,
 )
 from tests.integration.test_own_devices import (
     person,
@@ -55,6 +68,7 @@ from tests.integration.test_visit import (
 )
 
 __all__ = [
+    "account",
     "own",
     "person",
     "test_a_carrier_that_is_cut_is_followed_by_the_next_and_a_frame_comes_twice",
@@ -62,13 +76,19 @@ __all__ = [
     "test_a_device_that_is_away_finds_what_waits_for_it",
     "test_a_device_that_is_online_hears_at_once_and_also_of_the_end",
     "test_a_device_that_was_away_finds_the_offer_and_all_frames",
+    "test_a_display_logs_in_with_the_phones_answers",
     "test_a_display_that_is_switched_off_gives_the_session_back",
+    "test_a_display_that_is_thrown_out_wipes_at_once",
     "test_a_display_that_was_left_signs_that_nothing_is_there",
     "test_a_display_with_a_wrong_password",
     "test_a_film_goes_and_comes_back",
     "test_a_full_list_refuses_the_next_and_forgets_nothing",
+    "test_a_guest_is_told_where_there_are_none",
+    "test_a_login_that_failed_pins_nothing",
+    "test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again",
     "test_a_node_that_was_made_readable_by_others_is_private_again",
     "test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said",
+    "test_a_session_goes_to_a_display_under_our_account_and_comes_back",
     "test_a_session_may_go_and_come_back_several_times_in_one_visit",
     "test_a_state_of_any_size_arrives_whole",
     "test_a_wrong_password",
@@ -76,21 +96,22 @@ __all__ = [
     "test_an_app_that_asks_for_nothing_gets_the_best_way",
     "test_an_idle_visit_ends_and_the_session_goes_on_at_the_phone",
     "test_nobody_else_can_read_or_change_or_hear_of_them",
+    "test_nobody_is_logged_in_any_more_after_the_visit",
     "test_nothing_is_lost_or_doubled_while_both_sides_draw_all_the_time",
     "test_one_visit_leaves_nothing_for_the_next",
     "test_only_the_accounts_own_server_can_tell_of_changes",
     "test_presence_tells_which_of_five_devices_are_online",
     "test_the_first_of_three_wins_and_the_others_are_told",
+    "test_the_user_reads_what_a_login_gives_before_it_is_given",
     "test_what_nobody_answers_expires",
     "test_what_was_said_last_arrives_before_the_stream_is_closed",
 ]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
+@pytest.fixture
+def server(ejabberd: Ejabberd) -> Ejabberd:
     """Take the place of the server that all these tests run on elsewhere."""
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd")) as running:
-        yield running
+    return ejabberd
 
 
 async def test_a_phone_that_is_cut_off_goes_on_and_nothing_is_lost(
@@ -110,3 +131,31 @@ async def test_a_phone_that_is_cut_off_goes_on_and_nothing_is_lost(
                 assert phone.stream.resumed
                 await moved.retrieve()
             assert screen.clean is True
+
+
+# --- under the visitor's account ------------------------------------------------------
+
+
+@pytest.fixture
+def level() -> Level:
+    """Return the one level that a server without our modules knows."""
+    return Level.LOGIN
+
+
+async def test_a_server_without_our_modules_makes_no_tokens_and_does_not_pretend(
+    phone: Client, lobby: Lobby
+) -> None:
+    assert await phone.levels() == {Level.GUEST, Level.LOGIN}
+    read: list[Introduction] = []
+
+    async def approve(introduction: Introduction) -> str | None:
+        read.append(introduction)
+        return None
+
+    with pytest.raises(VisitDeclined):
+        async with phone.visit(await lobby.code(), approve=approve, level=Level.LOGIN):
+            pass
+    assert not read[0].restricted
+    with pytest.raises(LevelUnavailable, match=phone.jid.partition("@")[2][:8]):
+        async with visiting(phone, lobby, level=Level.TOKEN):
+            pass

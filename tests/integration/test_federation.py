@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from mobility import Client, MobilityError, PeerUnreachable, SessionAway, screen
+from mobility import (
+    Client,
+    MobilityError,
+    PeerUnreachable,
+    SessionAway,
+    screen,
+)
+from mobility.display import Where
 from mobility.protocol import visit as proto
 from mobility.server import Ports
 from mobility.server.ports import choose_ports
@@ -20,6 +27,19 @@ from mobility.xmpp.visit.stanza import Event
 from tests.fakes.federation import Federation, Peer, stranger
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, visiting
+from tests.integration.test_levels import (
+    level,
+    test_a_display_that_is_thrown_out_wipes_at_once,
+    test_a_session_goes_to_a_display_under_our_account_and_comes_back,
+    test_nobody_is_logged_in_any_more_after_the_visit,
+)
+
+__all__ = [
+    "level",
+    "test_a_display_that_is_thrown_out_wipes_at_once",
+    "test_a_session_goes_to_a_display_under_our_account_and_comes_back",
+    "test_nobody_is_logged_in_any_more_after_the_visit",
+]
 
 DOCUMENT = b"%PDF " + bytes(range(256)) * 60
 
@@ -27,7 +47,9 @@ DOCUMENT = b"%PDF " + bytes(range(256)) * 60
 @pytest.fixture
 async def lobby(federation: Federation, hurry: None) -> AsyncIterator[Lobby]:
     """Yield a display on the venue's server."""
-    async with Lobby(federation.venue) as lobby:
+    home = federation.home
+    where = {home.domain: Where(home.host, home.c2s_port, home.ca_file)}
+    async with Lobby(federation.venue, servers=where) as lobby:
         yield lobby
 
 

@@ -13,19 +13,27 @@ import pytest
 from slixmpp.exceptions import IqError
 
 from mobility import (
+    Carrier,
     Client,
+    Comparing,
     ConnectionFailed,
+    Invitation,
+    Inviting,
+    Progress,
     PublicDisplay,
     SettingsError,
     VisitRefused,
 )
+from mobility.cli.visit import _phone
 from mobility.errors import DirectoryUnavailable
 from mobility.server import Server
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
 from tests.fakes.running import RunningServer
+from tests.integration import test_commands as commands
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, visiting
+from tests.integration.test_formats import Film, film, sha
 
 DOCUMENT = b"%PDF " + bytes(range(256)) * 60
 GUESTS = "guests.localhost"
@@ -71,6 +79,52 @@ async def test_a_guest_presents_on_a_display_and_takes_the_document_back(
         assert board.strokes == ["first", "from the guest", "from the display"]
     assert screen.clean is True
     await lobby.is_empty()
+
+
+async def test_a_guest_visits_from_the_command_line(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    environ = {
+        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
+        "MOBILITY_HOST": server.host,
+        "MOBILITY_PORT": str(server.c2s_port),
+        "MOBILITY_CA_FILE": str(server.ca_file),
+        "MOBILITY_DATA": str(tmp_path / "phone"),
+    }
+    async with commands.lobby(server, tmp_path, guests=GUESTS) as screen:
+        uri = (await screen.scene(Inviting)).uri
+        async with commands.mobility(environ, "visit", uri, "--guest") as phone:
+            phone.type((await screen.scene(Comparing)).code)
+            await phone.says("On Lobby screen now")
+            phone.type("")
+            assert await phone.ends() == 0
+            assert "nothing of yours is left" in phone.printed
+
+
+async def test_without_a_domain_in_the_code_the_command_says_so(tmp_path: Path) -> None:
+    code = Invitation("lobby@kiosk.example/r", bytes(16), bytes(16))
+    with pytest.raises(SettingsError, match="This screen takes no guests"):
+        _phone(None, code)
+
+
+@pytest.mark.parametrize("carrier", [Carrier.DIRECT, Carrier.PROXY, Carrier.IBB])
+async def test_a_large_state_of_a_guest_goes_and_comes_back(
+    server: RunningServer, hurry: None, tmp_path: Path, carrier: Carrier
+) -> None:
+    path = film(tmp_path / "film", 300_000)
+    seen: list[Progress] = []
+    options: dict[str, Any] = {"carriers": [carrier]}
+    async with (
+        Lobby(server, Film, size=10_000_000, guests=GUESTS, **options) as lobby,
+        Client.guest(GUESTS, **address(server), **options) as guest,
+        visiting(guest, lobby) as screen,
+    ):
+        app = Film(path)
+        app.formats = ("bundle",)
+        moved = await guest.transfer(app, to=screen, progress=seen.append)
+        assert carrier in {progress.carrier for progress in seen}
+        await moved.retrieve()
+        assert app.blobs["film"].sha256 == sha(path)
 
 
 # --- what a guest cannot do -----------------------------------------------------------

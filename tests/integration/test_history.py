@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from mobility import Client, Introduction, Invitation, MobilityError
+from mobility.errors import JournalError
 from mobility.history import Ending, Visited
 from mobility.protocol.delegation import Level
 from tests.fakes.running import RunningServer
 from tests.fakes.world import World
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, read_all, soon, visiting
+from tests.integration.test_visits import is_there
 
 CANARY = "canary"
 Approve = Callable[[Introduction], Awaitable[str | None]]
@@ -142,3 +144,18 @@ async def test_neither_content_nor_secrets_are_in_it(
     for code in codes:
         assert code.token not in written
         assert str(code) not in lines
+
+
+async def test_a_visit_ends_also_where_that_cannot_be_written_down(
+    phone: Client, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("There is no room on the disk.")
+
+    async with visiting(phone, lobby, level=Level.LOGIN) as screen:
+        where = screen.jid
+        for name in ("record", "gone"):
+            monkeypatch.setattr(phone._store, name, full)
+    assert screen.clean is True
+    assert not await is_there(phone, where)
+    assert not phone._screens

@@ -20,7 +20,16 @@ from kiosk.post import Post
 from kiosk.settings import load
 from kiosk.sockets import bind
 from mobility import Client
-from tests.fakes.kiosk import DEADLINE, Kiosk, Page, children, run, running, settings
+from tests.fakes.kiosk import (
+    DEADLINE,
+    Kiosk,
+    Page,
+    alive,
+    children,
+    run,
+    running,
+    settings,
+)
 from tests.fakes.running import RunningServer
 from tests.integration.people import address, read_all
 
@@ -55,14 +64,6 @@ async def gone(*pids: int) -> None:
     async with asyncio.timeout(DEADLINE):
         while any(alive(pid) for pid in pids):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 async def test_two_displays_of_one_file_have_their_visitors_side_by_side(
@@ -121,19 +122,16 @@ async def test_a_process_that_crashes_is_replaced_and_its_visit_is_recorded(
     async with running(file) as kiosk:
         page = kiosk.pages[""]
         old = children(kiosk.process.pid)["one"]
-        screen = await visitor.visit(
-            await page.code(), approve=page.digits
-        ).__aenter__()
-        await page.shows("visiting")
-        await kiosk.counts('visited{display="one"}', 1)
-        token = page.token
-        os.kill(old, signal.SIGKILL)
-        await another(kiosk, "one", old)
-        await page.shows("idle")  # the page came back to the same address
-        assert page.token != token
-        await kiosk.counts('restarts_total{display="one",reason="crash"}', 1)
-        await kiosk.counts('wipes_total{display="one",result="unconfirmed"}', 1)
-        await screen.leave()
+        async with visitor.visit(await page.code(), approve=page.digits) as screen:
+            await page.shows("visiting")
+            await kiosk.counts('visited{display="one"}', 1)
+            token = page.token
+            os.kill(old, signal.SIGKILL)
+            await another(kiosk, "one", old)
+            await page.shows("idle")  # the page came back to the same address
+            assert page.token != token
+            await kiosk.counts('restarts_total{display="one",reason="crash"}', 1)
+            await kiosk.counts('wipes_total{display="one",result="unconfirmed"}', 1)
         assert screen.clean is False
         assert await visit(visitor, page)
     visits = history(file)

@@ -258,7 +258,7 @@ async def test_a_display_that_signs_nothing_is_not_called_clean(
 async def test_another_display_than_the_one_of_the_code_is_recognised(
     phone: Client, liar: HostileDisplay
 ) -> None:
-    liar.tricks = {Trick.IMPOSTOR}
+    liar.tricks.add(Trick.IMPOSTOR)
     with pytest.raises(VisitRefused, match="Another device answered"):
         await _hand_over(phone, liar)
     assert not phone._screens

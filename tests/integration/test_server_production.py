@@ -17,12 +17,15 @@ from slixmpp.exceptions import IqError
 
 import mobility.server
 from mobility.errors import ServerError
-from mobility.server import Accounts, Ports, write_production
+from mobility.server import Accounts, Guests, Ports, write_production
 from mobility.server.certificates import ensure_certificates
 from mobility.server.child import Child
 from mobility.server.config import Lua, lua
 from mobility.server.ports import choose_ports
 from mobility.xmpp import ns
+from mobility.xmpp.sasl import Anonymous
+from mobility.xmpp.stream import Stream
+from tests.fakes.federation import Federation, Peer, dns, stranger
 from tests.integration.test_server import FREE, login
 
 DOMAIN = "chat.example.org"
@@ -36,7 +39,8 @@ def main_config(
     modules: Sequence[str] = (),
 ) -> Path:
     """Write a server's own configuration around the snippet, as Debian's does."""
-    names = [DOMAIN, *(f"{part}.{DOMAIN}" for part in ("proxy", "upload", "pubsub"))]
+    parts = ("proxy", "upload", "pubsub", "guests")
+    names = [DOMAIN, *(f"{part}.{DOMAIN}" for part in parts)]
     ensure_certificates(folder / "certs", names)
     (folder / "data").mkdir(exist_ok=True)
     enabled = ["roster", "saslauth", "tls", "disco", "posix", "register", *modules]
@@ -56,16 +60,22 @@ def main_config(
     return path
 
 
-def test_luac_reads_it(tmp_path: Path) -> None:
-    write_production(tmp_path / "snippet", DOMAIN)
+@pytest.fixture(params=["welcome", "refused"])
+def guests(request: pytest.FixtureRequest) -> Guests:
+    choice: Guests = request.param
+    return choice
+
+
+def test_luac_reads_it(tmp_path: Path, guests: Guests) -> None:
+    write_production(tmp_path / "snippet", DOMAIN, guests=guests)
     program = shutil.which("luac5.4") or shutil.which("luac")
     assert program, "Prosody brings a Lua compiler"
     snippet = str(tmp_path / "snippet" / "mobility.cfg.lua")
     subprocess.run([program, "-p", snippet], check=True)
 
 
-def test_prosodyctl_finds_nothing_wrong(tmp_path: Path) -> None:
-    write_production(tmp_path / "snippet", DOMAIN)
+def test_prosodyctl_finds_nothing_wrong(tmp_path: Path, guests: Guests) -> None:
+    write_production(tmp_path / "snippet", DOMAIN, guests=guests)
     config = main_config(tmp_path)
     run = subprocess.run(
         ["prosodyctl", "--root", "--config", str(config), "check", "config"],
@@ -79,7 +89,7 @@ def test_prosodyctl_finds_nothing_wrong(tmp_path: Path) -> None:
 
 
 async def test_a_real_prosody_serves_the_domain_with_it(tmp_path: Path) -> None:
-    write_production(tmp_path / "snippet", DOMAIN)
+    write_production(tmp_path / "snippet", DOMAIN, guests="welcome")
     ports = choose_ports("127.0.0.1", FREE)
     there = There(ports.c2s, tmp_path / "certs" / "ca.crt")
     log = tmp_path / "prosody.log"
@@ -97,9 +107,50 @@ async def test_a_real_prosody_serves_the_domain_with_it(tmp_path: Path) -> None:
             query = client.make_iq_get("jabber:iq:register", slixmpp.JID(DOMAIN))
             with pytest.raises(IqError, match="service-unavailable"):
                 await query.send()
+            async with Stream(
+                f"guests.{DOMAIN}",
+                Anonymous(),
+                host=there.host,
+                port=there.c2s_port,
+                ca_file=there.ca_file,
+            ) as guest:
+                info = await disco.get_info(jid=slixmpp.JID(guest.jid))
+                assert "http://jabber.org/protocol/ibb" in str(info)
     finally:
         await child.end(signal.SIGTERM)
     assert not re.findall(r"\terror\t.*", log.read_text())
+
+
+async def test_users_of_other_servers_reach_it_and_it_believes_certificates_only(
+    tmp_path: Path, federation: Federation
+) -> None:
+    write_production(tmp_path / "snippet", DOMAIN)
+    federation.share_authority(tmp_path / "certs")
+    ports, s2s = choose_ports("127.0.0.1", FREE), choose_ports("127.0.0.1", FREE)
+    other = Peer("visitors.example", s2s.c2s)
+    log = tmp_path / "prosody.log"
+    more: dict[str, Lua] = {
+        "s2s_ports": [s2s.http],
+        "unbound": dns(other, tmp_path / "hosts"),
+        "ssl": {"cafile": str(tmp_path / "certs" / "ca.crt")},
+    }
+    child = await Child.start("prosody", for_a_test(tmp_path, ports, log, more), log)
+    here = Peer(DOMAIN, s2s.http)
+    try:
+        with federation.server(other.domain, other.port, here) as visitors:
+            async with login(visitors, *visitors.add()) as client:
+                client.register_plugin("xep_0199")
+                ping = client.plugin["xep_0199"].ping
+                assert await ping(slixmpp.JID(DOMAIN), timeout=5)
+        with stranger(tmp_path / "other", other.domain, other.port, here) as visitors:
+            async with login(visitors, *visitors.add()) as client:
+                client.register_plugin("xep_0199")
+                with pytest.raises(IqError, match=r"not-authorized|remote-server"):
+                    await client.plugin["xep_0199"].send_ping(
+                        slixmpp.JID(DOMAIN), timeout=5
+                    )
+    finally:
+        await child.end(signal.SIGTERM)
 
 
 @dataclass
@@ -111,7 +162,9 @@ class There:
     host: str = "127.0.0.1"
 
 
-def for_a_test(folder: Path, ports: Ports, log: Path) -> Path:
+def for_a_test(
+    folder: Path, ports: Ports, log: Path, more: Mapping[str, Lua] | None = None
+) -> Path:
     """Write a configuration that can run beside others, and ends with us."""
     options: dict[str, Lua] = {
         "log": {"info": str(log)},
@@ -122,6 +175,7 @@ def for_a_test(folder: Path, ports: Ports, log: Path) -> Path:
         "https_ports": [],
         "password_hash": "SHA-256",
         "proxy65_interfaces": ["127.0.0.1"],
+        **(more or {}),
     }
     path = main_config(folder, options, [str(LIFELINE)], ["mobility_lifeline"])
     snippet = folder / "snippet" / "mobility.cfg.lua"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ import pytest
 from slixmpp import JID
 from slixmpp.exceptions import IqError
 
-from mobility import Client, Introduction, Invitation, MobilityError, Screen
+from mobility import Client, Introduction, Invitation, MobilityError, Screen, visits
 from mobility.errors import ConnectionFailed, PeerUnreachable, VisitEnded
 from mobility.eviction import evict
 from mobility.history import Ending
@@ -28,7 +28,6 @@ from mobility.store import Store
 from mobility.visits import overseeing
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visits.stanza import Revoke
-from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.running import RunningServer
 from tests.fakes.world import Device, World
 from tests.integration.apps import Board
@@ -271,6 +270,21 @@ async def test_a_token_that_nobody_has_used_yet_is_void_when_it_is_revoked(
     assert not await listed(laptop)
 
 
+async def test_a_phone_that_goes_as_soon_as_it_has_its_session_back_has_ended_the_visit(
+    server: RunningServer, account: Account, lobby: Lobby, hurry: None
+) -> None:
+    where = address(server)
+    async with Client(*account, device="Laptop", **where) as laptop:
+        async with Client(*account, **where) as phone:
+            async with visiting(phone, lobby) as screen:
+                moved = await phone.transfer(Board(), to=screen)
+                id = await until_listed(laptop)
+                revoking = asyncio.create_task(laptop.revoke(id))
+                await soon(moved.ended())
+        assert (await soon(revoking)).told
+    assert screen.clean is True
+
+
 async def test_a_guest_stays_while_the_phone_that_let_it_in_is_off_and_we_are_told(
     phone: Client, laptop: Client
 ) -> None:
@@ -302,13 +316,6 @@ async def test_nobody_else_ends_a_visit(
 
 
 # --- servers that know nothing of us --------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def ejabberd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
-    """Yield a server that has no module of ours, and is not Prosody."""
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd")) as running:
-        yield running
 
 
 @pytest.fixture(params=["prosody", "ejabberd"])
@@ -467,7 +474,57 @@ async def test_a_program_beside_the_phone_sees_and_ends_its_visits(
 ) -> None:
     data = tmp_path / "phone"
     async with visiting(phone, lobby) as screen:
-        async with overseeing(*account, data=data, **address(server)) as visits:
-            (visit,) = (await visits.all()).visits
-            assert (await visits.revoke(visit.id)).told
+        async with overseeing(*account, data=data, **address(server)) as beside:
+            (visit,) = (await beside.all()).visits
+            assert (await beside.revoke(visit.id)).told
         assert screen.over
+
+
+async def test_a_login_is_ended_when_its_session_is_back_after_a_crash(
+    server: RunningServer, tmp_path: Path, account: Account, laptop: Client
+) -> None:
+    async with World(server, tmp_path / "again") as world:
+        world.phone.jid, world.phone.password = f"{account[0]}/phone", account[1]
+        await world.meet(phone={"level": "login"})
+        where = (await world.phone.program.hears("visits"))["jid"]
+        await world.phone.program.hears("ended")
+        await world.phone.program.kill()
+        phone = await world.phone.start()
+        phone.say("reclaim once more")
+        await phone.hears("back")
+        async with asyncio.timeout(10):
+            while await listed(laptop):
+                pass
+        assert not await is_there(laptop, where)
+
+
+async def test_a_login_that_cannot_be_ended_is_ended_as_soon_as_it_can(
+    server: RunningServer,
+    account: Account,
+    phone: Client,
+    laptop: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visits, "RETRY", 0.1)
+    connect, failures = phone._running._connect, iter([True, True])
+
+    def sometimes(jid: str) -> Stream:
+        if next(failures, False):
+            raise ConnectionFailed("There is no network.")
+        return connect(jid)
+
+    phone._running._connect = sometimes
+    lent = Listed(
+        *("lent", Level.LOGIN, "kiosk.example", "Lobby screen", "Phone", phone.jid),
+        *(time.time(), 3600.0, "display-1"),
+    )
+    jid = f"{account[0]}/display-1"
+    async with Stream(jid, account[1], priority=None, **address(server)) as display:
+        phone._running.began(lent, display.close)
+        assert await until_listed(laptop) == "lent"
+        await phone._running.ended("lent")
+        assert await listed(phone) == ["lent"]  # nobody has seen it end
+        async with asyncio.timeout(10):
+            while await listed(phone):
+                pass
+    assert not phone._store.staying()

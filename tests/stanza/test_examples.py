@@ -16,6 +16,7 @@ from mobility.xmpp.published import stanza as published_xml
 from mobility.xmpp.session import stanza as session_xml
 from mobility.xmpp.transfer import stanza as transfer_xml
 from mobility.xmpp.visit import stanza as visit_xml
+from mobility.xmpp.visits import stanza as visits_xml
 from tests.stanza.examples import by_action, elements, stanzas
 from tests.stanza.streams import error_from
 
@@ -24,6 +25,7 @@ CODED = [
     ("transfer.md", transfer_xml),
     ("session.md", session_xml),
     ("login.md", login_xml),
+    ("visits.md", visits_xml),
 ]
 
 
@@ -51,6 +53,16 @@ def test_every_packet_is_read_and_written_as_it_stands_there() -> None:
     written = Element(message.tag, message.attrib)
     session_xml.to_message(written, session_xml.packet(message))
     assert same(written, message)
+
+
+def test_every_visit_is_read_and_written_as_it_stands_there() -> None:
+    items = [
+        i for s in stanzas("visits.md") for i in s.iter() if i.tag.endswith("}item")
+    ]
+    assert items
+    for item in items:
+        visit = visits_xml.listed(item.get("id", ""), item[0])
+        assert same(visits_xml.to_item(visit), item[0])
 
 
 def test_every_published_packet_is_read_and_written_as_it_stands_there() -> None:

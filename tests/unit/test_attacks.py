@@ -16,7 +16,7 @@ from rich.console import Console
 
 from mobility import visiting
 from mobility.errors import VisitRefused
-from mobility.protocol import handshake
+from mobility.protocol import handshake, login
 from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import Envelope, derive, digest, mac
 from mobility.protocol.handshake import (
@@ -29,6 +29,7 @@ from mobility.protocol.visit import (
     Approve,
     Phase,
     Reveal,
+    Role,
     Terms,
     Visit,
     Welcome,
@@ -380,6 +381,32 @@ async def an_approval_of_another_visit_is_replayed() -> bool:
     next_one = host()
     met(visitor(private=b"q" * 32), next_one)
     return next_one.receive_approve(recorded) == TERMS
+
+
+# --- a login that the display carries ---------------------------------------------
+
+
+def known_to_all(_: bytes) -> Envelope:
+    return Envelope(bytes(32), "login", 0)
+
+
+UNSEALED_LOGIN = {"mobility.protocol.login._envelope": known_to_all}
+
+
+@attacks.stopped_by(UNSEALED_LOGIN)
+async def a_server_reads_a_token_on_its_way_to_the_display() -> bool:
+    """The display's own, which has no business with it."""
+    said = login.Auth("OAUTHBEARER", b"a token")
+    word = login.seal(b"s" * 32, Role.PHONE, said)
+    return login.unseal(bytes(32), Role.PHONE, word) == said
+
+
+@attacks.stopped_by(UNSEALED_LOGIN)
+async def a_server_grants_a_login_in_a_phones_name() -> bool:
+    """To an account of its own, where it reads what the visitor shows."""
+    said = login.Grant("visitor@evil.example/x")
+    word = login.seal(bytes(32), Role.PHONE, said)
+    return login.unseal(b"s" * 32, Role.PHONE, word) == said
 
 
 # --- the goodbye ------------------------------------------------------------------

@@ -8,6 +8,7 @@ import mobility.testing
 
 def test_the_public_names_are_these_and_no_others() -> None:
     assert mobility.__all__ == [
+        "ActiveVisit",
         "App",
         "AppFactory",
         "Approval",
@@ -19,6 +20,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "ConnectionFailed",
         "Device",
         "Direction",
+        "Ending",
         "File",
         "Hosting",
         "IncomingOffer",
@@ -43,6 +45,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "ProtocolError",
         "PublicDisplay",
         "RemoteProtocolError",
+        "Revoked",
         "Scene",
         "SchemaMismatch",
         "Screen",
@@ -60,7 +63,9 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "VisitDeclined",
         "VisitEnded",
         "VisitError",
+        "VisitList",
         "VisitRefused",
+        "Visited",
         "Where",
         "Wiping",
     ]

@@ -25,6 +25,12 @@ VALID = {
     ),
     f"xmpp:a@[::1]/r?mobility;v=0;t={T};k={K}": Invitation("a@[::1]/r", TOKEN, KEY),
 }
+VALID |= {
+    f"xmpp:lobby@kiosk.example/r1?mobility;v=0;t={T};k={K};a={guests}": (
+        Invitation("lobby@kiosk.example/r1", TOKEN, KEY, guests)
+    )
+    for guests in ("guests.kiosk.example", "kiosk.example", "a.b.kiosk.example", "")
+}
 FOREIGN = "not the code of a screen. Scan the one that the screen shows"
 ADDRESS = "not an invitation. Scan the code that the screen shows"
 DAMAGED = "damaged. Scan the code on the screen again"
@@ -61,6 +67,15 @@ INVALID = {
     f"xmpp:a@b/c?mobility;v=0;t={T.replace('E', '!')};k={K}": DAMAGED,
     f"xmpp:a@b/c?mobility;v=0;t={T.replace('E', 'é')};k={K}": DAMAGED,
     f"xmpp:a@b/{'c' * LONGEST}?mobility;v=0;t={T};k={K}": TOO_LONG,
+}
+# A server elsewhere could speak for the display.
+INVALID |= {
+    f"xmpp:lobby@kiosk.example/r1?mobility;v=0;t={T};k={K};a={guests}": DAMAGED
+    for guests in (
+        *("guests.evil.example", "evilkiosk.example", "example", ".kiosk.example"),
+        *("me@kiosk.example", "a..kiosk.example", "kiosk.example/r", "b kiosk.example"),
+        *("Guests.kiosk.example", "kiosk.example.", "-.kiosk.example%20"),
+    )
 }
 
 

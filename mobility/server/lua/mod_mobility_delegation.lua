@@ -261,7 +261,7 @@ module:hook("pre-resource-bind", function (event)
 		return;
 	end
 	local asked = event.resource and resourceprep(event.resource);
-	if delegation.bound or delegations[delegation.id] ~= delegation
+	if delegations[delegation.id] ~= delegation
 			or event.resource and asked ~= delegation.resource
 			or sessions_of(delegation.username)[delegation.resource]
 			or not session.mobility_restricted then

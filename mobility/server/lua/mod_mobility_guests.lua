@@ -168,11 +168,23 @@ local function over(full)
 	end
 end
 
-module:hook("resource-bind", function (event)
-	local full = event.session.full_jid;
-	limit(event.session);
+local function begin(session)
+	local full = session.full_jid;
+	limit(session);
 	module:add_timer(lifetime, function () over(full); end);
+end
+
+module:hook("resource-bind", function (event)
+	begin(event.session);
 end);
+
+function module.load() -- once more: the timers went with the module that was unloaded
+	for _, user in pairs(hosts[module.host].sessions) do
+		for _, session in pairs(user.sessions) do
+			begin(session);
+		end
+	end
+end
 
 module:hook("smacks-hibernation-end", function (event)
 	limit(event.resumed); -- it has another connection now

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from kiosk import settings as module
+from kiosk.keys import APP as APP_KEYS
+from kiosk.keys import BROWSER
 from kiosk.settings import AppSettings, Settings, load
 from mobility import SettingsError
 
@@ -185,32 +187,129 @@ def test_the_password_is_in_no_repr(tmp_path: Path) -> None:
 # -- docs/kiosk.md
 
 
-def documented() -> str:
+def documented(title: str = "lobby.toml") -> str:
     page = Path(__file__).parents[3] / "docs" / "kiosk.md"
     example = re.search(
-        r'^```toml title="lobby.toml"\n(.*?)^```$', page.read_text("utf-8"), re.M | re.S
+        rf'^```toml title="{title}"\n(.*?)^```$', page.read_text("utf-8"), re.M | re.S
     )
     assert example is not None
     return example[1]
 
 
+def document(folder: Path) -> None:
+    """What the documented examples name."""
+    (folder / "presenter").mkdir()
+    (folder / "presenter" / "index.html").write_text("")
+    for name in ("password", "lobby.password", "bar.password"):
+        (folder / name).write_text("from a file")
+        (folder / name).chmod(0o600)
+
+
 def test_the_documented_example_is_right_and_says_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "presenter").mkdir()
-    (tmp_path / "presenter" / "index.html").write_text("")
-    (tmp_path / "password").write_text("from a file")
-    (tmp_path / "password").chmod(0o600)
+    document(tmp_path)
     said = read(tmp_path, documented())
     default = read(tmp_path, RIGHT)
-    for name in ("listen", "idle", "lifetime", "invitation"):
+    names = ("listen", "idle", "lifetime", "invitation", "scans", "levels")
+    for name in (*names, "own_connection"):
         assert getattr(said, name) == getattr(default, name)
     assert said.apps[0].schema == default.apps[0].schema
+    assert set(said.servers) == {"capulet.example"}
+    records = load(written(tmp_path, documented()), PASSWORD).records
+    assert records == load(written(tmp_path, RIGHT), PASSWORD).records
 
 
-def test_the_documented_example_has_every_key() -> None:
+def test_the_documented_examples_have_every_key(tmp_path: Path) -> None:
     keys = tomllib.loads(documented())
-    assert set(keys) == set(module.TOP)
+    assert set(keys) == set(module.TOP) - {"displays"}
     assert set(keys["account"]) == set(module.ACCOUNT)
     assert set(keys["server"]) == set(module.SERVER)
+    assert set(keys["visitors"][0]) == set(module.VISITORS)
     assert set(keys["page"]) == set(module.PAGE)
     assert set(keys["limits"]) == set(module.LIMITS)
-    assert set(keys["apps"][0]) == set(module.APP)
+    assert set(keys["browser"]) == set(BROWSER)
+    assert set(keys["metrics"]) == set(module.METRICS)
+    assert set(keys["records"]) == set(module.RECORDS)
+    assert set(keys["apps"][0]) == set(APP_KEYS)
+    displays = tomllib.loads(documented("house.toml"))["displays"]
+    assert set(displays[0]) == set(module.DISPLAY)
+
+
+# -- several displays
+
+
+def test_each_display_of_the_documented_house_has_what_it_says(tmp_path: Path) -> None:
+    document(tmp_path)
+    [lobby, bar] = load(written(tmp_path, documented("house.toml")), {}).displays
+    assert (lobby.id, lobby.jid, lobby.place) == (
+        "lobby",
+        "lobby@kiosk.example",
+        "Ground floor",
+    )
+    assert (bar.id, bar.operator, bar.place) == ("bar", "Hotel Aurora", "")
+    assert (lobby.data, bar.data) == (tmp_path / "data/lobby", tmp_path / "data/bar")
+    assert lobby.apps == bar.apps
+    assert lobby.browser is not None
+    assert lobby.browser.env == {"DISPLAY": ":0.0"}
+
+
+HOUSE = 'data = "data"\n' + APP
+
+
+def display(word: str, /, **keys: str) -> str:
+    lines = {
+        "id": f'"{word}"',
+        "jid": f'"{word}@kiosk.example"',
+        "name": '"Screen"',
+        "listen": '"127.0.0.1:0"',
+        **keys,
+    }
+    return "[[displays]]\n" + "".join(
+        f"{key} = {value}\n" for key, value in lines.items()
+    )
+
+
+HOUSES = {
+    display("Lobby"): "number 1: id must be small letters, digits and hyphens, such as",
+    display("a", id='""'): "[[displays]] number 1: id is missing.",
+    display("a") + display("a", jid='"b@c"'): "two [[displays]] have the same id",
+    display("a") + display("b", jid='"A@kiosk.example"'): "have the same jid",
+    display("a", data='"x"') + display("b", data='"x"'): "have the same data",
+    display("a", listen='"127.0.0.1:1"') + display("b", listen='"127.0.0.1:1"'): (
+        "have the same listen"
+    ),
+    display("a", apps='["urn:x"]'): "no [[apps]] table has the uri urn:x.",
+    display("a", apps="[1]"): "apps must be a list of texts in quotes.",
+    display("a", name='""'): "[[displays]] number 1: name is missing.",
+    display("a", listen='"0.0.0.0:1"'): "number 1: 0.0.0.0 can be reached from other",
+    display("a", shape="1"): "there is no setting 'shape'",
+    display("a", browser="{ env = { path = '' } }"): "env must be such as",
+    '[metrics]\nlisten = "0.0.0.0:1"\n' + display("a"): "the figures have no login",
+    '[limits]\nlevels = ["root"]\n' + display("a"): "levels must be some of guest",
+    "[limits]\nlevels = []\n" + display("a"): "levels must be some of guest",
+    '[server]\nown_connection = "no"\n' + display("a"): "must be kept or dropped.",
+    "[records]\ndays = 0\n" + display("a"): "days must be from 1 to 3650, not 0.",
+}
+
+
+@pytest.mark.parametrize(("text", "sentence"), HOUSES.items(), ids=HOUSES.values())
+def test_each_mistake_about_several_displays_has_a_sentence(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(written(tmp_path, HOUSE + text), PASSWORD)
+    assert sentence in str(caught.value)
+
+
+def test_systemd_gives_the_password_and_a_place_for_the_data(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "lobby.password").write_text("from systemd")
+    (tmp_path / "given" / "lobby.password").chmod(0o400)
+    environ = {
+        "CREDENTIALS_DIRECTORY": str(tmp_path / "given"),
+        "STATE_DIRECTORY": str(tmp_path / "state"),
+    }
+    text = HOUSE + display("a", password_file='"/root/lobby.password"')
+    [settings] = load(written(tmp_path, text), environ).displays
+    assert settings.password == "from systemd"
+    assert settings.data == tmp_path / "state" / "data" / "a"
+    assert "from systemd" not in repr(settings)

@@ -89,6 +89,16 @@ def test_elsewhere_browsers_need_https_and_clients_are_limited() -> None:
     assert config.http_url == "https://chat.example.org:5280/"
 
 
+def test_guests_are_let_in_only_where_they_are_welcome() -> None:
+    assert "anonymous" not in CONFIG.text()
+    text = replace(CONFIG, guests="welcome").text()
+    _, host = text.split('VirtualHost "guests.localhost"')
+    assert 'authentication = "anonymous"' in host
+    assert 'modules_enabled = { "mobility_guests" }' in host
+    assert '"pep"' in host.split("modules_disabled")[1]
+    assert 'proxy65_acl = { "localhost"; "guests.localhost" }' in text
+
+
 def test_an_ipv6_address_is_bracketed_in_urls_only() -> None:
     config = replace(CONFIG, host="::1", ports=Ports(http=80))
     assert config.http_url == "http://[::1]:80/"

@@ -1,0 +1,80 @@
+"""No secret of a visit shows by accident: in a log, an argument or a repr."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import pytest
+
+from mobility import Client
+from mobility.protocol.delegation import Level, Minted
+from mobility.protocol.scram import Scram
+from mobility.xmpp.delegation import MobilityDelegation
+from tests.fakes.canaries import found
+from tests.fakes.running import RunningServer
+from tests.fakes.watch import watching
+from tests.integration.apps import Board
+from tests.integration.people import Lobby, address, visiting
+
+
+class Noted:
+    """What the phone has in hand while it lets a display in."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.secrets: dict[str, bytes] = {}
+        prove, mint = Scram.prove, MobilityDelegation.mint
+
+        def proving(scram: Scram, salted: bytes) -> bytes:
+            proof = prove(scram, salted)
+            self.secrets["salted password"] = salted
+            self.secrets["proof"] = proof.rpartition(b"p=")[2]
+            return proof
+
+        async def minting(self_: MobilityDelegation, policy: object) -> Minted:
+            minted = await mint(self_, policy)  # type: ignore[arg-type]
+            self.secrets["token of the login"] = minted.token.encode()
+            return minted
+
+        monkeypatch.setattr(Scram, "prove", proving)
+        monkeypatch.setattr(MobilityDelegation, "mint", minting)
+
+
+@pytest.mark.parametrize("level", Level, ids=lambda level: level.value)
+async def test_no_secret_of_a_visit_shows(
+    server: RunningServer, hurry: None, monkeypatch: pytest.MonkeyPatch, level: Level
+) -> None:
+    noted = Noted(monkeypatch)
+    jid, password = server.add()
+    noted.secrets["password"] = password.encode()
+    with watching() as watch:
+        async with (
+            Lobby(server) as lobby,
+            Client(jid, password, **address(server)) as phone,
+        ):
+            noted.secrets["token of the code"] = (await lobby.code()).token
+            async with visiting(phone, lobby, level=level) as screen:
+                noted.secrets["secret of the visit"] = screen.secret
+                await phone.transfer(Board(strokes=("first",)), to=screen)
+                await lobby.board()
+                assert not found(watch.seen, noted.secrets)
+            assert not found(watch.seen, noted.secrets)
+    assert ("token of the login" in noted.secrets) is (level is Level.TOKEN)
+
+
+def test_a_secret_that_shows_is_found() -> None:
+    secret = b"a canary of some length"
+
+    @dataclass
+    class Careless:
+        secret: bytes
+
+    Careless.__module__ = "mobility.careless"
+    kept = Careless(secret)
+    with watching() as watch:
+        assert found(watch.seen, {"secret": kept.secret})
+    del kept
+    with watching() as watch:
+        assert not found(watch.seen, {"secret": secret})
+        logging.getLogger("mobility.careless").debug("it is %s", secret.decode())
+        assert found(watch.seen, {"secret": secret})

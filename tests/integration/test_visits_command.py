@@ -1,0 +1,89 @@
+"""`mobility visits`, `revoke` and `history`, as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobility import Client
+from mobility.protocol.delegation import Level
+from tests.fakes.running import RunningServer
+from tests.integration.people import Lobby, address, soon, visiting
+from tests.integration.test_commands import mobility
+
+Environment = dict[str, str]
+
+
+@pytest.fixture
+def environment(server: RunningServer, tmp_path: Path) -> Environment:
+    jid, password = server.add()
+    return {
+        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
+        "MOBILITY_JID": jid,
+        "MOBILITY_PASSWORD": password,
+        "MOBILITY_HOST": server.host,
+        "MOBILITY_PORT": str(server.c2s_port),
+        "MOBILITY_CA_FILE": str(server.ca_file),
+        "MOBILITY_DATA": str(tmp_path / "phone"),
+        "COLUMNS": "60",
+        "NO_COLOR": "1",
+    }
+
+
+@pytest.fixture
+async def phone(
+    server: RunningServer, hurry: None, tmp_path: Path, environment: Environment
+) -> AsyncIterator[Client]:
+    """Yield the phone whose journal the commands read, while it is running."""
+    account = environment["MOBILITY_JID"], environment["MOBILITY_PASSWORD"]
+    data, where = tmp_path / "phone", address(server)
+    async with Client(*account, device="Juliet's phone", data=data, **where) as phone:
+        yield phone
+
+
+async def said(environment: Environment, *arguments: str, code: int = 0) -> str:
+    async with mobility(environment, *arguments) as command:
+        assert await command.ends() == code, command.printed
+        return command.printed
+
+
+async def read(environment: Environment, *arguments: str) -> Any:
+    return json.loads(await said(environment, *arguments, "--json"))
+
+
+async def test_nothing_is_let_in(environment: Environment) -> None:
+    assert "No screen is let in." in await said(environment, "visits")
+    assert "'none'" in await said(environment, "revoke", "none", code=1)
+
+
+async def test_a_visit_is_listed_revoked_and_in_the_history(
+    server: RunningServer, environment: Environment, phone: Client, lobby: Lobby
+) -> None:
+    lifetime = timedelta(hours=1)
+    async with visiting(phone, lobby, level=Level.LOGIN, lifetime=lifetime) as screen:
+        table = await said(environment, "visits")
+        for text in ("localhost", "itself Lobby", "logged in as you", "Juliet's phone"):
+            assert text in " ".join(table.split())
+        assert max(map(len, table.splitlines())) <= 60
+        (visit,) = (await phone.active_visits()).visits
+        assert "is out" in await said(environment, "revoke", visit.id)
+        await soon(screen.ended())
+    table = " ".join((await said(environment, "history")).split())
+    for text in ("localhost", "itself Lobby", "as you", "revoked", "it is clean"):
+        assert text in table
+    (visited,) = await read(environment, "history")
+    assert (visited["id"], visited["how"]) == (visit.id, "revoked")
+    assert (visited["domain"], visited["lifetime_seconds"]) == (server.domain, 3600)
+
+
+async def test_the_history_needs_neither_account_nor_network(tmp_path: Path) -> None:
+    environment = {
+        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
+        "MOBILITY_DATA": str(tmp_path / "phone"),
+    }
+    assert "visited no screen" in await said(environment, "history")
