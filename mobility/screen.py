@@ -74,6 +74,8 @@ class Screen:
         self._visitor = visitor
         self._over = asyncio.Event()
         self._stay: Stay | None = None
+        self._leaving = asyncio.Lock()
+        self._going = False  # without waiting for the display
 
     def __repr__(self) -> str:
         return f"<Screen {self.jid}>"
@@ -94,8 +96,13 @@ class Screen:
         A display that does not answer cannot keep us: what it had is still journalled
         here, and can be reclaimed.
         """
-        if self.over:
-            return
+        async with self._leaving:
+            if self._going:
+                await self.ended()
+            if not self.over:
+                await self._leave()
+
+    async def _leave(self) -> None:
         self.ending = self.ending or Ending.LEFT
         for moved in self._home.moved_to(self.jid):
             await self._take_back(moved)
@@ -113,10 +120,13 @@ class Screen:
         await self._go()
 
     async def _go(self) -> None:
-        await self._home.reclaim_from(self.jid)
-        if self._visitor.meeting.may_send(Leave):
-            await self._say_goodbye(timing.GOODBYE)
-        self._end()
+        self._going = True
+        try:
+            await self._home.reclaim_from(self.jid)
+            if self._visitor.meeting.may_send(Leave):
+                await self._say_goodbye(timing.GOODBYE)
+        finally:
+            self._end()
 
     # --- how long --------------------------------------------------------------
 
