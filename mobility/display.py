@@ -377,7 +377,7 @@ class PublicDisplay:
             await delegate.close()
 
     async def _return(self) -> None:
-        """To our own connection, where it was dropped; it may take until there is one."""
+        """To our own connection, where it was dropped; until there is one."""
         if not self._drops_own or self.stream.online:
             return
         self.stream.reopen()

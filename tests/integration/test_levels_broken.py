@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ async def test_a_display_without_a_network_wipes_and_returns_when_there_is_one(
     monkeypatch.setattr("mobility.display.LOST", 0.3)
     jid, password = own.add()
     async with Proxy(own.c2s_port) as net:
-        here = {"host": "127.0.0.1", "port": net.port}
+        here: dict[str, Any] = {"host": "127.0.0.1", "port": net.port}
         async with (
             Lobby(own, own_connection="dropped", **here) as lobby,
             Client(jid, password, data=tmp_path / "phone", **address(own)) as phone,

@@ -289,9 +289,10 @@ async def test_nobody_becomes_a_contact_of_the_user_unasked(
 ) -> None:
     heard: list[str] = []
     where = address(server)
-    async with Stream(*server.add(), **where) as ours, Stream(
-        *server.add(), **where
-    ) as stranger:
+    async with (
+        Stream(*server.add(), **where) as ours,
+        Stream(*server.add(), **where) as stranger,
+    ):
         for kind in ("subscribed", "subscribe"):
             stranger.xmpp.add_event_handler(
                 f"presence_{kind}", lambda _, kind=kind: heard.append(kind)
