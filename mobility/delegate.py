@@ -59,6 +59,7 @@ class Through:
         self._machine = Machine(Role.DISPLAY)
         self._machine.receive(grant)
         self._bearer: Auth | None = None
+        self._accepting: asyncio.Future[Accept] | None = None
 
     def __repr__(self) -> str:
         return f"<Through {self._machine.state.value}>"
@@ -86,9 +87,28 @@ class Through:
         return (await self._put(Challenge(challenge), Response)).data
 
     async def succeed(self, additional: bytes) -> None:
-        """See `begin`."""
+        """Have the phone check it while the stream goes on; see `accepted`."""
         if self._machine.may_send(Success) or self._bearer is None:
-            await self._put(Success(additional), Accept)
+            self._accepting = asyncio.ensure_future(
+                self._put(Success(additional), Accept)
+            )
+            self._accepting.add_done_callback(_noticed)
+
+    async def accepted(self) -> None:
+        """
+        Wait until the phone has found that it is the right server.
+
+        Raises:
+            LoginRefused: It is not. Until then nothing of a visit goes over the stream.
+
+        """
+        if self._accepting is not None:
+            await self._accepting
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        if self._accepting is not None:
+            self._accepting.cancel()
 
     def say(self, event: Event) -> Word | None:
         """What is told without a question; None if it is not its time."""
@@ -146,8 +166,10 @@ class Delegate:
         """
         try:
             await self.stream.__aenter__()
+            await self._through.accepted()
         except MobilityError as exc:
             await self.tell(Abort(str(exc)))
+            await self.close()
             raise
 
     async def tell(self, event: Event) -> None:
@@ -174,4 +196,11 @@ class Delegate:
 
     async def close(self) -> None:
         """Log out."""
+        self._through.close()
         await self.stream.close()
+
+
+def _noticed(task: asyncio.Future[Accept]) -> None:
+    """The stream may have failed before anybody has asked for it."""
+    if not task.cancelled():
+        task.exception()

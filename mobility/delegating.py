@@ -46,9 +46,13 @@ class Delegating:
             levels.add(Level.LOGIN)
         return levels
 
-    def lend(self, level: Level, policy: Policy, levels: Collection[Level]) -> Login:
+    async def lend(
+        self, level: Level, policy: Policy, levels: Collection[Level]
+    ) -> Login:
         """
         A login for one display, under ``account/policy.resource``.
+
+        Our server knows of it then, so that a proof is never without its policy.
 
         Args:
             level: What the user approved.
@@ -58,6 +62,7 @@ class Delegating:
 
         Raises:
             LoginRefused: If this device has none of its own to compare it with.
+            VisitError, PeerUnreachable: By our server; see `MobilityDelegation.mint`.
 
         """
         own = self._own
@@ -66,57 +71,31 @@ class Delegating:
                 "You are a guest, and have no account that a screen could log in as."
             )
         if level is Level.TOKEN:
-            return _ByToken(self._account, own.pin, self._server, policy)
-        server = self._server if Level.TOKEN in levels else None
-        return _ByProof(own, server, policy)
+            minted = await self._server.mint(policy)
+            username = self._account.partition("@")[0]
+            return _ByToken(own.pin, Token(username, minted.token))
+        nonce = fresh_nonce()
+        if Level.TOKEN in levels:
+            await self._server.announce(policy, nonce)
+        return own.carried(nonce)
 
 
 class _ByToken:
-    """A credential that our server makes once the display stands before it."""
+    """A credential that leaves us once the display stands before our server."""
 
-    def __init__(
-        self, account: str, pin: Pin, server: MobilityDelegation, policy: Policy
-    ) -> None:
-        self._username = account.partition("@")[0]
+    def __init__(self, pin: Pin, token: Token) -> None:
         self._pin = pin
-        self._server = server
-        self._policy = policy
-        self._token: Token | None = None
+        self._token: Token | None = token
 
     async def begin(self, offered: Offered) -> tuple[str, bytes]:
-        if self._token is not None:
-            raise LoginRefused(_ONCE)
+        token, self._token = self._token, None
+        if token is None:
+            raise LoginRefused("Your phone lets a display in once.")
         compare(self._pin, offered)
-        minted = await self._server.mint(self._policy)
-        self._token = Token(self._username, minted.token)
-        return await self._token.begin(offered)
+        return await token.begin(offered)
 
     async def respond(self, challenge: bytes) -> bytes:
-        raise LoginRefused("Your server did not take its own pass. Nothing has moved.")
+        raise LoginRefused("Your server did not take the token. Nothing has moved.")
 
     async def succeed(self, additional: bytes) -> None:
         """Who takes a token proves nothing by it; the display was asked before."""
-
-
-class _ByProof:
-    """Our own login, carried by the display; our server is told where it can be."""
-
-    def __init__(
-        self, own: Password, server: MobilityDelegation | None, policy: Policy
-    ) -> None:
-        self._nonce = fresh_nonce()
-        self._login = own.carried(self._nonce)
-        self._server = server
-        self._policy = policy
-
-    async def begin(self, offered: Offered) -> tuple[str, bytes]:
-        started = await self._login.begin(offered)
-        if self._server is not None:  # restricted from its first stanza, or not at all
-            await self._server.announce(self._policy, self._nonce)
-        return started
-
-    async def respond(self, challenge: bytes) -> bytes:
-        return await self._login.respond(challenge)
-
-    async def succeed(self, additional: bytes) -> None:
-        await self._login.succeed(additional)

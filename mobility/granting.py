@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from mobility.errors import LoginRefused, MobilityError, VisitEnded
 from mobility.protocol.login import (
@@ -39,19 +40,19 @@ class Granting:
         proved: Whether the display has what it needs, and can log in whatever it says.
 
     Args:
-        login: Decides what the server is told; no secret of the account leaves it.
         jid: Full JID that the display shall have.
         secret: Of the visit.
 
     """
 
-    def __init__(self, login: Login, *, jid: str, secret: bytes) -> None:
+    def __init__(self, jid: str, *, secret: bytes) -> None:
         self.jid = jid
         self.proved = False
-        self._login = login
         self._secret = secret
         self._machine = Machine(Role.PHONE)
-        self._bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._lent: asyncio.Future[Login] = loop.create_future()
+        self._bound: asyncio.Future[None] = loop.create_future()
 
     def __repr__(self) -> str:
         return f"<Granting {self._machine.state.value}>"
@@ -59,6 +60,22 @@ class Granting:
     def grant(self) -> Word:
         """What begins it."""
         return self._say(Grant(self.jid))
+
+    async def lend(self, lending: Awaitable[Login]) -> None:
+        """
+        Have the login made, while the display is on its way to the server.
+
+        Args:
+            lending: Gives what decides what the server is told; no secret of the
+                account leaves it.
+
+        """
+        try:
+            self._lent.set_result(await lending)
+        except BaseException:
+            self._lent.set_exception(LoginRefused("The phone lends no login now."))
+            self._lent.exception()  # the display may not have asked yet
+            raise
 
     async def bound(self) -> None:
         """
@@ -100,14 +117,15 @@ class Granting:
         return self._say(answer)
 
     async def _answer(self, event: Event) -> Event | None:
+        login = await asyncio.shield(self._lent)
         match event:
             case Mechanisms(names, domain, certificate):
                 offered = Offered(names, domain, certificate)
-                return Auth(*await self._login.begin(offered))
+                return Auth(*await login.begin(offered))
             case Challenge(data):
-                return Response(await self._login.respond(data))
+                return Response(await login.respond(data))
             case Success(data):
-                await self._login.succeed(data)
+                await login.succeed(data)
                 return Accept()
             case Bound(jid) if jid == self.jid:
                 if not self._bound.done():

@@ -75,9 +75,10 @@ class Screen:
         self.on_end: Callable[[], None] = lambda: None
         self._home = home
         self._visitor = visitor
-        self._leaving = asyncio.Lock()
         self._over = asyncio.Event()
         self._stay: Stay | None = None
+        self._leaving = asyncio.Lock()
+        self._going = False  # without waiting for the display
 
     def __repr__(self) -> str:
         return f"<Screen {self.jid}>"
@@ -99,6 +100,8 @@ class Screen:
         here, and can be reclaimed.
         """
         async with self._leaving:
+            if self._going:
+                await self.ended()
             if not self.over:
                 await self._leave()
 
@@ -120,10 +123,13 @@ class Screen:
         await self._go()
 
     async def _go(self) -> None:
-        await self._home.reclaim_from(self.jid)
-        if self._visitor.meeting.may_send(Leave):
-            await self._say_goodbye(timing.GOODBYE)
-        self._end()
+        self._going = True
+        try:
+            await self._home.reclaim_from(self.jid)
+            if self._visitor.meeting.may_send(Leave):
+                await self._say_goodbye(timing.GOODBYE)
+        finally:
+            self._end()
 
     # --- how long --------------------------------------------------------------
 

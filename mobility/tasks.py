@@ -75,7 +75,7 @@ async def _guarded(job: Coroutine[Any, Any, None]) -> None:
         log.error("a background job failed: %s", traced(exc))
 
 
-async def few_at_once(jobs: Iterable[Coroutine[Any, Any, None]], most: int) -> None:
+async def few_at_once(jobs: Iterable[Coroutine[Any, Any, object]], most: int) -> None:
     """
     Run jobs side by side, in their order, at most so many at once.
 
@@ -89,7 +89,7 @@ async def few_at_once(jobs: Iterable[Coroutine[Any, Any, None]], most: int) -> N
     """
     window = asyncio.Semaphore(most)
 
-    async def run(job: Coroutine[Any, Any, None]) -> None:
+    async def run(job: Coroutine[Any, Any, object]) -> None:
         try:
             await job
         finally:
@@ -108,7 +108,7 @@ async def few_at_once(jobs: Iterable[Coroutine[Any, Any, None]], most: int) -> N
         raise failed.exceptions[0] from None
 
 
-def _close(job: Coroutine[Any, Any, None], _: asyncio.Task[None]) -> None:
+def _close(job: Coroutine[Any, Any, object], _: asyncio.Task[None]) -> None:
     job.close()  # does nothing to one that has run
 
 

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any, TypeAlias
 
 from mobility.delegating import Delegating
 from mobility.dispatch import bare
@@ -40,7 +41,7 @@ from mobility.protocol.visit import (
 )
 from mobility.records import Record, Records
 from mobility.screen import Home, Screen
-from mobility.tasks import Tasks
+from mobility.tasks import Tasks, few_at_once
 from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
 IDLE = timedelta(minutes=15)
 LOGIN = 25.0  # seconds for a display to log in
+Approving: TypeAlias = Coroutine[Any, Any, object]  # asks the display, once it is run
 MEETING = 120.0  # seconds that a user may take for the digits; a display waits as long
 
 
@@ -64,7 +66,7 @@ class Asked:
 
     @property
     def restricted(self) -> bool:
-        """Whether our server holds a display to what it is let in for."""
+        """Whether our server holds a display to what it was let in for."""
         return Level.TOKEN in self.levels
 
 
@@ -133,8 +135,14 @@ class Visiting:
             terms = await self._ask_user(visitor, screen, asked, approve)
             resource = "" if terms.level is Level.GUEST else _new_resource()
             record.let_in(screen, self._home.jid, terms, resource=resource)
+            yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
             if resource:
-                await self._let_log_in(screen, replace(asked, terms=terms), resource)
+                participants = {bare(self._home.jid): (), **asked.participants}
+                asked = replace(asked, terms=terms, participants=participants)
+                policy = _policy(screen, asked, resource)
+                await self._let_log_in(screen, asked, policy, yes)
+            else:
+                await yes
             self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
         except MobilityError as exc:
@@ -191,35 +199,22 @@ class Visiting:
                     "The screen did not wait any longer. Scan its code again."
                 )
             if visitor.compare(approval.digits):
-                terms = replace(asked.terms, level=approval.level)
-                await self._home.visits.ask(screen.jid, visitor.approve(terms))
-                return terms
+                return replace(asked.terms, level=approval.level)
         raise VisitDeclined(
             "These were not the digits on the screen, three times. Nothing has moved; "
             "scan the code of the screen in front of you again."
         )
 
-    async def _let_log_in(self, screen: Screen, asked: Asked, resource: str) -> None:
+    async def _let_log_in(
+        self, screen: Screen, asked: Asked, policy: Policy, approving: Approving
+    ) -> None:
         """The display becomes a resource of ours, which is its address from then on."""
-        terms = asked.terms
-        policy = Policy(
-            resource=resource,
-            participants={
-                bare(self._home.jid): (),
-                **{jid: tuple(spaces) for jid, spaces in asked.participants.items()},
-            },
-            lifetime=terms.lifetime,
-            idle=min(asked.idle.total_seconds(), terms.lifetime),
-            label=f"{screen.name} ({bare(screen.jid)})",
-        )
         granting = self._granting[screen.jid] = Granting(
-            self._delegating.lend(terms.level, policy, asked.levels),
-            jid=f"{bare(self._home.jid)}/{resource}",
-            secret=screen.secret,
+            f"{bare(self._home.jid)}/{policy.resource}", secret=screen.secret
         )
         screen.on_end = granting.stop
         try:
-            await self._log_it_in(screen, granting)
+            await self._log_it_in(screen, granting, asked, policy, approving)
         except MobilityError:
             if granting.proved and not asked.restricted:
                 raise _may_be_logged_in(screen) from None
@@ -230,12 +225,27 @@ class Visiting:
         screen.jid = granting.jid
         self._screens[screen.jid] = screen
 
-    async def _log_it_in(self, screen: Screen, granting: Granting) -> None:
+    async def _log_it_in(
+        self,
+        screen: Screen,
+        granting: Granting,
+        asked: Asked,
+        policy: Policy,
+        approving: Approving,
+    ) -> None:
+        terms, levels = asked.terms, asked.levels
+        lending = self._delegating.lend(terms.level, policy, levels)
         try:
             async with asyncio.timeout(LOGIN):
-                await self._home.logins.ask(screen.jid, granting.grant())
+                beginning = (  # what is said, in this order; our server is asked beside
+                    approving,
+                    self._home.logins.ask(screen.jid, granting.grant()),
+                    granting.lend(lending),
+                )
+                await few_at_once(beginning, len(beginning))
                 await granting.bound()
-                await self._see_it_there(screen, granting.jid)
+                if not asked.restricted:
+                    await self._see_it_there(screen, granting.jid)
         except TimeoutError:
             raise LoginRefused(
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
@@ -247,7 +257,11 @@ class Visiting:
             )
 
     async def _see_it_there(self, screen: Screen, jid: str) -> None:
-        """One that is logged in elsewhere could not be ended by taking its place."""
+        """
+        One that is logged in elsewhere could not be ended by taking its place.
+
+        A server that restricts it gives it this resource and no other, and ends it.
+        """
         if not await self._home.logins.is_there(jid):
             raise LoginRefused(
                 f"{screen.name} says that it is logged in as you, but is not there. "
@@ -304,6 +318,18 @@ async def _see_out(
     """The user approved no more, whatever the display thinks."""
     await screen.stay(lifetime, idle)
     await record.over()
+
+
+def _policy(screen: Screen, asked: Asked, resource: str) -> Policy:
+    """What our server shall hold the display to."""
+    terms = asked.terms
+    return Policy(
+        resource=resource,
+        participants={jid: tuple(each) for jid, each in asked.participants.items()},
+        lifetime=terms.lifetime,
+        idle=min(asked.idle.total_seconds(), terms.lifetime),
+        label=f"{screen.name} ({bare(screen.jid)})",
+    )
 
 
 def _new_resource() -> str:

@@ -340,9 +340,14 @@ class Visits:
         try:
             await self._stream.running.revoke(visit, seconds=ANSWER)
         except MobilityError as exc:
-            log.info("the device of a visit was not told: %s", exc)
-            return False
+            log.info("the device of a visit does not answer: %s", exc)
+            return await self._is_over(visit)
         return True
+
+    async def _is_over(self, visit: Listed) -> bool:
+        """Its device may have ended it, and gone before it could say so."""
+        listed, problem = await self._listed()
+        return not problem and visit.id not in {other.id for other in listed}
 
     async def _receive(self, peer: str, event: Revoke) -> None:
         self._stream.running.check_own(peer)

@@ -19,7 +19,7 @@ async def scram_login(place: Place) -> float:
     """Milliseconds from connecting to a bound session: TCP, STARTTLS, SCRAM, bind."""
     jid, password = place.phone
     xmpp = ClientXMPP(f"{jid}/beside", password)
-    xmpp.ca_certs = str(place.server.ca_file)
+    xmpp.ca_certs = place.server.ca_file
     xmpp.enable_direct_tls = False  # it would be tried first, in vain
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[float] = loop.create_future()
@@ -37,4 +37,13 @@ async def scram_login(place: Place) -> float:
     except TimeoutError:
         raise RunFailed("slixmpp did not log in.") from None
     finally:
-        await xmpp.disconnect(wait=1.0)
+        await _close(xmpp)
+
+
+async def _close(xmpp: ClientXMPP) -> None:
+    await xmpp.disconnect(wait=1.0)
+    # WORKAROUND: slixmpp 1.17 leaves its sending task to the garbage collector.
+    task = xmpp._run_out_filters
+    if task is not None:
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)

@@ -317,17 +317,18 @@ async def test_when_daemon_and_browser_are_killed_nothing_is_left_nor_called_cle
     async with open_place(tmp_path) as place:
         async with kiosk(place) as address, browser_of(address, folder) as glass:
             toml = str(place.folder / "kiosk.toml")
-            (daemon,) = with_argument("kiosk", toml)
+            (daemon,) = with_argument("kiosk.daemon", toml)
             async with show_canary(place, glass) as screen:
                 assert any(in_memory(daemon, CANARY))
-                os.kill(daemon, signal.SIGKILL)
+                for pid in (*with_argument("kiosk", toml), daemon):
+                    os.kill(pid, signal.SIGKILL)
                 await glass.shows("away")
                 assert await glass.run("() => window.length") == 0, "a frame stays"
                 os.kill(glass.browser.pid, signal.SIGKILL)
             assert screen.clean is False
         async with kiosk(place) as address, browser_of(address, folder) as glass:
             await glass.shows("idle")
-            (daemon,) = with_argument("kiosk", toml)
+            (daemon,) = with_argument("kiosk.daemon", toml)
             assert not any(in_memory(daemon, CANARY))
         left = written(CANARY.decode(), folder, place.folder / "kiosk", *ELSEWHERE)
         assert left == []

@@ -270,6 +270,21 @@ async def test_a_token_that_nobody_has_used_yet_is_void_when_it_is_revoked(
     assert not await listed(laptop)
 
 
+async def test_a_phone_that_goes_as_soon_as_it_has_its_session_back_has_ended_the_visit(
+    server: RunningServer, account: Account, lobby: Lobby, hurry: None
+) -> None:
+    where = address(server)
+    async with Client(*account, device="Laptop", **where) as laptop:
+        async with Client(*account, **where) as phone:
+            async with visiting(phone, lobby) as screen:
+                moved = await phone.transfer(Board(), to=screen)
+                id = await until_listed(laptop)
+                revoking = asyncio.create_task(laptop.revoke(id))
+                await soon(moved.ended())
+        assert (await soon(revoking)).told
+    assert screen.clean is True
+
+
 async def test_a_guest_stays_while_the_phone_that_let_it_in_is_off_and_we_are_told(
     phone: Client, laptop: Client
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.bench.child import Weight
 from tests.bench.copying import check
 from tests.bench.figures import LeftOut, Plan, RunFailed, Timed, climb
 from tests.bench.loads import Load, make_loads
+from tests.bench.visit import table
+from tests.fakes.proxy import Proxy
 
 SMALL, MIDDLE, LARGE = 15_000, 2**20, 2**26
 PLAN = Plan(
@@ -93,3 +96,41 @@ def test_memory_that_was_given_back_counts_until_its_peak_is_forgotten() -> None
     assert weight.added_mb() > 40
     weight.forget_peak()
     assert weight.added_mb() < 40
+
+
+FIGURE = {"median": 1.0, "p95": 2.0}
+
+
+def test_the_aims_are_beside_the_figures_of_the_run_that_they_are_for() -> None:
+    live = {"guest": FIGURE, "token": FIGURE}
+    runs = [{"rtt_ms": rtt, "approve_to_live_ms": live} for rtt in (0, 80)]
+    lines = table({"ok": True, "runs": runs}).splitlines()
+    assert [line for line in lines if "approve" in line] == [
+        f"{f'approve_to_live_ms {level}':34}       1.0       2.0   aim {aim}"
+        for aim in ("400, p95 800", "1000")
+        for level in ("guest", "token")
+    ]
+
+
+def test_a_run_that_failed_is_told_without_figures() -> None:
+    assert "Too late." in table({"ok": False, "error": "Too late."})
+
+
+async def test_what_goes_through_a_slow_line_arrives_whole_and_in_order() -> None:
+    received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.set_result(await reader.read(-1))
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    pieces = [bytes([number]) * 100_000 for number in range(40)]
+    async with server, Proxy(port) as proxy:
+        proxy.delay = 0.01
+        _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        for piece in pieces:
+            writer.write(piece)
+        writer.close()
+        async with asyncio.timeout(10):
+            assert await received == b"".join(pieces)

@@ -222,9 +222,7 @@ def test_the_examples_are_one_login_and_stand_for_what_the_page_says() -> None:
     assert Grant(**json.loads(shown[0])) == said["grant"]
 
 
-async def test_a_phone_that_answers_a_challenge_with_what_it_said_before_is_refused() -> (
-    None
-):
+async def test_a_phone_that_repeats_itself_in_a_login_is_refused() -> None:
     auth = seal(SECRET, Role.PHONE, Auth("SCRAM-SHA-256", b"n,,n=juliet,r=abc"))
 
     async def ask(_: Word) -> Word:

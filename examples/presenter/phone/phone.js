@@ -151,7 +151,7 @@ function drawQuestion(before) {
     sheet.showModal();
   }
   find("pair").value = "";
-  find("pair").focus();
+  find("pair").focus({ preventScroll: true }); // who asks is read first
 }
 
 // As a guest, unless the person who reads this chooses otherwise, each time anew.
