@@ -45,10 +45,10 @@ class Child:
         self._patience = START
         self._hung = False
 
-    async def work(self) -> Ending:
-        """Let it begin; returns once it has ended."""
+    async def work(self, key: str) -> Ending:
+        """Let it begin, for the page that knows `key`; returns once it has ended."""
         with contextlib.suppress(OSError):  # it has ended already
-            self._line.send(b"go")
+            self._line.send(f"go {key}".encode())
         watching = asyncio.create_task(self._watch())
         try:
             code = await self._process.wait()

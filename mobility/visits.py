@@ -212,12 +212,11 @@ class Visits:
         can be retrieved. Other visits are over, since nothing but sessions survives a
         restart.
         """
-        mine = self._store.alone()
         for visit in self._store.staying():
             left = visit.until - time.time()
             if visit.lent and left > 0:
                 self._tasks.start(self._finish_later(visit, left))
-            elif visit.lent or mine:
+            else:
                 await self._finish(visit)
 
     async def _log_out(self, visit: Listed) -> None:

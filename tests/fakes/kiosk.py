@@ -193,7 +193,7 @@ async def _opened(
     assert process.stdout is not None
     async with asyncio.timeout(DEADLINE):
         line = (await process.stdout.readline()).decode()
-    found = re.fullmatch(r"Open (\S+) on the screen ?(\S*)\.\n", line)
+    found = re.fullmatch(r"(?:Open )?(\S+)(?: is)? on the screen ?(\S*)\.\n", line)
     assert found, f"it did not start, see {log}"
     return found[2], Page(found[1], http)
 

@@ -31,12 +31,12 @@ def memory_at(monkeypatch: pytest.MonkeyPatch, *places: Path) -> None:
     monkeypatch.setattr(profiles, "_is_memory", lambda place: place in places)
 
 
-def test_the_memory_file_system_with_the_most_room_is_taken(
+def test_the_largest_memory_file_system_is_taken(
     tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small, large, none = (tmp_path / name for name in ("small", "large", "none"))
     memory_at(monkeypatch, small, large)
-    monkeypatch.setattr(profiles, "_room", {small: 1, large: 2}.__getitem__)
+    monkeypatch.setattr(profiles, "_size", {small: 1, large: 2}.__getitem__)
     environ = {"RUNTIME_DIRECTORY": f"{none}:{small}", "XDG_RUNTIME_DIR": str(large)}
     lobby, hall = (memory_folder(name, disk, environ) for name in ("lobby", "hall"))
     assert lobby.parent == hall.parent == large
