@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from kiosk import line
+from kiosk.notify import unheard
 from kiosk.tally import Ending
 
 __all__ = ["Child", "started"]
@@ -21,7 +22,6 @@ SILENCE = 10.0  # seconds without one: it hangs
 LOOK = 1.0  # seconds between two looks at that
 STOP = 15.0  # seconds to say goodbye and to wipe
 LAST = 2.0  # seconds to read what it said before it ended
-HIDDEN = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}  # systemd's, for us only
 
 
 class Child:
@@ -119,7 +119,7 @@ async def _spawn(file: Path, name: str, *numbers: int) -> asyncio.subprocess.Pro
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "kiosk.daemon", str(file), name),
         *map(str, numbers),
-        env={k: v for k, v in os.environ.items() if k not in HIDDEN},
+        env=unheard(os.environ),
         pass_fds=numbers,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,6 +44,24 @@ def test_the_largest_memory_file_system_is_taken(
     assert lobby != hall, "each display has its own"
     assert lobby.stat().st_mode & 0o777 == 0o700
     assert lobby == memory_folder("lobby", disk, environ)
+
+
+def test_what_a_killed_run_has_filled_is_where_the_next_one_looks(
+    tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    memory_at(monkeypatch, large, small)
+    blocks = {large: 10, small: 5}
+    free = dict(blocks)
+
+    def figures(place: Path) -> SimpleNamespace:
+        return SimpleNamespace(f_blocks=blocks[place], f_bavail=free[place], f_frsize=1)
+
+    monkeypatch.setattr(os, "statvfs", figures)
+    environ = {"RUNTIME_DIRECTORY": f"{small}:{large}"}
+    before = memory_folder("lobby", disk, environ)
+    free[large] = 1  # it was killed, and left its profile
+    assert memory_folder("lobby", disk, environ) == before
 
 
 @pytest.mark.skipif(not Path("/proc/mounts").exists(), reason="this is not Linux")
