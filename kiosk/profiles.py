@@ -125,8 +125,12 @@ def _kill_browsers(folder: Path) -> None:
 
 
 def _browsers(folder: Path) -> Iterator[int]:
-    """Processes whose profile is in `folder`, by what they were started with."""
-    mark = os.fsencode(f"--user-data-dir={folder}/{PREFIX}")
+    """
+    Processes whose profile is in `folder`, by what they were started with.
+
+    Those that wait for crashes are in a session of their own, and name the profile too.
+    """
+    mark = os.fsencode(f"={folder}/{PREFIX}")
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if mark in (entry / "cmdline").read_bytes():
