@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mobility.admission import Admission
 from mobility.app import App, AppFactory
-from mobility.delegate import Delegate, Through
+from mobility.delegate import LOST, Delegate, Through
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     MobilityError,
@@ -292,6 +292,7 @@ class PublicDisplay:
                 await visit.leave("closed")
                 self.show(Wiping())
                 await self._log_out()
+                await self._return()
                 self._visit = None
                 self._admission.leave()
 
@@ -351,7 +352,7 @@ class PublicDisplay:
         stream = delegate.stream
         visit.move(self._ground(stream), self._link(stream, visit.secret), stream)
         await delegate.tell(Bound(stream.jid))
-        if self._drops_own:
+        if self._drops_own and self._delegate is delegate:  # or it is over already
             await self.stream.close()
 
     def _on_account(self, online: bool) -> None:
@@ -368,20 +369,24 @@ class PublicDisplay:
         if await delegate.comes_back() or self._delegate is not delegate:
             return
         if self._drops_own:
-            await self._return()
+            self.stream.reopen()
         await visit.leave("cut")
 
     async def _log_out(self) -> None:
         delegate, self._delegate = self._delegate, None
         if delegate is not None:
             await delegate.close()
-            if self._drops_own:
-                await self._return()
 
     async def _return(self) -> None:
-        """Our own connection, which was dropped meanwhile."""
-        if not self.stream.online:
-            await self.stream.__aenter__()
+        """To our own connection, where it was dropped; until there is one."""
+        if not self._drops_own or self.stream.online:
+            return
+        self.stream.reopen()
+        try:
+            async with asyncio.timeout(LOST):
+                await self.stream.wait_online()
+        except TimeoutError:
+            self._screen(Offline())
 
     async def _on_leave(self, peer: str) -> VisitEvent:
         visit = self._visit

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from examples.chat.chat import URI, Chat
-from examples.chat.room import Room
+from examples.chat.room import NAMESPACES, Room, as_visitor
 from mobility import (
     Capture,
     Client,
@@ -22,6 +22,7 @@ from mobility import (
     Introduction,
     Invitation,
     Inviting,
+    Level,
     MobilityError,
     MovedSession,
     PublicDisplay,
@@ -67,23 +68,33 @@ async def phone(options: argparse.Namespace) -> None:
             with contextlib.suppress(EOFError):
                 while (text := await typed()) != "/quit":
                     if text.startswith("/move "):
-                        moved = await move(client, chat, text[6:], visit)
+                        level = Level(options.level)
+                        moved = await move(client, chat, text[6:], visit, level)
                     elif text == "/back" and moved is not None:
                         await moved.retrieve()
                         await visit.aclose()
                         console.print("[green]The chat is here again.[/]")
                     elif text and not text.startswith("/"):
-                        await room.say(chat, text)
+                        await chat.say(text)
         await room.leave(chat)
 
 
 async def move(
-    client: Client, chat: Chat, code: str, visit: contextlib.AsyncExitStack
+    client: Client,
+    chat: Chat,
+    code: str,
+    visit: contextlib.AsyncExitStack,
+    level: Level,
 ) -> MovedSession | None:
     try:
-        invitation = Invitation.parse(code)
         screen = await visit.enter_async_context(
-            client.visit(invitation, approve=ask, apps=[URI])
+            client.visit(
+                Invitation.parse(code),
+                approve=ask,
+                apps=[URI],
+                level=level,
+                participants={chat.room: NAMESPACES},
+            )
         )
         moved = await client.transfer(chat, to=screen)
     except MobilityError as error:
@@ -95,6 +106,7 @@ async def move(
 
 async def ask(introduction: Introduction) -> str | None:
     console.print(f"{escape(introduction.domain)}: {escape(introduction.name)}")
+    console.print(f"It comes in {introduction.enters}. {escape(introduction.gives)}")
     console.print("The two digits on the display:")
     return await typed() or None
 
@@ -109,7 +121,7 @@ async def display(options: argparse.Namespace) -> None:
     class There(Chat):
         def __init__(self) -> None:
             super().__init__()
-            show_lines(rooms[0].connect(self))
+            show_lines(as_visitor(self, rooms[0], tag=options.name))
 
     there = PublicDisplay(
         options.account,
@@ -160,6 +172,8 @@ def parsed() -> argparse.Namespace:
     one.add_argument("--nick", required=True)
     words = [capture.value for capture in Capture]
     one.add_argument("--capture", choices=words, default="hybrid")
+    levels = [level.value for level in Level]
+    one.add_argument("--level", choices=levels, default=Level.GUEST.value)
     one.set_defaults(run=phone)
     other = roles.add_parser("display", parents=[common], help=display.__doc__)
     other.add_argument("--name", default="Lobby screen")

@@ -60,8 +60,13 @@ class Chat(App):
         self.missing_before: float | None = None
         self.join: Callable[[Chat], Awaitable[None]] = _nowhere
         self.part: Callable[[Chat], Awaitable[None]] = _nowhere
+        self.speak: Callable[[Chat, str], Awaitable[None]] = _to_nobody
         self.changed_lines: Callable[[], None] = lambda: None
         self._known: set[tuple[str, ...]] = set()
+
+    async def say(self, text: str) -> None:
+        """Say it to all in the room; it comes back to us as to everybody."""
+        await self.speak(self, text)
 
     # --- what the SDK asks -----------------------------------------------------
 
@@ -137,6 +142,10 @@ class Chat(App):
 
 async def _nowhere(_: Chat) -> None:
     """Nobody has connected this chat to a room."""
+
+
+async def _to_nobody(_: Chat, text: str) -> None:
+    """Likewise."""
 
 
 def _line(fields: object) -> Line:

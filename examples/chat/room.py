@@ -1,4 +1,4 @@
-"""The edge: a room (XEP-0045), joined over the connection that the device has."""
+"""The edge: a room (XEP-0045), joined over a connection that the device has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from slixmpp.exceptions import PresenceError
 from examples.chat.chat import Chat, Line
 from mobility import PeerUnreachable
 
-__all__ = ["Room"]
+__all__ = ["NAMESPACES", "Room", "as_visitor"]
+
+NAMESPACES = ("jabber:client", "http://jabber.org/protocol/muc")  # that it talks in
 
 _SECONDS = 10  # to wait for the room
 _OVERLAP = 300.0  # seconds of history that we ask for twice: clocks are not trusted
@@ -24,7 +26,7 @@ class Room:
     Joins and leaves rooms for the chats that run on this device.
 
     Args:
-        xmpp: The device's connection: ``client.stream.xmpp``.
+        xmpp: A connection: ``client.stream.xmpp``, or that of `Session.account`.
         tag: Tells this device from the user's others in the room; nicks are unique.
 
     """
@@ -38,7 +40,7 @@ class Room:
 
     def connect(self, chat: Chat) -> Chat:
         """Let a chat join its room when it runs here, and leave when it does not."""
-        chat.join, chat.part = self.join, self.leave
+        chat.join, chat.part, chat.speak = self.join, self.leave, self.say
         return chat
 
     def _nick(self, chat: Chat) -> str:
@@ -82,6 +84,26 @@ class Room:
     @property
     def _muc(self) -> Any:
         return self._xmpp.plugin["xep_0045"]
+
+
+def as_visitor(chat: Chat, own: Room, *, tag: str) -> Chat:
+    """
+    On a display: let a chat join under the account of the visitor who brought it.
+
+    Args:
+        chat: Any.
+        own: Where it joins if its visitor let the display in as a guest.
+        tag: As for `Room`.
+
+    """
+
+    async def join(chat: Chat) -> None:
+        account = chat.session and chat.session.account
+        room = Room(account.xmpp, tag=tag) if account else own
+        await room.connect(chat).join(chat)
+
+    chat.join = join
+    return chat
 
 
 def _line(message: Message) -> Line:

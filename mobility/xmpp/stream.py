@@ -87,6 +87,9 @@ class Stream:
         xmpp = Connection(self._account, "", ssl_context=_tls(ca_file))
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
+        # slixmpp accepts every contact request, and asks back; who is a contact of the
+        # user is for the user to say.
+        xmpp.auto_authorize, xmpp.auto_subscribe = None, False
         for plugin in ("xep_0198", "xep_0199"):
             xmpp.register_plugin(plugin)
         for ours in (
@@ -176,7 +179,7 @@ class Stream:
         return f"{host}:{port}" if host else self._account.domain
 
     async def __aenter__(self) -> Self:
-        self._keeper = asyncio.create_task(self._keep())
+        self.reopen()
         try:
             async with asyncio.timeout(FIRST):
                 await self._first()
@@ -198,6 +201,13 @@ class Stream:
         tb: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def reopen(self) -> None:
+        """Connect, also after `close`, and go on trying until that comes to be."""
+        self._down.clear()  # what failed before is past
+        self._failure = None
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep())
 
     async def wait_online(self) -> None:
         await self._up.wait()

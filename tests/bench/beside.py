@@ -37,4 +37,13 @@ async def scram_login(place: Place) -> float:
     except TimeoutError:
         raise RunFailed("slixmpp did not log in.") from None
     finally:
-        await xmpp.disconnect(wait=1.0)
+        await _close(xmpp)
+
+
+async def _close(xmpp: ClientXMPP) -> None:
+    await xmpp.disconnect(wait=1.0)
+    # WORKAROUND: slixmpp 1.17 leaves its sending task to the garbage collector.
+    task = xmpp._run_out_filters
+    if task is not None:
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)

@@ -110,6 +110,51 @@ async def test_the_sheet_says_who_asks_and_declining_moves_nothing(
     await venue.shows("idle")
 
 
+@pytest.mark.parametrize(
+    ("level", "gives"),
+    [
+        ("As you, by a pass for one login", "nobody but your own devices"),
+        ("As you, by a login that your phone answers", "guesses of a weak password"),
+    ],
+)
+async def test_a_screen_is_let_in_as_a_guest_unless_the_person_chooses_otherwise(
+    venue: Venue, phone: Page, monkeypatch: pytest.MonkeyPatch, level: str, gives: str
+) -> None:
+    monkeypatch.setattr(phone_module, "PULSE", 0.01)
+    await scan(venue, phone)
+    await expect(phone.locator("#enters")).to_have_text("As a guest")
+    await expect(phone.locator("#gives")).to_contain_text("It keeps its own account")
+    await phone.get_by_text("Let it in otherwise").click()
+    await expect(phone.get_by_role("radio")).to_have_count(3)
+    await expect(phone.get_by_role("radio", name="As a guest")).to_be_checked()
+    await phone.get_by_role("radio", name=level).check()
+    await expect(phone.locator("#gives")).to_contain_text(venue.place.phone[0])
+    await expect(phone.locator("#gives")).to_contain_text(gives)
+    await phone.evaluate(TEN_VIEWS)  # signs of life do not choose anew
+    await expect(phone.get_by_role("radio", name=level)).to_be_checked()
+    await phone.reload()  # and nobody is held to what they chose before
+    await expect(phone.locator("#enters")).to_have_text("As a guest")
+    await phone.get_by_text("Let it in otherwise").click()
+    await phone.get_by_role("radio", name=level).check()
+    await type_digits(phone, await venue.digits())
+    await expect(phone.locator("#where")).to_have_text("On Demo screen")
+    await venue.slide(3)
+    await phone.get_by_role("button", name="Take it back").click()
+    await expect(phone.get_by_text("nothing of yours is left there")).to_be_visible()
+    await venue.shows("idle")
+
+
+async def test_who_asks_and_what_is_decided_are_both_in_sight_on_a_small_phone(
+    venue: Venue, phone: Page
+) -> None:
+    await phone.set_viewport_size({"width": 360, "height": 640})
+    await scan(venue, phone)
+    for seen in ("#domain", "#gives", "#pair", "#decline"):
+        await expect(phone.locator(seen)).to_be_in_viewport(ratio=1)
+    await phone.get_by_text("Let it in otherwise").click()
+    await expect(phone.locator("#pair")).to_be_in_viewport(ratio=1)
+
+
 async def test_a_photo_of_the_screen_is_as_good_as_its_code(
     venue: Venue, phone: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,25 @@ async def test_a_visit_is_approved_controlled_and_taken_back_on_enter(
         assert account["MOBILITY_PASSWORD"] not in phone.printed
 
 
+async def test_the_question_says_as_what_the_screen_comes_in_and_what_that_gives(
+    server: RunningServer, tmp_path: Path, account: dict[str, str]
+) -> None:
+    async with lobby(server, tmp_path) as screen:
+        uri = (await screen.scene(Inviting)).uri
+        async with mobility(account, "visit", uri, "--level", "token") as phone:
+            await phone.says("as you, by a pass for one login")
+            await phone.says("your own devices")
+            await phone.says("nobody but")
+            phone.type((await screen.scene(Comparing)).code)
+            await phone.says("On Lobby screen now")
+            connection = (await screen.session()).account
+            assert connection is not None
+            assert connection.jid.startswith(f"{account['MOBILITY_JID']}/")
+            phone.type("")
+            assert await phone.ends() == 0
+            assert "nothing of yours is left" in phone.printed
+
+
 async def test_the_code_is_read_from_a_photo(
     server: RunningServer, tmp_path: Path, account: dict[str, str]
 ) -> None:
@@ -231,6 +250,7 @@ async def test_a_phone_that_was_killed_takes_its_document_back_with_reclaim(
         (["visit", "xmpp:a@b.example"], {}, "but not an invitation"),
         (["visit", "--image", "/nowhere.png"], {}, "There is no picture"),
         (["visit", "--doc", "/nowhere.pdf"], {}, "cannot be read"),
+        (["visit", "--guest", "--level", "token"], {}, "Without an account there is"),
         (["visit"], {"MOBILITY_JID": ""}, "No account is set up."),
         (["visit"], {"MOBILITY_PORT": "many"}, "The port must be a number"),
         (["visit"], {"MOBILITY_PASSWORD": ""}, "There is no password for"),

@@ -314,6 +314,20 @@ async def test_nothing_of_it_reaches_the_account_or_devices_that_are_away(
         assert found == stored
 
 
+async def test_no_error_that_it_makes_up_is_archived(scene: Scene) -> None:
+    error = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    for sender, stored in ((scene.display, 0), (scene.ordinary, 2)):  # out and in
+        sender.say(
+            f"<message to='{scene.phone.boundjid}' type='error' id='made-up'>"
+            f"{error}</error></message>"
+        )
+        await sender.is_heard_after()
+        before = len(scene.ordinary.heard)
+        await scene.ordinary.ask("<query xmlns='urn:xmpp:mam:2'/>", kind="set")
+        heard = [s.find(".//{*}forwarded") for s in scene.ordinary.heard[before:]]
+        assert len([s for s in heard if s is not None]) == stored
+
+
 async def test_it_is_never_available_and_asks_for_no_subscription(scene: Scene) -> None:
     scene.phone.say("<presence />")
     await scene.phone.is_heard_after()

@@ -268,7 +268,7 @@ async def test_a_server_in_between_gets_no_proof(
             "another certificate": replace(seen, certificate=bytes(32)),
             "a weaker one is out": replace(seen, mechanisms=("PLAIN", "SCRAM-SHA-1")),
             "another server than": replace(seen, domain="evil.example"),
-            "do not trust this display": seen,
+            "do not trust this screen": seen,
         }
         for sentence, lie in cases.items():
             login = Carried(lent(phone), lie)
@@ -282,3 +282,26 @@ async def test_a_phone_lends_a_login_only_after_its_own(server: RunningServer) -
     phone = Stream(*server.add(), **address(server))
     with pytest.raises(LoginRefused, match="has not logged in itself"):
         lent(phone)
+
+
+async def test_nobody_becomes_a_contact_of_the_user_unasked(
+    server: RunningServer,
+) -> None:
+    heard: list[str] = []
+    where = address(server)
+    async with (
+        Stream(*server.add(), **where) as ours,
+        Stream(*server.add(), **where) as stranger,
+    ):
+        for kind in ("subscribed", "subscribe"):
+            stranger.xmpp.add_event_handler(
+                f"presence_{kind}", lambda _, kind=kind: heard.append(kind)
+            )
+        asked = asyncio.Event()
+        ours.xmpp.add_event_handler("presence_subscribe", lambda _: asked.set())
+        bare = ours.xmpp.boundjid.bare
+        stranger.xmpp.send_presence(pto=bare, ptype="subscribe")
+        await soon(asked.wait())
+        assert await ours.logins.is_there(stranger.jid)  # all before has its effect
+        assert await stranger.logins.is_there(ours.jid)
+        assert not heard

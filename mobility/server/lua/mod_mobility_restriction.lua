@@ -160,12 +160,12 @@ end
 
 local function may_send_message(delegation, message, to)
 	local granted_to, kind = granted(delegation, to), message.attr.type;
-	if not granted_to or not all_may(message, granted_to) then
-		return false;
+	if kind == "error" or not granted_to or not all_may(message, granted_to) then
+		return false; -- a server archives an error, whatever somebody made up in it
 	elseif is_account(delegation, to) then
 		-- To one device. A headline is for who is there: the server gives it to no other
 		-- device, copies it to none, and stores it nowhere (RFC 6121, section 8.5.3.2).
-		return jid.resource(to) and (kind == "headline" or kind == "error");
+		return jid.resource(to) and kind == "headline";
 	end
 	return true;
 end
