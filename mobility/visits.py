@@ -366,7 +366,7 @@ def _stays(visit: Listed) -> str:
         f"{visit.device} let this screen in as a guest, and is away now: only it can "
         "end the visit. The screen is not logged in as you. It leaves by itself when "
         f"nobody uses it, and at {until} at the latest; or start {visit.device} again, "
-        "which takes back what is there."
+        "which takes back what is there (mobility reclaim)."
     )
 
 
