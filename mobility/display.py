@@ -99,8 +99,8 @@ class PublicDisplay:
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
-        SettingsError: If the data folder cannot be used; at once, if no guest of that
-            domain could be sure of the display.
+        SettingsError: If the data folder cannot be used, or another program has it; at
+            once, if no guest of that domain could be sure of the display.
 
     """
 
@@ -191,6 +191,7 @@ class PublicDisplay:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
+            self._store.claim()
             raw = self._store.identity(secrets.token_bytes(32))
             self._identity = Ed25519PrivateKey.from_private_bytes(raw)
             # The same address after every restart: phones ask there how it ended.

@@ -211,12 +211,11 @@ class Visits:
         A login with a session of ours goes on until its time is over, so that it can be
         retrieved. Other visits are over, since nothing but sessions survives a restart.
         """
-        mine = self._store.alone()
         for visit in self._store.staying():
             left = visit.until - time.time()
             if visit.lent and left > 0 and (self._has_session(visit) or not mine):
                 self._tasks.start(self._finish_later(visit, left))
-            elif visit.lent or mine:
+            else:
                 await self._finish(visit)
 
     def _has_session(self, visit: Listed) -> bool:
