@@ -43,6 +43,9 @@ def test_the_memory_file_system_with_the_most_room_is_taken(
     assert lobby != hall, "each display has its own"
     assert lobby.stat().st_mode & 0o777 == 0o700
     assert lobby == memory_folder("lobby", disk, environ)
+    assert lobby != memory_folder("lobby", tmp_path / "other", environ), (
+        "a kiosk that starts must not end the browser of another"
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/mounts").exists(), reason="this is not Linux")
