@@ -31,8 +31,8 @@ def bind(address: Address, what: str) -> socket.socket:
         ) from None
 
 
-def guard(sock: socket.socket) -> Guard:
-    """The rules for a page that is served on this socket."""
+def guard(sock: socket.socket, key: str = "") -> Guard:
+    """The rules for a page that is served on this socket, to whoever knows `key`."""
     host, port = sock.getsockname()[:2]
     # what is beyond loopback is forwarded to us, and the browser sees the near end
-    return Guard(host if host in ("127.0.0.1", "::1") else "127.0.0.1", port)
+    return Guard(host if host in ("127.0.0.1", "::1") else "127.0.0.1", port, key)

@@ -5,6 +5,8 @@ Without a browser of ours the displays need nothing of the machine but the netwo
 the unit takes everything else away. A browser needs a seat with a screen, memory that
 is written and then executed, and namespaces for its own sandbox: then the unit runs
 everything in `cage`, a Wayland compositor for one program, and takes away the rest.
+The seat is seatd's and not that of a PAM session: such a session takes the processes
+out of the unit, and with them the watchdog, the limits, and what ends with the unit.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ TimeoutStopSec=30
 Restart=always
 RestartSec=2
 RestartPreventExitStatus=2
+OOMPolicy=continue
 StateDirectory={NAME}
 StateDirectoryMode=0700
 RuntimeDirectory={NAME}
@@ -100,17 +103,20 @@ SystemCallErrorNumber=EPERM
 # The seat of the first virtual terminal, for a user of the name kiosk.
 SEAT = """\
 User=kiosk
-PAMName=login
+SupplementaryGroups=video render input
+Environment=LIBSEAT_BACKEND=seatd
+Environment=XDG_RUNTIME_DIR=/run/mobility-kiosk
 TTYPath=/dev/tty1
 TTYReset=yes
 TTYVHangup=yes
 TTYVTDisallocate=yes
 StandardInput=tty-fail
 StandardOutput=journal
-UtmpIdentifier=tty1
-UtmpMode=user
 Environment=HOME=/run/mobility-kiosk
 """
+
+
+AFTER_SEAT = " seatd.service\nRequires=seatd.service\nConflicts=getty@tty1.service"
 
 
 def units(file: Path, kiosk: Kiosk) -> str:
@@ -119,7 +125,7 @@ def units(file: Path, kiosk: Kiosk) -> str:
     credentials = "".join(f"{line}\n" for line in _credentials(kiosk))
     if any(display.browser for display in kiosk.displays):
         return WITH_BROWSER + SERVICE.format(
-            after=" systemd-user-sessions.service\nConflicts=getty@tty1.service",
+            after=AFTER_SEAT,
             notify="all",
             start=f"/usr/bin/cage -s -- {start}",
             more=SEAT + credentials + SOME + LESS,
@@ -141,7 +147,9 @@ WITHOUT_BROWSER = """\
 """
 
 WITH_BROWSER = """\
-# Needs: apt install cage; adduser --system --group --home /run/mobility-kiosk kiosk.
+# Needs: apt install cage seatd
+#        adduser --system --group --home /run/mobility-kiosk kiosk
+# seatd gives the screen to whoever is in its group, which is video on Debian.
 # For more than one screen put a compositor that you have set up in the place of cage,
 # and say in env of each display which output or DISPLAY it is for.
 """

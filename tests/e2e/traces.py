@@ -67,6 +67,16 @@ def on_disk(folder: Path, canary: bytes) -> Iterator[Path]:
                 yield path
 
 
+def naming(path: Path) -> list[int]:
+    """Processes that were started with something of a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(path) in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
 def with_argument(*words: str) -> list[int]:
     """Processes that were started with all of these words."""
     found = []

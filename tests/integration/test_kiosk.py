@@ -230,6 +230,35 @@ async def test_what_cannot_be_used_ends_the_start_with_a_sentence(
     assert "Traceback" not in printed
 
 
+async def test_a_second_kiosk_on_the_same_folder_is_refused_with_a_sentence(
+    server: RunningServer, tmp_path: Path, visitor: Client
+) -> None:
+    file = settings(server, tmp_path, ["one"])
+    async with running(file) as kiosk:
+        page = kiosk.pages[""]
+        async with visitor.visit(await page.code(), approve=page.digits) as screen:
+            await page.shows("visiting")
+            code, printed = await run(str(file))
+            assert code == 2
+            assert "Another kiosk that runs has the data folder" in printed
+            assert "Traceback" not in printed
+        assert screen.clean
+        kiosk.process.kill()
+        await gone(*children(kiosk.process.pid).values())
+    async with running(file):
+        """What was killed keeps nothing."""
+
+
+async def test_a_display_without_its_browser_does_not_keep_the_others_from_being_ready(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    file = settings(server, tmp_path, ["one", "two"])
+    text = file.read_text()
+    file.write_text(text + '[displays.browser]\nprogram = "/bin/false"\n')
+    async with running(file) as kiosk:
+        await kiosk.pages["one"].shows("idle")
+
+
 async def test_the_log_says_when_the_server_is_lost_and_when_it_is_back(
     tmp_path: Path,
 ) -> None:

@@ -15,6 +15,7 @@ from mobility.history import History
 from mobility.protocol.delegation import Level
 from mobility.store import Store
 from tests.fakes.running import RunningServer
+from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, visiting
 from tests.integration.test_commands import mobility
 
@@ -89,6 +90,18 @@ async def test_the_history_needs_neither_account_nor_network(tmp_path: Path) -> 
         "MOBILITY_DATA": str(tmp_path / "phone"),
     }
     assert "visited no screen" in await said(environment, "history")
+
+
+async def test_a_phone_that_is_on_a_screen_is_not_one_a_second_time(
+    server: RunningServer, environment: Environment, phone: Client, lobby: Lobby
+) -> None:
+    board = Board(strokes=("first",))
+    async with visiting(phone, lobby) as screen:
+        moved = await phone.transfer(board, to=screen)
+        printed = " ".join((await said(environment, "reclaim", code=1)).split())
+        assert "Another program that runs has the data folder" in printed
+        assert moved.away
+        await moved.retrieve()
 
 
 async def test_a_visit_without_an_account_is_in_the_history_too(tmp_path: Path) -> None:

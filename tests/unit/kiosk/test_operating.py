@@ -88,6 +88,10 @@ def test_a_unit_is_one_that_systemd_understands(tmp_path: Path, more: str) -> No
     assert service["LoadCredential"] == f"{name}:{tmp_path}/secret"
     assert ("DynamicUser" in service) == (more == "")
     assert ("cage" in service["ExecStart"]) == (more != "")
+    # a PAM session takes the processes out of the unit: systemd hears none of them
+    assert "PAMName" not in service
+    # one visitor's browser that eats all memory is not the end of the others' visits
+    assert service["OOMPolicy"] == "continue"
 
 
 @pytest.mark.parametrize(("more", "most"), [("", 15), ("[browser]\n", 35)])
@@ -162,3 +166,13 @@ def test_a_data_folder_that_others_can_read_is_warned_of(tmp_path: Path) -> None
     assert [each.result for each in look_at_disk(display)] == ["warning", "ok"]
     display.data.chmod(0o700)
     assert [each.result for each in look_at_disk(display)] == ["ok", "ok"]
+
+
+def test_the_doctor_calls_nothing_in_order_that_it_cannot_see(tmp_path: Path) -> None:
+    root = machine(tmp_path / "root")
+    (root / "proc/swaps").unlink()
+    found = {each.check: each for each in look_at_machine(root)}
+    assert found["swap"].result == "warning"
+    [display] = kiosk(tmp_path).displays
+    assert "is not there yet" in look_at_disk(display)[0].text
+    assert not display.data.exists()
