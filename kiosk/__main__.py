@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 __all__ = ["main"]
@@ -29,7 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (text, json) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
+        add = partial(commands.add_parser, name, description=text)
+        command = add(help=text) if text else add()
         command.add_argument("settings", type=Path, help="the file, see docs/kiosk.md")
         if json:
             command.add_argument("--json", action="store_true", help="for programs")
@@ -55,7 +57,7 @@ COMMANDS = {
     "doctor": ("Look for what keeps a display from its work.", True),
     "history": ("List the visits that there were.", True),
     "unit": ("Print units for systemd.", False),
-    "plan": ("Print what the supervisor needs of the settings.", False),
+    "plan": ("", False),  # for the supervisor
 }
 
 

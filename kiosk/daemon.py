@@ -46,6 +46,7 @@ __all__ = ["main", "open_stage", "run"]
 RETRIES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds; the last one again and again
 BEAT = 1.0  # seconds between two signs of life
 ORPHAN = 12.0  # seconds to end in order once the supervisor has gone
+LOST = "cannot be reached any more; this is tried again until it can"
 STOPPED = 1  # exit code after a signal; 0 is for the end of a visit
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,13 @@ async def _one_visit(settings: Settings, stage: Stage, report: Report) -> None:
 
 
 def _display(settings: Settings, stage: Stage, report: Report) -> PublicDisplay:
+    reached = True
+
     def show(scene: Scene) -> None:
+        nonlocal reached
+        if reached == isinstance(scene, Offline):
+            reached = not reached
+            log.warning("the server %s", "is reached again" if reached else LOST)
         report.scene(scene)
         stage.show(scene)
 

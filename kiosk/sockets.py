@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from kiosk.guard import Guard
@@ -23,8 +24,9 @@ def bind(address: Address, what: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(
-            f"{what} cannot listen on {host}:{port}: {error.strerror}. "
+            f"{what} cannot listen on {host}:{port}: {reason}. "
             "Change listen in the settings, or stop what is using it."
         ) from None
 

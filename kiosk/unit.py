@@ -15,11 +15,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kiosk.keys import credential
 from kiosk.settings import Kiosk
 
-__all__ = ["units"]
+__all__ = ["units", "unseen"]
 
 NAME = "mobility-kiosk"
+# What ProtectHome= and PrivateTmp= take out of sight.
+UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
 SERVICE = f"""\
 # /etc/systemd/system/{NAME}.service
@@ -58,6 +61,9 @@ CapabilityBoundingSet=
 ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
+PrivateMounts=yes
+ProtectProc=invisible
+RemoveIPC=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectControlGroups=yes
@@ -77,14 +83,20 @@ DynamicUser=yes
 PrivateDevices=yes
 PrivateUsers=yes
 DevicePolicy=closed
-ProtectProc=invisible
 ProcSubset=pid
-RemoveIPC=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
 MemoryDenyWriteExecute=yes
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+"""
+
+# Of a browser: netlink is how it hears of screens, keyboards and networks, and its own
+# sandbox needs system calls that @system-service has not.
+SOME = """\
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallFilter=~@clock @cpu-emulation @module @obsolete @raw-io @reboot @swap
 SystemCallErrorNumber=EPERM
 """
 
@@ -116,7 +128,7 @@ def units(file: Path, kiosk: Kiosk) -> str:
             after=AFTER_SEAT,
             notify="all",
             start=f"/usr/bin/cage -s -- {start}",
-            more=SEAT + credentials + LESS,
+            more=SEAT + credentials + SOME + LESS,
             target="graphical.target",
         )
     return WITHOUT_BROWSER + SERVICE.format(
@@ -143,11 +155,23 @@ WITH_BROWSER = """\
 """
 
 
+def unseen(file: Path, kiosk: Kiosk) -> Iterator[str]:
+    """A sentence for each thing that the service needs, and would not find."""
+    needed = [file, Path(sys.prefix)]
+    for display in kiosk.displays:
+        needed += [app.path for app in display.apps]
+        needed += [display.ca_file] if display.ca_file else []
+    for path in dict.fromkeys(path.resolve() for path in needed):
+        for folder in UNSEEN:
+            if path.is_relative_to(folder):
+                yield f"{path} is under {folder}, where the service sees nothing."
+
+
 def _credentials(kiosk: Kiosk) -> Iterator[str]:
     """Password files are read by root and handed over in memory."""
     for path in dict.fromkeys(display.secret for display in kiosk.displays):
         if path is not None:
-            yield f"LoadCredential={path.name}:{_word(str(path))}"
+            yield "LoadCredential=" + f"{credential(path)}:{path}".replace("%", "%%")
 
 
 def _word(text: str) -> str:

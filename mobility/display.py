@@ -38,7 +38,7 @@ from mobility.protocol.invitation import (
     fingerprint,
     may_take_guests,
 )
-from mobility.protocol.login import Abort, Bound, Grant, Word, unseal
+from mobility.protocol.login import Bound, Grant, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import Description, Leave, Role, Stay
@@ -337,8 +337,6 @@ class PublicDisplay:
                     connect=self._connect_as,
                 )
                 self._tasks.start(self._log_in(visit, self._delegate))
-            case Abort() if self._delegate is not None:
-                await self._delegate.close()
             case _:
                 raise RemoteProtocolError("A display does not expect this.")
         return None
@@ -348,6 +346,7 @@ class PublicDisplay:
             await delegate.log_in()
         except MobilityError as exc:
             log.info("no login for this visit: %s", type(exc).__name__)
+            await visit.leave("login")  # nothing can come of it, whoever is there yet
             return
         stream = delegate.stream
         visit.move(self._ground(stream), self._link(stream, visit.secret), stream)
@@ -378,7 +377,7 @@ class PublicDisplay:
             await delegate.close()
 
     async def _return(self) -> None:
-        """To our own connection, where it was dropped; until there is one."""
+        """To our own connection, where it was dropped; that may take a while."""
         if not self._drops_own or self.stream.online:
             return
         self.stream.reopen()

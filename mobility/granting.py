@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from mobility.errors import LoginRefused, MobilityError
+from mobility.errors import LoginRefused, MobilityError, VisitEnded
 from mobility.protocol.login import (
     Abort,
     Accept,
@@ -36,6 +36,9 @@ class Granting:
     """
     One login of a display.
 
+    Attributes:
+        proved: Whether the display has what it needs, and can log in whatever it says.
+
     Args:
         jid: Full JID that the display shall have.
         secret: Of the visit.
@@ -44,6 +47,7 @@ class Granting:
 
     def __init__(self, jid: str, *, secret: bytes) -> None:
         self.jid = jid
+        self.proved = False
         self._secret = secret
         self._machine = Machine(Role.PHONE)
         loop = asyncio.get_running_loop()
@@ -83,6 +87,12 @@ class Granting:
         """
         await self._bound
 
+    def stop(self) -> None:
+        """Nothing is answered from now on, also not what was asked before."""
+        self._fail(VisitEnded("The visit was over before the screen had logged in."))
+        if self._machine.may_send(Abort):
+            self._machine.send(Abort())
+
     async def receive(self, word: Word) -> Word | None:
         """
         What the display tells of the login, and how we answer.
@@ -102,7 +112,8 @@ class Granting:
             self._fail(exc)
             answer = Abort(str(exc))
         if answer is None or not self._machine.may_send(type(answer)):
-            return None  # the display has given up meanwhile
+            return None  # one side has given up meanwhile
+        self.proved |= isinstance(answer, Response)
         return self._say(answer)
 
     async def _answer(self, event: Event) -> Event | None:
@@ -117,7 +128,8 @@ class Granting:
                 await login.succeed(data)
                 return Accept()
             case Bound(jid) if jid == self.jid:
-                self._bound.set_result(None)
+                if not self._bound.done():
+                    self._bound.set_result(None)
             case Bound():
                 raise LoginRefused(
                     "The screen did not log in as you let it. The visit is over."

@@ -212,12 +212,35 @@ class Visiting:
         granting = self._granting[screen.jid] = Granting(
             f"{bare(self._home.jid)}/{policy.resource}", secret=screen.secret
         )
+        screen.on_end = granting.stop
+        try:
+            await self._log_it_in(screen, granting, asked, policy, approving)
+        except MobilityError:
+            if granting.proved and not asked.restricted:
+                raise _may_be_logged_in(screen) from None
+            raise
+        finally:
+            granting.stop()
+            del self._granting[screen.jid]
+        screen.jid = granting.jid
+        self._screens[screen.jid] = screen
+
+    async def _log_it_in(
+        self,
+        screen: Screen,
+        granting: Granting,
+        asked: Asked,
+        policy: Policy,
+        approving: Approving,
+    ) -> None:
+        terms, levels = asked.terms, asked.levels
+        lending = self._delegating.lend(terms.level, policy, levels)
         try:
             async with asyncio.timeout(LOGIN):
                 beginning = (  # what is said, in this order; our server is asked beside
                     approving,
                     self._home.logins.ask(screen.jid, granting.grant()),
-                    granting.lend(self._delegating.lend(asked.terms.level, policy)),
+                    granting.lend(lending),
                 )
                 await few_at_once(beginning, len(beginning))
                 await granting.bound()
@@ -228,10 +251,10 @@ class Visiting:
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
                 "as a guest, or try again."
             ) from None
-        finally:
-            del self._granting[screen.jid]
-        screen.jid = granting.jid
-        self._screens[screen.jid] = screen
+        if screen.over:
+            raise VisitEnded(
+                f"The visit of {screen.name} is over. Scan its code again."
+            )
 
     async def _see_it_there(self, screen: Screen, jid: str) -> None:
         """
@@ -241,9 +264,8 @@ class Visiting:
         """
         if not await self._home.logins.is_there(jid):
             raise LoginRefused(
-                f"{screen.name} has logged in as you, but hides where, so your phone "
-                "cannot end that. Change your password now, and tell whoever runs the "
-                "screen."
+                f"{screen.name} says that it is logged in as you, but is not there. "
+                "Nothing has moved; let it in as a guest, or try again."
             )
 
     async def receive_login(self, peer: str, word: Word) -> Word | None:
@@ -275,6 +297,15 @@ class Visiting:
         else:
             raise RemoteProtocolError("A phone does not expect this.")
         return None
+
+
+def _may_be_logged_in(screen: Screen) -> LoginRefused:
+    """Where, it would have to say; and a proof does not grow old on every server."""
+    return LoginRefused(
+        f"{screen.name} has what it needs to log in as you, but hides whether and "
+        "where it did, so your phone cannot end that. Change your password now, and "
+        "tell whoever runs the screen."
+    )
 
 
 def _now() -> float:

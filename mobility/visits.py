@@ -208,16 +208,19 @@ class Visits:
         """
         At a start: end what this device has lent and was too late to end.
 
-        A login whose time is not over goes on until then: the session that is there
-        can be retrieved. Other visits are over, since nothing but sessions survives a
-        restart.
+        A login with a session of ours goes on until its time is over, so that it can be
+        retrieved. Other visits are over, since nothing but sessions survives a restart.
         """
         for visit in self._store.staying():
             left = visit.until - time.time()
-            if visit.lent and left > 0:
+            if visit.lent and left > 0 and self._has_session(visit):
                 self._tasks.start(self._finish_later(visit, left))
             else:
                 await self._finish(visit)
+
+    def _has_session(self, visit: Listed) -> bool:
+        jid = f"{self._account}/{visit.resource}"
+        return any(kept.sid and kept.peer == jid for kept in self._store.kept())
 
     async def _log_out(self, visit: Listed) -> None:
         """
@@ -365,7 +368,7 @@ def _stays(visit: Listed) -> str:
         f"{visit.device} let this screen in as a guest, and is away now: only it can "
         "end the visit. The screen is not logged in as you. It leaves by itself when "
         f"nobody uses it, and at {until} at the latest; or start {visit.device} again, "
-        "which takes back what is there."
+        "which takes back what is there (mobility reclaim)."
     )
 
 

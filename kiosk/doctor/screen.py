@@ -22,13 +22,14 @@ from kiosk.sockets import bind, guard
 from mobility import MobilityError, SettingsError
 from mobility.chromium import find_chromium, open_chromium
 
-__all__ = ["look_at_apps", "look_at_browser", "look_at_page"]
+__all__ = ["look_at_apps", "look_at_browser", "look_at_figures", "look_at_page"]
 
 CODE = {".html", ".js", ".mjs", ".css"}
 # What a page asks for by a name of its own folder.
 REFERENCE = re.compile(
     r"""(?:\b(?:src|href)\s*=\s*|\bfrom\s*|\bimport\s*\(?\s*)["']([^"':?#]+)["']"""
 )
+NOT_HTTP = (OSError, ValueError, http.client.HTTPException)
 OURS = "/mobility.js"  # which the kiosk serves itself
 
 
@@ -37,11 +38,22 @@ def look_at_page(display: Settings) -> Finding:
     try:
         sock = bind(display.listen, "The page")
     except OSError as error:
-        if _is_ours(display.listen):
+        if _answers(display.listen, "/", b'name="token"', PRIVATE.encode()):
             return ok("page", f"a kiosk is served at {_url(display.listen)}.")
         return failed("page", str(error), "")
     with sock:
         return ok("page", f"{guard(sock).shell}/ is free.")
+
+
+def look_at_figures(address: Address) -> Finding:
+    """The same of the port of `[metrics]`."""
+    try:
+        with bind(address, "The page of figures"):
+            return ok("figures", f"{_url(address)}metrics is free.")
+    except OSError as error:
+        if _answers(address, "/metrics", b"mobility_kiosk_up"):
+            return ok("figures", f"a kiosk gives them at {_url(address)}metrics.")
+        return failed("figures", str(error), "")
 
 
 def _url(address: Address) -> str:
@@ -49,12 +61,12 @@ def _url(address: Address) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def _is_ours(address: Address) -> bool:
+def _answers(address: Address, path: str, *marks: bytes) -> bool:
     connection = http.client.HTTPConnection(*address, timeout=5)
-    with contextlib.closing(connection), contextlib.suppress(OSError, ValueError):
-        connection.request("GET", "/")
-        page = connection.getresponse().read(65_536)
-        return b'name="token"' in page or page == PRIVATE.encode()
+    with contextlib.closing(connection), contextlib.suppress(*NOT_HTTP):
+        connection.request("GET", path)
+        answer = connection.getresponse().read(65_536)
+        return any(mark in answer for mark in marks)
     return False
 
 

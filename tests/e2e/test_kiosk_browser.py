@@ -90,7 +90,7 @@ async def ends_what_no_browser_bears(kiosk: Kiosk, phone: Client) -> None:
                 before = page.replaced
                 for pid in browsers(kiosk.process.pid):
                     os.kill(pid, signal.SIGKILL)
-                while page.replaced == before and not screen.over:
+                while page.replaced == before and not screen.over:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)  # until the next browser has the page
     await page.code()  # the next one can come
 

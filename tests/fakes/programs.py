@@ -28,13 +28,13 @@ def begin() -> dict[str, Any]:
     """The order, from standard input; logging goes to the file that it names."""
     order: dict[str, Any] = json.loads(sys.stdin.readline())
     logging.basicConfig(filename=order["log"], level=logging.DEBUG)
-    logging.getLogger("slixmpp").setLevel(logging.INFO)
+    logging.getLogger("slixmpp").setLevel(logging.WARNING)  # it names JIDs
     order["data"] = Path(order["data"])
     order["ca_file"] = Path(order["ca_file"])
     for name, seconds in order["times"].items():
         setattr(timing, name, seconds)
     hosted.CHECKPOINT, hosted.SOON = 0.2, 0.01
-    stream._SLOWEST = 0.3
+    stream._SLOWEST, stream.FIRST = 0.3, 5.0
     pep.SECONDS = 2.0
     tell_saved()
     tell_frames()

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from kiosk.doctor.machine import look_at_disk, look_at_machine
+from kiosk.keys import credential
 from kiosk.notify import notify, watchdog
 from kiosk.plan import BrowserPlan, DisplayPlan, Plan
 from kiosk.settings import Kiosk, load
-from kiosk.unit import units
+from kiosk.unit import units, unseen
 from tests.unit.kiosk.test_settings import APP, BASE, PASSWORD, written
 
 
@@ -83,7 +84,8 @@ def test_a_unit_is_one_that_systemd_understands(tmp_path: Path, more: str) -> No
     assert service["Type"] == "notify"
     assert service["LimitCORE"] == "0"
     assert service["NoNewPrivileges"] == "yes"
-    assert service["LoadCredential"] == f"secret:{tmp_path}/secret"
+    name = credential(tmp_path / "secret").replace("%", "%%")
+    assert service["LoadCredential"] == f"{name}:{tmp_path}/secret"
     assert ("DynamicUser" in service) == (more == "")
     assert ("cage" in service["ExecStart"]) == (more != "")
     # a PAM session takes the processes out of the unit: systemd hears none of them
@@ -92,16 +94,25 @@ def test_a_unit_is_one_that_systemd_understands(tmp_path: Path, more: str) -> No
     assert service["OOMPolicy"] == "continue"
 
 
-def test_a_unit_without_a_browser_is_hardened_by_systemds_own_count(
-    tmp_path: Path,
+@pytest.mark.parametrize(("more", "most"), [("", 15), ("[browser]\n", 35)])
+def test_a_unit_is_hardened_by_systemds_own_count(
+    tmp_path: Path, more: str, most: int
 ) -> None:
     path = tmp_path / "mobility-kiosk.service"
-    path.write_text(units(tmp_path / "kiosk.toml", kiosk(tmp_path)))
+    path.write_text(units(tmp_path / "kiosk.toml", kiosk(tmp_path, more)))
     if program := shutil.which("systemd-analyze"):
-        most = "--threshold=20"  # of 100
-        command = [program, "security", "--offline=true", most, "--no-pager", str(path)]
+        limit = f"--threshold={most}"  # of 100
+        command = [program, "security", "--offline=true", limit, "--no-pager"]
+        command.append(str(path))
         found = subprocess.run(command, capture_output=True, text=True)
         assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_what_the_service_cannot_see_is_named(tmp_path: Path) -> None:
+    found = list(unseen(tmp_path / "kiosk.toml", kiosk(tmp_path)))
+    assert f"{tmp_path}/kiosk.toml is under /tmp" in found[0]
+    assert any(f"{tmp_path}/app is under /tmp" in each for each in found)
+    assert not any(str(Path("/opt/x")) in each for each in found)
 
 
 # -- the doctor
