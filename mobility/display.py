@@ -6,7 +6,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +23,7 @@ from typing import Any, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mobility.admission import Admission
+from mobility.admission import MEETING, Admission
 from mobility.app import App, AppFactory
 from mobility.delegate import LOST, Delegate, Through
 from mobility.dispatch import Transfers, bare
@@ -38,7 +45,7 @@ from mobility.protocol.invitation import (
     fingerprint,
     may_take_guests,
 )
-from mobility.protocol.login import Abort, Bound, Grant, Word, unseal
+from mobility.protocol.login import Abort, Bound, Grant, Mechanisms, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import Description, Leave, Role, Stay
@@ -59,6 +66,7 @@ from mobility.xmpp.visit.stanza import Event as VisitEvent
 __all__ = ["PublicDisplay", "Where"]
 
 log = logging.getLogger(__name__)
+WAITS = MEETING + 30.0  # seconds for a phone whose user may be typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,7 @@ class PublicDisplay:
         self._servers = {bare(jid).partition("@")[2]: here} | dict(servers or {})
         self._drops_own = own_connection == "dropped"
         self._delegate: Delegate | None = None
+        self._knocking: Delegate | None = None  # of who has not approved yet
         self._screen = show or (lambda scene: None)
         self._folder = data
         self._idle = idle.total_seconds()
@@ -181,6 +190,7 @@ class PublicDisplay:
             ca_file=where.ca_file,
             on_change=self._on_account,
             priority=None,  # nobody but the visitor's phone is to know that it is there
+            patience=MEETING,
         )
         self._listen(stream)
         return stream
@@ -300,6 +310,15 @@ class PublicDisplay:
         stay = Stay(_now(), min(terms.lifetime, self._lifetime), self._idle)
         link = self._link(self.stream, host.secret)
         self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
+        if terms.level is not Level.GUEST:
+            self._delegate, self._knocking = self._knocking, None
+        self.turn_away()
+
+    def turn_away(self) -> None:
+        """Whoever asked us to their account has not let us in there."""
+        delegate, self._knocking = self._knocking, None
+        if delegate is not None:
+            self._tasks.start(delegate.close())
 
     async def mention(self, visitor: str, event: VisitEvent) -> None:
         """Say it to a phone, if that is quickly done."""
@@ -319,36 +338,60 @@ class PublicDisplay:
     # --- under the visitor's account -------------------------------------------
 
     async def _on_login(self, peer: str, word: Word) -> Word | None:
-        visit = self._visit
-        if visit is None or not visit.is_visitor(peer):
-            raise VisitRefused("There is no visit.")
-        match unseal(visit.secret, Role.PHONE, word):
+        secret = self._secret(peer)
+        delegate = self._delegate or self._knocking
+        match unseal(secret, Role.PHONE, word):
             case Grant() as grant if (
-                visit.terms.level is not Level.GUEST
-                and self._delegate is None
+                delegate is None
+                and self._may_be_more()
                 and bare(grant.jid) == bare(peer)  # we knock at no other door
             ):
-                visits = self.stream.logins
-                self._delegate = Delegate(
-                    grant,
-                    secret=visit.secret,
-                    ask=lambda word: visits.ask(peer, word),
-                    connect=self._connect_as,
-                )
-                self._tasks.start(self._log_in(visit, self._delegate))
-            case Abort() if self._delegate is not None:
-                await self._delegate.close()
+                self._knock(peer, grant, secret)
+            case Abort() if delegate is not None:
+                await delegate.close()
             case _:
                 raise RemoteProtocolError("A display does not expect this.")
         return None
 
-    async def _log_in(self, visit: Visit, delegate: Delegate) -> None:
+    def _secret(self, peer: str) -> bytes:
+        """Of the visit that there is, or that is about to be."""
+        visit, host = self._visit, self._admission.comparing(peer)
+        if visit is not None and visit.is_visitor(peer):
+            return visit.secret
+        if host is None:
+            raise VisitRefused("There is no visit.")
+        return host.secret
+
+    def _may_be_more(self) -> bool:
+        """Whether a visitor may let us be more than a guest."""
+        if self._visit is not None:
+            return self._visit.terms.level is not Level.GUEST
+        return any(level is not Level.GUEST for level in self._description.levels)
+
+    def _knock(self, peer: str, grant: Grant, secret: bytes) -> None:
+        """At the visitor's server; whether we get in is for their phone to say."""
+
+        def ask(word: Word) -> Awaitable[Word | None]:
+            seconds = WAITS if word.kind is Mechanisms else None
+            return self.stream.logins.ask(peer, word, seconds=seconds)
+
+        delegate = Delegate(grant, secret=secret, ask=ask, connect=self._connect_as)
+        if self._visit is None:
+            self._knocking = delegate
+        else:
+            self._delegate = delegate
+        self._tasks.start(self._log_in(delegate))
+
+    async def _log_in(self, delegate: Delegate) -> None:
         try:
             await delegate.log_in()
         except MobilityError as exc:
             log.info("no login for this visit: %s", type(exc).__name__)
             return
-        stream = delegate.stream
+        visit, stream = self._visit, delegate.stream
+        if visit is None or self._delegate is not delegate:  # not let in, or gone
+            await delegate.close()
+            return
         visit.move(self._ground(stream), self._link(stream, visit.secret), stream)
         await delegate.tell(Bound(stream.jid))
         if self._drops_own and self._delegate is delegate:  # or it is over already
@@ -372,9 +415,11 @@ class PublicDisplay:
         await visit.leave("cut")
 
     async def _log_out(self) -> None:
-        delegate, self._delegate = self._delegate, None
-        if delegate is not None:
-            await delegate.close()
+        delegates = (self._delegate, self._knocking)
+        self._delegate = self._knocking = None
+        for delegate in delegates:
+            if delegate is not None:
+                await delegate.close()
 
     async def _return(self) -> None:
         """To our own connection, where it was dropped; until there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from mobility.errors import LoginRefused, MobilityError
 from mobility.protocol.login import (
@@ -29,7 +29,9 @@ from mobility.xmpp.sasl import Login, Offered
 __all__ = ["Granting"]
 
 log = logging.getLogger(__name__)
+WAITS = 150.0  # seconds that a display waits for the user
 _LONGEST = 300  # characters of a stranger's sentence
+_NOT_NOW = "The phone lends no login now."
 
 
 class Granting:
@@ -39,12 +41,20 @@ class Granting:
     Args:
         jid: Full JID that the display shall have.
         secret: Of the visit.
+        ask: Puts a word before the display.
 
     """
 
-    def __init__(self, jid: str, *, secret: bytes) -> None:
+    def __init__(
+        self,
+        jid: str,
+        *,
+        secret: bytes,
+        ask: Callable[[Word], Awaitable[Word | None]],
+    ) -> None:
         self.jid = jid
         self._secret = secret
+        self._ask = ask
         self._machine = Machine(Role.PHONE)
         loop = asyncio.get_running_loop()
         self._lent: asyncio.Future[Login] = loop.create_future()
@@ -53,13 +63,33 @@ class Granting:
     def __repr__(self) -> str:
         return f"<Granting {self._machine.state.value}>"
 
-    def grant(self) -> Word:
-        """What begins it."""
-        return self._say(Grant(self.jid))
+    @property
+    def resource(self) -> str:
+        return self.jid.partition("/")[2]
+
+    async def grant(self) -> None:
+        """Have the display go to our server, to wait there for what we lend; once."""
+        if not self._machine.may_send(Grant):
+            return
+        try:
+            await self._ask(self._say(Grant(self.jid)))
+        except MobilityError as exc:
+            self._fail(exc)
+
+    def check(self) -> None:
+        """
+        See whether it may still come to be.
+
+        Raises:
+            MobilityError: The display has given up already.
+
+        """
+        if self._bound.done():
+            self._bound.result()
 
     async def lend(self, lending: Awaitable[Login]) -> None:
         """
-        Have the login made, while the display is on its way to the server.
+        Have the login made, now that the user has approved.
 
         Args:
             lending: Gives what decides what the server is told; no secret of the
@@ -69,9 +99,14 @@ class Granting:
         try:
             self._lent.set_result(await lending)
         except BaseException:
-            self._lent.set_exception(LoginRefused("The phone lends no login now."))
-            self._lent.exception()  # the display may not have asked yet
+            self.close()
             raise
+
+    def close(self) -> None:
+        """Lend nothing any more."""
+        if not self._lent.done():
+            self._lent.set_exception(LoginRefused(_NOT_NOW))
+            self._lent.exception()  # the display may not have asked yet
 
     async def bound(self) -> None:
         """
@@ -106,7 +141,9 @@ class Granting:
         return self._say(answer)
 
     async def _answer(self, event: Event) -> Event | None:
-        login = await asyncio.shield(self._lent)
+        if isinstance(event, Abort):
+            raise LoginRefused(_failed(event.text))
+        login = await self._login()
         match event:
             case Mechanisms(names, domain, certificate):
                 offered = Offered(names, domain, certificate)
@@ -122,9 +159,15 @@ class Granting:
                 raise LoginRefused(
                     "The screen did not log in as you let it. The visit is over."
                 )
-            case Abort(text):
-                raise LoginRefused(_failed(text))
         return None
+
+    async def _login(self) -> Login:
+        """What the display may have; nothing before the user has approved."""
+        try:
+            async with asyncio.timeout(WAITS):
+                return await asyncio.shield(self._lent)
+        except TimeoutError:
+            raise LoginRefused(_NOT_NOW) from None
 
     def _fail(self, exc: MobilityError) -> None:
         if not self._bound.done():

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 from mobility.delegating import Delegating
@@ -132,17 +133,14 @@ class Visiting:
             record.met(screen.name)
             _check_level(screen, level)
             await self._home.visits.ask(screen.jid, reveal)
-            terms = await self._ask_user(visitor, screen, asked, approve)
-            resource = "" if terms.level is Level.GUEST else _new_resource()
-            record.let_in(screen, self._home.jid, terms, resource=resource)
-            yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
-            if resource:
-                participants = {bare(self._home.jid): (), **asked.participants}
-                asked = replace(asked, terms=terms, participants=participants)
-                policy = _policy(screen, asked, resource)
-                await self._let_log_in(screen, asked, policy, yes)
-            else:
-                await yes
+            with self._granting_to(screen) as granting:
+                if level is not Level.GUEST:
+                    self._tasks.start(
+                        granting.grant()
+                    )  # it may go while the user types
+                terms = await self._ask_user(visitor, screen, asked, approve)
+                asked = replace(asked, terms=terms)
+                await self._let_in(visitor, screen, asked, granting, record)
             self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
         except MobilityError as exc:
@@ -205,18 +203,53 @@ class Visiting:
             "scan the code of the screen in front of you again."
         )
 
+    @contextmanager
+    def _granting_to(self, screen: Screen) -> Iterator[Granting]:
+        """A login that it could have; nothing of it is given away before `lend`."""
+        display = screen.jid
+        granting = self._granting[display] = Granting(
+            f"{bare(self._home.jid)}/{_new_resource()}",
+            secret=screen.secret,
+            ask=partial(self._home.logins.ask, display),
+        )
+        try:
+            yield granting
+        finally:
+            granting.close()
+            del self._granting[display]
+
+    async def _let_in(
+        self,
+        visitor: Visitor,
+        screen: Screen,
+        asked: Asked,
+        granting: Granting,
+        record: Record,
+    ) -> None:
+        """Tell it what the user has approved."""
+        terms, guest = asked.terms, asked.terms.level is Level.GUEST
+        if not guest:
+            granting.check()
+        resource = "" if guest else granting.resource
+        record.let_in(screen, self._home.jid, terms, resource=resource)
+        yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
+        if guest:
+            await yes
+        else:
+            await self._let_log_in(screen, asked, granting, yes)
+
     async def _let_log_in(
-        self, screen: Screen, asked: Asked, policy: Policy, approving: Approving
+        self, screen: Screen, asked: Asked, granting: Granting, approving: Approving
     ) -> None:
         """The display becomes a resource of ours, which is its address from then on."""
-        granting = self._granting[screen.jid] = Granting(
-            f"{bare(self._home.jid)}/{policy.resource}", secret=screen.secret
-        )
+        participants = {bare(self._home.jid): (), **asked.participants}
+        asked = replace(asked, participants=participants)
+        policy = _policy(screen, asked, granting.resource)
         try:
             async with asyncio.timeout(LOGIN):
                 beginning = (  # what is said, in this order; our server is asked beside
                     approving,
-                    self._home.logins.ask(screen.jid, granting.grant()),
+                    granting.grant(),
                     granting.lend(self._delegating.lend(asked.terms.level, policy)),
                 )
                 await few_at_once(beginning, len(beginning))
@@ -228,8 +261,6 @@ class Visiting:
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
                 "as a guest, or try again."
             ) from None
-        finally:
-            del self._granting[screen.jid]
         screen.jid = granting.jid
         self._screens[screen.jid] = screen
 
