@@ -146,8 +146,7 @@ class PublicDisplay:
         here = Where(host, port, ca_file)
         self._servers = {bare(jid).partition("@")[2]: here} | dict(servers or {})
         self._drops_own = own_connection == "dropped"
-        self._delegate: Delegate | None = None
-        self._knocking: Delegate | None = None  # of who has not approved yet
+        self._delegate: Delegate | None = None  # also of who has not approved yet
         self._screen = show or (lambda scene: None)
         self._folder = data
         self._idle = idle.total_seconds()
@@ -263,12 +262,17 @@ class PublicDisplay:
     def show(self, scene: Scene) -> None:
         """Put a scene on the screen, as far as the server is in reach."""
         self._scene = scene
-        if self.stream.online or self._delegate is not None:
+        if self.stream.online or self._stands_in:
             self._screen(scene)
+
+    @property
+    def _stands_in(self) -> bool:
+        """Whether a visit does not need our own connection."""
+        return self._visit is not None and self._delegate is not None
 
     def _on_change(self, online: bool) -> None:
         if not online:
-            if self._delegate is None:
+            if not self._stands_in:
                 self._screen(Offline())
             return
         self._admission.renew()
@@ -310,15 +314,12 @@ class PublicDisplay:
         stay = Stay(_now(), min(terms.lifetime, self._lifetime), self._idle)
         link = self._link(self.stream, host.secret)
         self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
-        if terms.level is not Level.GUEST:
-            self._delegate, self._knocking = self._knocking, None
-        self.turn_away()
+        if terms.level is Level.GUEST:
+            self.turn_away()
 
     def turn_away(self) -> None:
-        """Whoever asked us to their account has not let us in there."""
-        delegate, self._knocking = self._knocking, None
-        if delegate is not None:
-            self._tasks.start(delegate.close())
+        """Whoever sent us to their server has not let us in there."""
+        self._tasks.start(self._log_out())
 
     async def mention(self, visitor: str, event: VisitEvent) -> None:
         """Say it to a phone, if that is quickly done."""
@@ -339,16 +340,15 @@ class PublicDisplay:
 
     async def _on_login(self, peer: str, word: Word) -> Word | None:
         secret = self._secret(peer)
-        delegate = self._delegate or self._knocking
         match unseal(secret, Role.PHONE, word):
             case Grant() as grant if (
-                delegate is None
+                self._delegate is None
                 and self._may_be_more()
                 and bare(grant.jid) == bare(peer)  # we knock at no other door
             ):
                 self._knock(peer, grant, secret)
-            case Abort() if delegate is not None:
-                await delegate.close()
+            case Abort() if self._delegate is not None:
+                await self._delegate.close()
             case _:
                 raise RemoteProtocolError("A display does not expect this.")
         return None
@@ -375,12 +375,9 @@ class PublicDisplay:
             seconds = WAITS if word.kind is Mechanisms else None
             return self.stream.logins.ask(peer, word, seconds=seconds)
 
-        delegate = Delegate(grant, secret=secret, ask=ask, connect=self._connect_as)
-        if self._visit is None:
-            self._knocking = delegate
-        else:
-            self._delegate = delegate
-        self._tasks.start(self._log_in(delegate))
+        connect = self._connect_as
+        self._delegate = Delegate(grant, secret=secret, ask=ask, connect=connect)
+        self._tasks.start(self._log_in(self._delegate))
 
     async def _log_in(self, delegate: Delegate) -> None:
         try:
@@ -415,11 +412,9 @@ class PublicDisplay:
         await visit.leave("cut")
 
     async def _log_out(self) -> None:
-        delegates = (self._delegate, self._knocking)
-        self._delegate = self._knocking = None
-        for delegate in delegates:
-            if delegate is not None:
-                await delegate.close()
+        delegate, self._delegate = self._delegate, None
+        if delegate is not None:
+            await delegate.close()
 
     async def _return(self) -> None:
         """To our own connection, where it was dropped; until there is one."""

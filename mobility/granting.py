@@ -77,13 +77,7 @@ class Granting:
             self._fail(exc)
 
     def check(self) -> None:
-        """
-        See whether it may still come to be.
-
-        Raises:
-            MobilityError: The display has given up already.
-
-        """
+        """Raise what has ended it already, if anything has."""
         if self._bound.done():
             self._bound.result()
 

@@ -133,14 +133,18 @@ class Visiting:
             record.met(screen.name)
             _check_level(screen, level)
             await self._home.visits.ask(screen.jid, reveal)
-            with self._granting_to(screen) as granting:
-                if level is not Level.GUEST:
-                    self._tasks.start(
-                        granting.grant()
-                    )  # it may go while the user types
+            with self._granting_to(screen, level) as granting:
                 terms = await self._ask_user(visitor, screen, asked, approve)
-                asked = replace(asked, terms=terms)
-                await self._let_in(visitor, screen, asked, granting, record)
+                resource = "" if terms.level is Level.GUEST else granting.resource
+                if resource:
+                    granting.check()
+                record.let_in(screen, self._home.jid, terms, resource=resource)
+                yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
+                if resource:
+                    asked = replace(asked, terms=terms)
+                    await self._let_log_in(screen, asked, granting, yes)
+                else:
+                    await yes
             self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
         except MobilityError as exc:
@@ -204,39 +208,21 @@ class Visiting:
         )
 
     @contextmanager
-    def _granting_to(self, screen: Screen) -> Iterator[Granting]:
-        """A login that it could have; nothing of it is given away before `lend`."""
+    def _granting_to(self, screen: Screen, level: Level) -> Iterator[Granting]:
+        """It may go to our server while the user types, and wait there."""
         display = screen.jid
         granting = self._granting[display] = Granting(
             f"{bare(self._home.jid)}/{_new_resource()}",
             secret=screen.secret,
             ask=partial(self._home.logins.ask, display),
         )
+        if level is not Level.GUEST:
+            self._tasks.start(granting.grant())
         try:
             yield granting
         finally:
             granting.close()
             del self._granting[display]
-
-    async def _let_in(
-        self,
-        visitor: Visitor,
-        screen: Screen,
-        asked: Asked,
-        granting: Granting,
-        record: Record,
-    ) -> None:
-        """Tell it what the user has approved."""
-        terms, guest = asked.terms, asked.terms.level is Level.GUEST
-        if not guest:
-            granting.check()
-        resource = "" if guest else granting.resource
-        record.let_in(screen, self._home.jid, terms, resource=resource)
-        yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
-        if guest:
-            await yes
-        else:
-            await self._let_log_in(screen, asked, granting, yes)
 
     async def _let_log_in(
         self, screen: Screen, asked: Asked, granting: Granting, approving: Approving

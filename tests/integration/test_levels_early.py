@@ -59,7 +59,7 @@ def ear(phone: Client) -> Ear:
 
 
 def knocking(lobby: Lobby) -> Delegate:
-    delegate = lobby.display._knocking
+    delegate = lobby.display._delegate
     assert delegate is not None
     return delegate
 
@@ -104,17 +104,17 @@ async def guess(_: Introduction) -> str | None:
 async def test_a_display_that_is_not_let_in_closes_its_connection(
     answer: Any, level: Level, phone: Client, lobby: Lobby, ear: Ear
 ) -> None:
+    delegates: list[Delegate] = []
+
     async def approve(introduction: Introduction) -> str | None:
-        nonlocal delegate
         await soon(ear.asked.wait())
-        delegate = knocking(lobby)
+        delegates.append(knocking(lobby))
         return str(said) if (said := await answer(introduction)) else None
 
-    delegate: Any = None
     with pytest.raises(VisitDeclined):
         async with phone.visit(await lobby.code(), approve=approve, level=level):
             pass
-    await closed(delegate)
+    await closed(delegates[0])
     await lobby.is_empty()
     assert Auth not in ear.answers
 
@@ -122,17 +122,17 @@ async def test_a_display_that_is_not_let_in_closes_its_connection(
 async def test_a_display_that_is_let_in_as_a_guest_in_the_end_closes_its_connection(
     level: Level, phone: Client, lobby: Lobby, ear: Ear
 ) -> None:
+    delegates: list[Delegate] = []
+
     async def approve(introduction: Introduction) -> Approval:
-        nonlocal delegate
         await soon(ear.asked.wait())
-        delegate = knocking(lobby)
+        delegates.append(knocking(lobby))
         return Approval(await lobby.digits(introduction) or "", Level.GUEST)
 
-    delegate: Any = None
     code = await lobby.code()
     async with phone.visit(code, approve=approve, level=level) as screen:
         await soon(phone.transfer(Board(), to=screen))
-        await closed(delegate)
+        await closed(delegates[0])
         assert screen.jid == code.jid
         assert lobby.display._delegate is None
     await lobby.is_empty()
@@ -143,7 +143,7 @@ async def test_a_level_that_is_chosen_in_the_end_needs_no_more_than_its_approval
     level: Level, phone: Client, lobby: Lobby, ear: Ear
 ) -> None:
     async def approve(introduction: Introduction) -> Approval:
-        assert lobby.display._knocking is None
+        assert lobby.display._delegate is None
         return Approval(await lobby.digits(introduction) or "", level)
 
     async with phone.visit(await lobby.code(), approve=approve) as screen:
@@ -197,11 +197,11 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServe
 
 
 @contextlib.asynccontextmanager
-async def counted(server: RunningServer, **options: Any) -> AsyncIterator[Any]:
+async def counted(server: RunningServer) -> AsyncIterator[tuple[Proxy, Lobby]]:
     """A display whose way to its visitors' server is seen, and may be cut."""
     async with Proxy(server.c2s_port) as net:
         there = Where("127.0.0.1", net.port, server.ca_file)
-        async with Lobby(server, servers={server.domain: there}, **options) as lobby:
+        async with Lobby(server, servers={server.domain: there}) as lobby:
             yield net, lobby
 
 
@@ -307,7 +307,7 @@ async def test_a_display_goes_to_no_server_but_its_visitors(
         own = phone.stream.jid.partition("/")[0]
         with pytest.raises(ProtocolError):
             await grant(phone, secret, jid.format(bare=own))
-        assert lobby.display._knocking is None
+        assert lobby.display._delegate is None
 
 
 async def test_a_display_goes_there_once(server: RunningServer, lobby: Lobby) -> None:
@@ -327,7 +327,7 @@ async def test_a_display_goes_nowhere_for_others_than_its_visitor(
         word = seal(secret, Role.PHONE, Grant(phone.jid))
         with pytest.raises(VisitRefused):
             await phone.stream.logins.ask(visitor.display, word)
-        assert lobby.display._knocking is None
+        assert lobby.display._delegate is None
 
 
 async def test_a_display_goes_nowhere_before_the_keys_are_revealed(
@@ -349,4 +349,4 @@ async def test_a_display_that_takes_guests_only_goes_nowhere(
     ):
         with pytest.raises(ProtocolError):
             await grant(phone, secret, phone.stream.jid)
-        assert lobby.display._knocking is None
+        assert lobby.display._delegate is None
