@@ -29,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (text, json) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
+        listed = {"help": text} if text else {}
+        command = commands.add_parser(name, description=text, **listed)
         command.add_argument("settings", type=Path, help="the file, see docs/kiosk.md")
         if json:
             command.add_argument("--json", action="store_true", help="for programs")
@@ -55,7 +56,7 @@ COMMANDS = {
     "doctor": ("Look for what keeps a display from its work.", True),
     "history": ("List the visits that there were.", True),
     "unit": ("Print units for systemd.", False),
-    "plan": ("Print what the supervisor needs of the settings.", False),
+    "plan": ("", False),  # for the supervisor
 }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from kiosk.notify import unheard
 from kiosk.profiles import memory_folder, new_profile, wipe_left_over
 from kiosk.window import Window
 from mobility import SettingsError
@@ -66,7 +67,7 @@ class Browser:
         self._address = address
         self._folder = folder
         self._flags = (*FLAGS, *flags)
-        self._env = {**os.environ, **(env or {})}
+        self._env = unheard(os.environ) | dict(env or {})
 
     async def __aenter__(self) -> Self:
         for name in wipe_left_over(self._folder):

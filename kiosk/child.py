@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from kiosk import line
+from kiosk.notify import unheard
 from kiosk.tally import Ending
 
 __all__ = ["Child", "started"]
@@ -21,7 +22,6 @@ SILENCE = 10.0  # seconds without one: it hangs
 LOOK = 1.0  # seconds between two looks at that
 STOP = 15.0  # seconds to say goodbye and to wipe
 LAST = 2.0  # seconds to read what it said before it ended
-HIDDEN = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}  # systemd's, for us only
 
 
 class Child:
@@ -45,10 +45,10 @@ class Child:
         self._patience = START
         self._hung = False
 
-    async def work(self) -> Ending:
-        """Let it begin; returns once it has ended."""
+    async def work(self, key: str) -> Ending:
+        """Let it begin, for the page that knows `key`; returns once it has ended."""
         with contextlib.suppress(OSError):  # it has ended already
-            self._line.send(b"go")
+            self._line.send(f"go {key}".encode())
         watching = asyncio.create_task(self._watch())
         try:
             code = await self._process.wait()
@@ -119,7 +119,7 @@ async def _spawn(file: Path, name: str, *numbers: int) -> asyncio.subprocess.Pro
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "kiosk.daemon", str(file), name),
         *map(str, numbers),
-        env={k: v for k, v in os.environ.items() if k not in HIDDEN},
+        env=unheard(os.environ),
         pass_fds=numbers,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

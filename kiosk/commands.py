@@ -69,8 +69,9 @@ def _history(arguments: argparse.Namespace) -> int:
     for visit in visits:
         print(_line(visit))
     ends = Counter(str(visit.get("ended")) for visit in visits)
-    how = ", ".join(f"{count} {name}" for name, count in ends.most_common())
-    print(f"{len(visits)} visits{': ' if how else ''}{how}.")
+    how = ", ".join(f"{number} {name}" for name, number in ends.most_common())
+    count = "1 visit" if len(visits) == 1 else f"{len(visits)} visits"
+    print(f"{count}{': ' if how else ''}{how}.")
     return 0
 
 
@@ -85,10 +86,16 @@ def _line(visit: Mapping[str, Any]) -> str:
 
 
 def _unit(arguments: argparse.Namespace) -> int:
-    from kiosk.unit import units
+    from kiosk.unit import units, unseen
 
     file = arguments.settings.resolve()
-    print(units(file, load(file)), end="")
+    kiosk = load(file)
+    print(units(file, kiosk), end="")
+    found = list(unseen(file, kiosk))
+    for sentence in found:
+        print(sentence, file=sys.stderr)
+    if found:
+        print("Move that, to /etc and /opt for instance, first.", file=sys.stderr)
     return 0
 
 

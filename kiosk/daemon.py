@@ -46,6 +46,7 @@ __all__ = ["main", "open_stage", "run"]
 RETRIES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds; the last one again and again
 BEAT = 1.0  # seconds between two signs of life
 ORPHAN = 12.0  # seconds to end in order once the supervisor has gone
+LOST = "cannot be reached any more; this is tried again until it can"
 STOPPED = 1  # exit code after a signal; 0 is for the end of a visit
 
 log = logging.getLogger(__name__)
@@ -55,13 +56,14 @@ def main() -> None:
     """``python -m kiosk.daemon FILE ID SOCKET LINE``, as the supervisor starts it."""
     file, name, sock, number = sys.argv[1:]
     line = socket.socket(fileno=int(number))
-    if line.recv(16) != b"go":  # the browser is fresh, or the supervisor has gone
+    go, _, key = line.recv(64).decode().partition(" ")
+    if go != "go":  # the supervisor has gone before the browser was fresh
         return
     threading.Thread(target=_watch, args=(line,), daemon=True).start()
     try:
         kiosk = load(Path(file))
         _log(name if len(kiosk.displays) > 1 else "")
-        work = _until_signal(kiosk.display(name), int(sock), _teller(line))
+        work = _until_signal(kiosk.display(name), int(sock), _teller(line), key)
         sys.exit(0 if asyncio.run(work) else STOPPED)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
@@ -95,7 +97,7 @@ def _watch(line: socket.socket) -> None:
 
 
 async def _until_signal(
-    settings: Settings, sock: int, tell: Callable[[Word], None]
+    settings: Settings, sock: int, tell: Callable[[Word], None], key: str
 ) -> bool:
     """Whether a visit has ended; False after a signal."""
     task = asyncio.current_task()
@@ -103,7 +105,7 @@ async def _until_signal(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
-        await run(settings, socket.socket(fileno=sock), tell)
+        await run(settings, socket.socket(fileno=sock), tell, key=key)
     except asyncio.CancelledError:
         return False
     return True
@@ -111,11 +113,19 @@ async def _until_signal(
 
 @asynccontextmanager
 async def open_stage(
-    settings: Settings, sock: socket.socket | None = None
+    settings: Settings, sock: socket.socket | None = None, *, key: str = ""
 ) -> AsyncIterator[tuple[Stage, str]]:
-    """Serve the page; gives the stage behind it, and its address."""
+    """
+    Serve the page; gives the stage behind it, and its address.
+
+    Args:
+        settings: Of the display.
+        sock: Where to listen, if it was opened before.
+        key: Without it the page is not given away; empty for one that others open.
+
+    """
     sock = sock or bind(settings.listen, "The page")
-    rules = guard(sock)
+    rules = guard(sock, key)
     venue = Venue(
         settings.name,
         settings.operator,
@@ -128,11 +138,15 @@ async def open_stage(
 
 
 async def run(
-    settings: Settings, sock: socket.socket, tell: Callable[[Word], None]
+    settings: Settings,
+    sock: socket.socket,
+    tell: Callable[[Word], None],
+    *,
+    key: str = "",
 ) -> None:
     """Be a kiosk until cancelled, or until one visitor has come and gone."""
     report = Report(tell)
-    async with open_stage(settings, sock) as (stage, _):
+    async with open_stage(settings, sock, key=key) as (stage, _):
         beating = asyncio.create_task(_beat(report, stage))
         try:
             await _one_visit(settings, stage, report)
@@ -163,7 +177,13 @@ async def _one_visit(settings: Settings, stage: Stage, report: Report) -> None:
 
 
 def _display(settings: Settings, stage: Stage, report: Report) -> PublicDisplay:
+    reached = True
+
     def show(scene: Scene) -> None:
+        nonlocal reached
+        if reached == isinstance(scene, Offline):
+            reached = not reached
+            log.warning("the server %s", "is reached again" if reached else LOST)
         report.scene(scene)
         stage.show(scene)
 

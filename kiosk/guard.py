@@ -8,11 +8,14 @@ loopback address by themselves; so it has an origin, storage and a process of it
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["Guard"]
+__all__ = ["PRIVATE", "Guard", "same"]
+
+PRIVATE = "This page is for the browser of the kiosk that serves it."
 
 LABEL = re.compile(r"([0-9a-f]{24})\.localhost")
 
@@ -30,10 +33,18 @@ COMMON = {
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The rules for one listener at ``address`` and ``port``."""
+    """
+    The rules for one listener.
+
+    Args:
+        address, port: Where it listens.
+        key: What the kiosk's own browser was told; empty where others open the page.
+
+    """
 
     address: str
     port: int
+    key: str = field(default="", repr=False)
 
     @property
     def shell(self) -> str:
@@ -56,6 +67,10 @@ class Guard:
         name, _, port = host.rpartition(":")
         match = LABEL.fullmatch(name)
         return match[1] if match and port == str(self.port) else None
+
+    def shows(self, key: str) -> bool:
+        """Whether the screen's own page, which holds the token, may be given away."""
+        return not self.key or same(key, self.key)
 
     def admits(self, method: str, host: str, headers: Mapping[str, str]) -> bool:
         """
@@ -107,6 +122,11 @@ class Guard:
             "webrtc": "'block'",
         }
         return COMMON | {"Content-Security-Policy": _join(policy)}
+
+
+def same(shown: str, secret: str) -> bool:
+    """Whether somebody knows a secret; `shown` is as aiohttp decodes it."""
+    return hmac.compare_digest(shown.encode(errors="surrogateescape"), secret.encode())
 
 
 def _join(policy: Mapping[str, str]) -> str:

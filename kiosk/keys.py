@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from kiosk.plan import Address, BrowserPlan
 from kiosk.table import Table
@@ -17,6 +18,7 @@ from mobility import SettingsError
 
 __all__ = [
     "AppSettings",
+    "credential",
     "read_apps",
     "read_browser",
     "read_data",
@@ -79,12 +81,17 @@ def read_jid(account: Table) -> str:
 def read_secret(
     account: Table, folder: Path, environ: Mapping[str, str]
 ) -> Path | None:
-    """The password's file; under systemd its credential of the same name."""
-    name = Path(account.text("password_file")).name
-    given = Path(environ.get(CREDENTIALS, "")) / name
-    if name and CREDENTIALS in environ and is_file(given):
-        return given
+    """The password's file; under systemd the credential that was made of it."""
+    if (name := account.text("password_file")) and CREDENTIALS in environ:
+        given = Path(environ[CREDENTIALS]) / credential(folder / name)
+        if is_file(given):
+            return given
     return read_file(account, "password_file", folder)
+
+
+def credential(path: Path) -> str:
+    """What systemd calls a password file: its whole path, since names may be alike."""
+    return quote(os.path.abspath(path).lstrip("/"), safe="")
 
 
 def read_password(account: Table, path: Path | None, environ: Mapping[str, str]) -> str:

@@ -10,9 +10,10 @@ import os
 import socket
 from collections.abc import Mapping
 
-__all__ = ["notify", "watchdog"]
+__all__ = ["notify", "unheard", "watchdog"]
 
 SOCKET = "NOTIFY_SOCKET"
+OURS = {SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID"}
 
 
 def notify(*words: str, environ: Mapping[str, str] = os.environ) -> None:
@@ -38,3 +39,8 @@ def watchdog(environ: Mapping[str, str] = os.environ) -> float | None:
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return int(microseconds) / 2_000_000
+
+
+def unheard(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child, which has nothing to say to systemd."""
+    return {key: value for key, value in environ.items() if key not in OURS}

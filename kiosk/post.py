@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from kiosk import records
-from kiosk.child import started
+from kiosk.child import Child, started
 from kiosk.line import Beat, Word
 from kiosk.plan import DisplayPlan
 from kiosk.sockets import guard
@@ -24,6 +25,7 @@ __all__ = ["Post", "Screen"]
 
 PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds, one after each fall in a row
 STEADY = 60.0  # seconds of work after which a fall is the first of a row again
+BROWSERS = 3  # that fall in a row; then it is what they show
 FALLS = {"crash": "has ended unexpectedly", "hang": "did not answer and was killed"}
 
 T = TypeVar("T")
@@ -68,6 +70,7 @@ class Post:
         self._sock = sock
         self._days = days
         self._settled = settled
+        self._key = secrets.token_urlsafe(24)
         self._falls = 0
 
     @property
@@ -75,9 +78,14 @@ class Post:
         """Of the page."""
         return f"{guard(self._sock).shell}/"
 
+    @property
+    def opens_itself(self) -> bool:
+        """Whether the browser is ours."""
+        return self._plan.browser is not None
+
     async def run(self) -> None:
         """Keep it going until cancelled."""
-        records.expire(self._plan.data, self._days, datetime.now(UTC))
+        self._expire()
         async with AsyncExitStack() as stack:
             browser = await self._browser(stack)
             used = False
@@ -94,11 +102,13 @@ class Post:
             return None
         from kiosk.browser import Browser, memory_folder  # as large as all else here
 
+        data = self._plan.data.resolve()
+
         async def opened() -> Screen:
             browser = Browser(
                 Path(plan.program) if plan.program else None,
-                self.address,
-                folder=memory_folder(self.id, self._plan.data / "profiles"),
+                f"{self.address}?key={self._key}",
+                folder=memory_folder(str(data), data / "profiles"),
                 flags=plan.flags,
                 env=plan.env,
             )
@@ -110,26 +120,40 @@ class Post:
         """A browser that showed anything is replaced while the process starts."""
         try:
             async with started(self._file, self.id, self._sock, self._receive) as child:
-                if browser is not None and used:
-                    await self._insist(browser.fresh)
-                watching = browser and asyncio.create_task(self._watch(browser))
-                try:
-                    ending = await child.work()
-                finally:
-                    if watching:
-                        watching.cancel()
+                if browser is None:
+                    ending = await child.work("")
+                else:
+                    if used:
+                        await self._insist(browser.fresh)
+                    ending = await self._work_behind(browser, child)
         except asyncio.CancelledError:
             self._remember(self.tally.stopped("visit", now=time.monotonic()))
             raise
+        except OSError as error:  # no process can be started now
+            log.warning("%s: %s", self.id, error)
+            ending = "crash"
         self._remember(self.tally.fell(ending, now=time.monotonic()))
         return ending
 
-    async def _watch(self, browser: Screen) -> None:
+    async def _work_behind(self, browser: Screen, child: Child) -> Ending:
+        watching = asyncio.create_task(self._watch(browser, child))
+        try:
+            return await child.work(self._key)
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})  # or two would replace the browser at once
+
+    async def _watch(self, browser: Screen, child: Child) -> None:
         """The browser has crashed, or somebody closed it: there is another."""
-        while True:
+        falls = 0
+        while falls < BROWSERS:
+            began = time.monotonic()
             await browser.ended()
+            falls = 1 if time.monotonic() - began > STEADY else falls + 1
             log.warning("%s: its browser has ended; opening another", self.id)
             await self._insist(browser.fresh)
+        log.warning("%s: no browser bears what it shows; all begins anew", self.id)
+        await child.stop()
 
     async def _insist(self, action: Callable[[], Awaitable[T]]) -> T:
         """As often as it takes: the screen's session may be there later than we are."""
@@ -138,6 +162,7 @@ class Post:
                 return await action()
             except Exception as error:  # the other displays must not stop for it
                 log.warning("%s: no browser: %s", self.id, error)
+            self._settled()
             await asyncio.sleep(PAUSES[min(number, len(PAUSES) - 1)])
         raise AssertionError
 
@@ -162,6 +187,12 @@ class Post:
             return
         try:
             records.append(self._plan.data, record)
-            records.expire(self._plan.data, self._days, datetime.now(UTC))
         except OSError as error:
             log.warning("%s: a visit could not be written down: %s", self.id, error)
+        self._expire()
+
+    def _expire(self) -> None:
+        try:
+            records.expire(self._plan.data, self._days, datetime.now(UTC))
+        except OSError as error:
+            log.warning("%s: old records could not be deleted: %s", self.id, error)

@@ -29,10 +29,13 @@ def memory_folder(
     name: str, otherwise: Path, environ: Mapping[str, str] = os.environ
 ) -> Path:
     """
-    A folder of our own on the memory file system that has the most room.
+    A folder of our own on the largest memory file system.
+
+    How much of it is free does not matter: the next start, which removes what a killed
+    one has left, has to come to the same folder.
 
     Args:
-        name: Of the display, since each has a folder of its own.
+        name: Nobody else's on this machine, such as the path of the data folder.
         otherwise: Taken, with a warning, if there is no such file system.
         environ: May name one: systemd's RUNTIME_DIRECTORY, or XDG_RUNTIME_DIR.
 
@@ -47,12 +50,12 @@ def memory_folder(
         log.warning("this machine has no memory file system: profiles are on its disk")
         return _own(otherwise)
     short = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return _own(max(held, key=_room) / f"kiosk-{os.getuid()}-{short}")
+    return _own(max(held, key=_size) / f"kiosk-{os.getuid()}-{short}")
 
 
-def _room(place: Path) -> int:
+def _size(place: Path) -> int:
     figures = os.statvfs(place)
-    return figures.f_bavail * figures.f_frsize
+    return figures.f_blocks * figures.f_frsize
 
 
 def _is_memory(place: Path) -> bool:
@@ -122,8 +125,12 @@ def _kill_browsers(folder: Path) -> None:
 
 
 def _browsers(folder: Path) -> Iterator[int]:
-    """Processes whose profile is in `folder`, by what they were started with."""
-    mark = os.fsencode(f"--user-data-dir={folder}/{PREFIX}")
+    """
+    Processes whose profile is in `folder`, by what they were started with.
+
+    Those that wait for crashes are in a session of their own, and name the profile too.
+    """
+    mark = os.fsencode(f"={folder}/{PREFIX}")
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if mark in (entry / "cmdline").read_bytes():

@@ -199,7 +199,7 @@ class _Shared:
         return Settings(
             jid=read_jid(account),
             password=read_password(account, secret, self._environ),
-            secret=secret and secret.resolve(),
+            secret=secret and secret.absolute(),
             name=account.need("name") and account.claim("name"),
             operator=account.claim("operator"),
             place=account.claim("place"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from kiosk.guard import Guard
@@ -23,14 +24,15 @@ def bind(address: Address, what: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(
-            f"{what} cannot listen on {host}:{port}: {error.strerror}. "
+            f"{what} cannot listen on {host}:{port}: {reason}. "
             "Change listen in the settings, or stop what is using it."
         ) from None
 
 
-def guard(sock: socket.socket) -> Guard:
-    """The rules for a page that is served on this socket."""
+def guard(sock: socket.socket, key: str = "") -> Guard:
+    """The rules for a page that is served on this socket, to whoever knows `key`."""
     host, port = sock.getsockname()[:2]
     # what is beyond loopback is forwarded to us, and the browser sees the near end
-    return Guard(host if host in ("127.0.0.1", "::1") else "127.0.0.1", port)
+    return Guard(host if host in ("127.0.0.1", "::1") else "127.0.0.1", port, key)

@@ -8,7 +8,9 @@ is little in it that could fail.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import os
 import resource
 import signal
 import subprocess
@@ -55,6 +57,7 @@ class _Displays:
 
     def __init__(self, file: Path, plan: Plan) -> None:
         self._plan = plan
+        self._folders = [_claim(each.data) for each in plan.displays]
         self._sockets = [bind(each.listen, "The page") for each in plan.displays]
         self._waiting = {each.id for each in plan.displays}
         self._posts = [
@@ -100,9 +103,10 @@ class _Displays:
             return
         self._waiting.remove(name)
         alone = len(self._posts) == 1
-        address = next(post.address for post in self._posts if post.id == name)
+        post = next(post for post in self._posts if post.id == name)
         where = "on the screen" if alone else f"on the screen {name}"
-        print(f"Open {address} {where}.", flush=True)  # noqa: T201
+        what = f"{post.address} is" if post.opens_itself else f"Open {post.address}"
+        print(f"{what} {where}.", flush=True)  # noqa: T201
         if not self._waiting:
             notify(*self._words())
 
@@ -119,3 +123,22 @@ class _Displays:
         count = len(self._posts)
         status = f"STATUS={online} of {count} displays online, {visited} visited"
         return [status] if self._waiting else ["READY=1", status]
+
+
+def _claim(data: Path) -> int:
+    """
+    Keep a data folder to ourselves for as long as this process lives.
+
+    Raises:
+        OSError: Another kiosk has it.
+
+    """
+    folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(
+            f"Another kiosk that runs has the data folder {data}. Stop that one, or "
+            "name another folder as data."
+        ) from None
+    return folder

@@ -5,6 +5,8 @@ Without a browser of ours the displays need nothing of the machine but the netwo
 the unit takes everything else away. A browser needs a seat with a screen, memory that
 is written and then executed, and namespaces for its own sandbox: then the unit runs
 everything in `cage`, a Wayland compositor for one program, and takes away the rest.
+The seat is seatd's and not that of a PAM session: such a session takes the processes
+out of the unit, and with them the watchdog, the limits, and what ends with the unit.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kiosk.keys import credential
 from kiosk.settings import Kiosk
 
-__all__ = ["units"]
+__all__ = ["units", "unseen"]
 
 NAME = "mobility-kiosk"
+# What ProtectHome= and PrivateTmp= take out of sight.
+UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
 SERVICE = f"""\
 # /etc/systemd/system/{NAME}.service
@@ -36,6 +41,7 @@ TimeoutStopSec=30
 Restart=always
 RestartSec=2
 RestartPreventExitStatus=2
+OOMPolicy=continue
 StateDirectory={NAME}
 StateDirectoryMode=0700
 RuntimeDirectory={NAME}
@@ -55,6 +61,9 @@ CapabilityBoundingSet=
 ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
+PrivateMounts=yes
+ProtectProc=invisible
+RemoveIPC=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectControlGroups=yes
@@ -74,9 +83,7 @@ DynamicUser=yes
 PrivateDevices=yes
 PrivateUsers=yes
 DevicePolicy=closed
-ProtectProc=invisible
 ProcSubset=pid
-RemoveIPC=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
 MemoryDenyWriteExecute=yes
@@ -85,20 +92,31 @@ SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
 """
 
+# Of a browser: netlink is how it hears of screens, keyboards and networks, and its own
+# sandbox needs system calls that @system-service has not.
+SOME = """\
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallFilter=~@clock @cpu-emulation @module @obsolete @raw-io @reboot @swap
+SystemCallErrorNumber=EPERM
+"""
+
 # The seat of the first virtual terminal, for a user of the name kiosk.
 SEAT = """\
 User=kiosk
-PAMName=login
+SupplementaryGroups=video render input
+Environment=LIBSEAT_BACKEND=seatd
+Environment=XDG_RUNTIME_DIR=/run/mobility-kiosk
 TTYPath=/dev/tty1
 TTYReset=yes
 TTYVHangup=yes
 TTYVTDisallocate=yes
 StandardInput=tty-fail
 StandardOutput=journal
-UtmpIdentifier=tty1
-UtmpMode=user
 Environment=HOME=/run/mobility-kiosk
 """
+
+
+AFTER_SEAT = " seatd.service\nRequires=seatd.service\nConflicts=getty@tty1.service"
 
 
 def units(file: Path, kiosk: Kiosk) -> str:
@@ -107,10 +125,10 @@ def units(file: Path, kiosk: Kiosk) -> str:
     credentials = "".join(f"{line}\n" for line in _credentials(kiosk))
     if any(display.browser for display in kiosk.displays):
         return WITH_BROWSER + SERVICE.format(
-            after=" systemd-user-sessions.service\nConflicts=getty@tty1.service",
+            after=AFTER_SEAT,
             notify="all",
             start=f"/usr/bin/cage -s -- {start}",
-            more=SEAT + credentials + LESS,
+            more=SEAT + credentials + SOME + LESS,
             target="graphical.target",
         )
     return WITHOUT_BROWSER + SERVICE.format(
@@ -129,17 +147,31 @@ WITHOUT_BROWSER = """\
 """
 
 WITH_BROWSER = """\
-# Needs: apt install cage; adduser --system --group --home /run/mobility-kiosk kiosk.
+# Needs: apt install cage seatd
+#        adduser --system --group --home /run/mobility-kiosk kiosk
+# seatd gives the screen to whoever is in its group, which is video on Debian.
 # For more than one screen put a compositor that you have set up in the place of cage,
 # and say in env of each display which output or DISPLAY it is for.
 """
+
+
+def unseen(file: Path, kiosk: Kiosk) -> Iterator[str]:
+    """A sentence for each thing that the service needs, and would not find."""
+    needed = [file, Path(sys.prefix)]
+    for display in kiosk.displays:
+        needed += [app.path for app in display.apps]
+        needed += [display.ca_file] if display.ca_file else []
+    for path in dict.fromkeys(path.resolve() for path in needed):
+        for folder in UNSEEN:
+            if path.is_relative_to(folder):
+                yield f"{path} is under {folder}, where the service sees nothing."
 
 
 def _credentials(kiosk: Kiosk) -> Iterator[str]:
     """Password files are read by root and handed over in memory."""
     for path in dict.fromkeys(display.secret for display in kiosk.displays):
         if path is not None:
-            yield f"LoadCredential={path.name}:{_word(str(path))}"
+            yield "LoadCredential=" + f"{credential(path)}:{path}".replace("%", "%%")
 
 
 def _word(text: str) -> str:

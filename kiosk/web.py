@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import os
 import secrets
 import socket
@@ -15,13 +14,13 @@ from pathlib import Path
 from aiohttp import web
 
 from kiosk import wire
-from kiosk.guard import Guard
+from kiosk.guard import PRIVATE, Guard, same
 from kiosk.stage import Stage
 
 __all__ = ["Site", "listen"]
 
 STATIC = Path(str(files("kiosk") / "static"))
-DEMO = "MOBILITY_KIOSK_DEMO"  # set: programs beside may read the code as text
+DEMO = "MOBILITY_KIOSK_DEMO"  # set: programs beside may read the page and its code
 STUCK = 20.0  # seconds in which a page that lives takes an event
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -73,7 +72,9 @@ class Site:
                 return await self._up(request)
             raise web.HTTPForbidden
         if path == "/":
-            return self._index()
+            if DEMO in os.environ or self._guard.shows(request.query.get("key", "")):
+                return self._index()
+            raise web.HTTPForbidden(text=PRIVATE)
         if path == "/events" and request.method == "GET":
             if self._knows(request.query.get("token", "")):
                 return await self._events(request)
@@ -86,8 +87,7 @@ class Site:
         return _static(STATIC / "shell", path.removeprefix("/static/"), headers)
 
     def _knows(self, token: str) -> bool:
-        shown = token.encode(errors="surrogateescape")  # as aiohttp decodes headers
-        return hmac.compare_digest(shown, self._token.encode())
+        return same(token, self._token)
 
     def _index(self) -> web.Response:
         page = (STATIC / "shell" / "index.html").read_text(encoding="utf-8")
@@ -138,6 +138,8 @@ class Site:
     async def _app(self, request: web.Request, frame: str) -> web.StreamResponse:
         headers = self._guard.app_headers()
         path = request.path
+        if "Service-Worker" in request.headers:
+            raise web.HTTPForbidden  # one could answer in the place of the wipe below
         if path in ("/mobility-wipe", "/mobility-wipe.js"):
             # asked of a frame that is gone: whatever its origin stored goes as well
             name = "wipe.html" if path == "/mobility-wipe" else "wipe.js"

@@ -18,6 +18,8 @@ from mobility.tasks import Tasks
 __all__ = ["Window"]
 
 RETRY = 0.5  # seconds
+LOOK = 5.0  # seconds between two looks at whether the page hangs
+HANGS = 15.0  # seconds without an answer; less than Chromium's own deadline
 # Until the page is there, its colours are.
 COVER = "data:text/html," + quote(
     '<!doctype html><meta name="color-scheme" content="light dark">'
@@ -32,7 +34,8 @@ class Window:
     A browser that shows one page, and nothing else.
 
     A page that could not be opened is tried again; one that leads elsewhere is brought
-    back; any other window is closed. When the page crashes, the browser is ended.
+    back; any other window is closed. When the page crashes or hangs, the browser is
+    ended.
     """
 
     def __init__(self, address: str) -> None:
@@ -77,6 +80,7 @@ class Window:
     def show(self) -> None:
         """From now on it is the page that is shown."""
         self._tasks.start(self._keep())
+        self._tasks.start(self._look())
 
     async def ended(self) -> None:
         await self._chromium.ended.wait()
@@ -86,18 +90,38 @@ class Window:
         await self._stack.aclose()
 
     async def _keep(self) -> None:
-        with contextlib.suppress(MobilityError):  # it has ended, which others notice
-            while True:
-                self._astray.clear()
-                if await self._navigate():
-                    await self._astray.wait()
-                await asyncio.sleep(RETRY)
+        while not self._chromium.ended.is_set():
+            self._astray.clear()
+            if await self._navigate():
+                await self._astray.wait()
+            await asyncio.sleep(RETRY)
 
     async def _navigate(self) -> bool:
-        answer = await self._chromium.call(
-            "Page.navigate", session=self._session, url=self._address
-        )
-        return "errorText" not in answer
+        with contextlib.suppress(MobilityError):  # whoever serves it is slow
+            answer = await self._chromium.call(
+                "Page.navigate", session=self._session, url=self._address
+            )
+            return "errorText" not in answer
+        return False
+
+    async def _look(self) -> None:
+        while not self._chromium.ended.is_set():
+            await asyncio.sleep(LOOK)
+            if not await self._answers():
+                log.warning("the page hangs: another browser takes over")
+                self._chromium.end()
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(HANGS):
+                await self._chromium.call(
+                    "Runtime.evaluate", session=self._session, expression="0"
+                )
+        except TimeoutError:
+            return False
+        except MobilityError:
+            pass  # it was just led elsewhere, or has ended
+        return True
 
     def _hear(self, method: str, params: Mapping[str, Any]) -> None:
         match method:

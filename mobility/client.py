@@ -91,6 +91,7 @@ class Client:
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
+        SettingsError: The data folder cannot be used, or another program has it.
 
     """
 
@@ -163,6 +164,7 @@ class Client:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
+            self._store.claim()
             self._transfers = Transfers(self._store, Memory.STATE)
             self.stream.transfers.receive = self._on_word
             self.stream.sessions.receive = self._on_checkpoint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mobility.errors import LoginRefused
 from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.pin import STRONG, Pin, compare
@@ -44,11 +46,19 @@ class Delegating:
             levels.add(Level.LOGIN)
         return levels
 
-    async def lend(self, level: Level, policy: Policy) -> Login:
+    async def lend(
+        self, level: Level, policy: Policy, levels: Collection[Level]
+    ) -> Login:
         """
         A login for one display, under ``account/policy.resource``.
 
         Our server knows of it then, so that a proof is never without its policy.
+
+        Args:
+            level: What the user approved.
+            policy: What our server shall hold the display to, if it can.
+            levels: What the user was told that can be offered: a server that was to
+                hold the display to something must not be passed by now.
 
         Raises:
             LoginRefused: If this device has none of its own to compare it with.
@@ -65,7 +75,7 @@ class Delegating:
             username = self._account.partition("@")[0]
             return _ByToken(own.pin, Token(username, minted.token))
         nonce = fresh_nonce()
-        if await self._server.supported():
+        if Level.TOKEN in levels:
             await self._server.announce(policy, nonce)
         return own.carried(nonce)
 

@@ -45,7 +45,7 @@ from mobility.protocol.invitation import (
     fingerprint,
     may_take_guests,
 )
-from mobility.protocol.login import Abort, Bound, Grant, Mechanisms, Word, unseal
+from mobility.protocol.login import Bound, Grant, Mechanisms, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import Description, Leave, Role, Stay
@@ -107,8 +107,8 @@ class PublicDisplay:
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
-        SettingsError: If the data folder cannot be used; at once, if no guest of that
-            domain could be sure of the display.
+        SettingsError: If the data folder cannot be used, or another program has it; at
+            once, if no guest of that domain could be sure of the display.
 
     """
 
@@ -200,6 +200,7 @@ class PublicDisplay:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
+            self._store.claim()
             raw = self._store.identity(secrets.token_bytes(32))
             self._identity = Ed25519PrivateKey.from_private_bytes(raw)
             # The same address after every restart: phones ask there how it ended.
@@ -347,8 +348,6 @@ class PublicDisplay:
                 and bare(grant.jid) == bare(peer)  # we knock at no other door
             ):
                 self._knock(peer, grant, secret)
-            case Abort() if self._delegate is not None:
-                await self._delegate.close()
             case _:
                 raise RemoteProtocolError("A display does not expect this.")
         return None
@@ -384,6 +383,8 @@ class PublicDisplay:
             await delegate.log_in()
         except MobilityError as exc:
             log.info("no login for this visit: %s", type(exc).__name__)
+            if self._visit is not None and self._delegate is delegate:
+                await self._visit.leave("login")  # nothing can come of it
             return
         visit, stream = self._visit, delegate.stream
         if visit is None or self._delegate is not delegate:  # not let in, or gone
@@ -417,7 +418,7 @@ class PublicDisplay:
             await delegate.close()
 
     async def _return(self) -> None:
-        """To our own connection, where it was dropped; until there is one."""
+        """To our own connection, where it was dropped; that may take a while."""
         if not self._drops_own or self.stream.online:
             return
         self.stream.reopen()

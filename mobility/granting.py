@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from mobility.errors import LoginRefused, MobilityError
+from mobility.errors import LoginRefused, MobilityError, VisitEnded
 from mobility.protocol.login import (
     Abort,
     Accept,
@@ -38,6 +38,9 @@ class Granting:
     """
     One login of a display.
 
+    Attributes:
+        proved: Whether the display has what it needs, and can log in whatever it says.
+
     Args:
         jid: Full JID that the display shall have.
         secret: Of the visit.
@@ -53,6 +56,7 @@ class Granting:
         ask: Callable[[Word], Awaitable[Word | None]],
     ) -> None:
         self.jid = jid
+        self.proved = False
         self._secret = secret
         self._ask = ask
         self._machine = Machine(Role.PHONE)
@@ -93,14 +97,8 @@ class Granting:
         try:
             self._lent.set_result(await lending)
         except BaseException:
-            self.close()
+            self._keep()
             raise
-
-    def close(self) -> None:
-        """Lend nothing any more."""
-        if not self._lent.done():
-            self._lent.set_exception(LoginRefused(_NOT_NOW))
-            self._lent.exception()  # the display may not have asked yet
 
     async def bound(self) -> None:
         """
@@ -111,6 +109,19 @@ class Granting:
 
         """
         await self._bound
+
+    def stop(self) -> None:
+        """Nothing is answered from now on, also not what was asked before."""
+        self._fail(VisitEnded("The visit was over before the screen had logged in."))
+        if self._machine.may_send(Abort):
+            self._machine.send(Abort())
+        self._keep()
+
+    def _keep(self) -> None:
+        """Nothing is lent."""
+        if not self._lent.done():
+            self._lent.set_exception(LoginRefused(_NOT_NOW))
+            self._lent.exception()  # the display may not have asked yet
 
     async def receive(self, word: Word) -> Word | None:
         """
@@ -131,7 +142,8 @@ class Granting:
             self._fail(exc)
             answer = Abort(str(exc))
         if answer is None or not self._machine.may_send(type(answer)):
-            return None  # the display has given up meanwhile
+            return None  # one side has given up meanwhile
+        self.proved |= isinstance(answer, Response)
         return self._say(answer)
 
     async def _answer(self, event: Event) -> Event | None:
@@ -148,7 +160,8 @@ class Granting:
                 await login.succeed(data)
                 return Accept()
             case Bound(jid) if jid == self.jid:
-                self._bound.set_result(None)
+                if not self._bound.done():
+                    self._bound.set_result(None)
             case Bound():
                 raise LoginRefused(
                     "The screen did not log in as you let it. The visit is over."

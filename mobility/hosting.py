@@ -54,7 +54,8 @@ class Visit:
         device: What the visitor's phone calls itself.
         terms: What the visitor approved.
         ended: How it ended: ``left`` by the visitor, ``idle``, ``lifetime``,
-            ``closed``, or what `leave` was given; empty until then.
+            ``closed``, ``cut`` or ``login`` (that was ended, or came to nothing), or
+            what `leave` was given; empty until then.
         clean: Whether a receipt was signed for it: nothing of the visitor is left.
 
     """

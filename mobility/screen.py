@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -57,6 +58,7 @@ class Screen:
         clean: Whether it has signed that nothing of ours is left; None while we stay.
         rivals: How many others scanned the same code.
         ending: How the visit ends or ended; None while we stay.
+        on_end: Called as soon as the visit has ended.
 
     """
 
@@ -70,6 +72,7 @@ class Screen:
         self.clean: bool | None = None
         self.rivals = 0
         self.ending: Ending | None = None
+        self.on_end: Callable[[], None] = lambda: None
         self._home = home
         self._visitor = visitor
         self._over = asyncio.Event()
@@ -196,6 +199,7 @@ class Screen:
     def _end(self) -> None:
         self.clean = bool(self.clean)
         self._over.set()
+        self.on_end()
 
     def receive_rival(self) -> bool:
         """Whether it is news; a display that floods is heard once."""

@@ -185,8 +185,7 @@ class Store:
     """
 
     _folder: Path | None = None
-    _shared: int | None = None  # descriptor of the lock
-    _alone = True
+    _claimed: int | None = None  # descriptor of the lock
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -207,25 +206,46 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
-        if self._shared is not None:
-            os.close(self._shared)
-            self._shared = None
+        self._unlock()
+
+    def claim(self) -> None:
+        """
+        Keep the journal to this program until it is closed, or killed.
+
+        Raises:
+            SettingsError: Another program of this device has it.
+
+        """
+        if not self._lock():
+            raise SettingsError(
+                f"Another program that runs has the data folder {self._folder}. "
+                "End it first, or name another folder."
+            )
 
     def alone(self) -> bool:
-        """
-        Whether no other program of this device used the journal when this one began.
+        """Whether no other program has claimed the journal now."""
+        if self._folder is None or self._claimed is not None:
+            return True
+        alone = self._lock()
+        self._unlock()
+        return alone
 
-        Others can tell from then on that this one does, until it is closed or killed.
-        """
-        if self._folder is None or self._shared is not None:
-            return self._alone
-        self._shared = os.open(self._folder / "in-use", os.O_RDWR | os.O_CREAT, 0o600)
+    def _lock(self) -> bool:
+        if self._folder is None:
+            return True
+        lock = os.open(self._folder / "in-use", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._alone = False
-        fcntl.flock(self._shared, fcntl.LOCK_SH)
-        return self._alone
+            os.close(lock)
+            return False
+        self._claimed = lock
+        return True
+
+    def _unlock(self) -> None:
+        if self._claimed is not None:
+            os.close(self._claimed)
+            self._claimed = None
 
     def _run(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:

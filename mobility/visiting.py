@@ -216,27 +216,42 @@ class Visiting:
             secret=screen.secret,
             ask=partial(self._home.logins.ask, display),
         )
+        screen.on_end = granting.stop
         if level is not Level.GUEST:
             self._tasks.start(granting.grant())
         try:
             yield granting
         finally:
-            granting.close()
+            granting.stop()
             del self._granting[display]
 
     async def _let_log_in(
         self, screen: Screen, asked: Asked, granting: Granting, approving: Approving
     ) -> None:
         """The display becomes a resource of ours, which is its address from then on."""
+        try:
+            await self._log_it_in(screen, asked, granting, approving)
+        except MobilityError:
+            if granting.proved and not asked.restricted:
+                raise _may_be_logged_in(screen) from None
+            raise
+        screen.jid = granting.jid
+        self._screens[screen.jid] = screen
+
+    async def _log_it_in(
+        self, screen: Screen, asked: Asked, granting: Granting, approving: Approving
+    ) -> None:
+        terms, levels = asked.terms, asked.levels
         participants = {bare(self._home.jid): (), **asked.participants}
         asked = replace(asked, participants=participants)
         policy = _policy(screen, asked, granting.resource)
+        lending = self._delegating.lend(terms.level, policy, levels)
         try:
             async with asyncio.timeout(LOGIN):
                 beginning = (  # what is said, in this order; our server is asked beside
                     approving,
                     granting.grant(),
-                    granting.lend(self._delegating.lend(asked.terms.level, policy)),
+                    granting.lend(lending),
                 )
                 await few_at_once(beginning, len(beginning))
                 await granting.bound()
@@ -247,8 +262,10 @@ class Visiting:
                 f"{screen.name} could not log in in time. Nothing has moved; let it in "
                 "as a guest, or try again."
             ) from None
-        screen.jid = granting.jid
-        self._screens[screen.jid] = screen
+        if screen.over:
+            raise VisitEnded(
+                f"The visit of {screen.name} is over. Scan its code again."
+            )
 
     async def _see_it_there(self, screen: Screen, jid: str) -> None:
         """
@@ -258,9 +275,8 @@ class Visiting:
         """
         if not await self._home.logins.is_there(jid):
             raise LoginRefused(
-                f"{screen.name} has logged in as you, but hides where, so your phone "
-                "cannot end that. Change your password now, and tell whoever runs the "
-                "screen."
+                f"{screen.name} says that it is logged in as you, but is not there. "
+                "Nothing has moved; let it in as a guest, or try again."
             )
 
     async def receive_login(self, peer: str, word: Word) -> Word | None:
@@ -292,6 +308,15 @@ class Visiting:
         else:
             raise RemoteProtocolError("A phone does not expect this.")
         return None
+
+
+def _may_be_logged_in(screen: Screen) -> LoginRefused:
+    """Where, it would have to say; and a proof does not grow old on every server."""
+    return LoginRefused(
+        f"{screen.name} has what it needs to log in as you, but hides whether and "
+        "where it did, so your phone cannot end that. Change your password now, and "
+        "tell whoever runs the screen."
+    )
 
 
 def _now() -> float:

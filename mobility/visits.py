@@ -208,17 +208,19 @@ class Visits:
         """
         At a start: end what this device has lent and was too late to end.
 
-        A login whose time is not over goes on until then: the session that is there
-        can be retrieved. Other visits are over, since nothing but sessions survives a
-        restart.
+        A login with a session of ours goes on until its time is over, so that it can be
+        retrieved. Other visits are over, since nothing but sessions survives a restart.
         """
-        mine = self._store.alone()
         for visit in self._store.staying():
             left = visit.until - time.time()
-            if visit.lent and left > 0:
+            if visit.lent and left > 0 and (self._has_session(visit) or not mine):
                 self._tasks.start(self._finish_later(visit, left))
-            elif visit.lent or mine:
+            else:
                 await self._finish(visit)
+
+    def _has_session(self, visit: Listed) -> bool:
+        jid = f"{self._account}/{visit.resource}"
+        return any(kept.sid and kept.peer == jid for kept in self._store.kept())
 
     async def _log_out(self, visit: Listed) -> None:
         """

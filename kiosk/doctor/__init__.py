@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from kiosk.doctor.finding import Finding
 from kiosk.doctor.machine import look_at_disk, look_at_machine
-from kiosk.doctor.screen import look_at_apps, look_at_browser, look_at_page
+from kiosk.doctor.screen import (
+    look_at_apps,
+    look_at_browser,
+    look_at_figures,
+    look_at_page,
+)
 from kiosk.doctor.server import look_at_server
 from kiosk.settings import Kiosk, Settings
 
@@ -19,6 +24,8 @@ __all__ = ["Finding", "examine"]
 async def examine(kiosk: Kiosk) -> list[Finding]:
     """Everything about the machine, then about each display."""
     findings = look_at_machine()
+    if kiosk.metrics is not None:
+        findings.append(look_at_figures(kiosk.metrics))
     for display in kiosk.displays:
         findings += [each.of(display.id) for each in await _display(display)]
     return findings

@@ -7,12 +7,14 @@ import http.client
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
 from kiosk.browser import HEADLESS, memory_folder
 from kiosk.doctor.finding import Finding, failed, ok, warning
+from kiosk.guard import PRIVATE
 from kiosk.plan import Address, BrowserPlan
 from kiosk.profiles import new_profile
 from kiosk.settings import AppSettings, Settings
@@ -20,13 +22,14 @@ from kiosk.sockets import bind, guard
 from mobility import MobilityError, SettingsError
 from mobility.chromium import find_chromium, open_chromium
 
-__all__ = ["look_at_apps", "look_at_browser", "look_at_page"]
+__all__ = ["look_at_apps", "look_at_browser", "look_at_figures", "look_at_page"]
 
 CODE = {".html", ".js", ".mjs", ".css"}
 # What a page asks for by a name of its own folder.
 REFERENCE = re.compile(
     r"""(?:\b(?:src|href)\s*=\s*|\bfrom\s*|\bimport\s*\(?\s*)["']([^"':?#]+)["']"""
 )
+NOT_HTTP = (OSError, ValueError, http.client.HTTPException)
 OURS = "/mobility.js"  # which the kiosk serves itself
 
 
@@ -35,11 +38,22 @@ def look_at_page(display: Settings) -> Finding:
     try:
         sock = bind(display.listen, "The page")
     except OSError as error:
-        if _is_ours(display.listen):
+        if _answers(display.listen, "/", b'name="token"', PRIVATE.encode()):
             return ok("page", f"a kiosk is served at {_url(display.listen)}.")
         return failed("page", str(error), "")
     with sock:
         return ok("page", f"{guard(sock).shell}/ is free.")
+
+
+def look_at_figures(address: Address) -> Finding:
+    """The same of the port of `[metrics]`."""
+    try:
+        with bind(address, "The page of figures"):
+            return ok("figures", f"{_url(address)}metrics is free.")
+    except OSError as error:
+        if _answers(address, "/metrics", b"mobility_kiosk_up"):
+            return ok("figures", f"a kiosk gives them at {_url(address)}metrics.")
+        return failed("figures", str(error), "")
 
 
 def _url(address: Address) -> str:
@@ -47,11 +61,12 @@ def _url(address: Address) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def _is_ours(address: Address) -> bool:
+def _answers(address: Address, path: str, *marks: bytes) -> bool:
     connection = http.client.HTTPConnection(*address, timeout=5)
-    with contextlib.closing(connection), contextlib.suppress(OSError, ValueError):
-        connection.request("GET", "/")
-        return b'name="token"' in connection.getresponse().read(65_536)
+    with contextlib.closing(connection), contextlib.suppress(*NOT_HTTP):
+        connection.request("GET", path)
+        answer = connection.getresponse().read(65_536)
+        return any(mark in answer for mark in marks)
     return False
 
 
@@ -89,12 +104,16 @@ async def look_at_browser(display: Settings) -> list[Finding]:
     if program is None:
         text = f"there is no {plan.program or 'Chromium'} here."
         return [failed("browser", text, "Install it: apt install chromium.")]
-    on_disk = display.data / "profiles"
+    with tempfile.TemporaryDirectory() as on_disk:
+        return await _try(program, plan, Path(on_disk) / "profiles")
+
+
+async def _try(program: str, plan: BrowserPlan, on_disk: Path) -> list[Finding]:
     try:
-        folder = memory_folder(f"{display.id}-doctor", on_disk)
-        return [_memory(folder, on_disk), await _start(program, folder), _seat(plan)]
+        folder = memory_folder(str(on_disk), on_disk)  # not that of the display itself
     except SettingsError as error:
         return [failed("memory", str(error), "")]
+    return [_memory(folder, on_disk), await _start(program, folder), _seat(plan)]
 
 
 def _memory(folder: Path, on_disk: Path) -> Finding:

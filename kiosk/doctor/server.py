@@ -14,7 +14,7 @@ from slixmpp.exceptions import XMPPError
 from slixmpp.xmlstream.resolver import default_resolver, resolve
 
 from kiosk.doctor.finding import Finding, failed, ok, warning
-from kiosk.doctor.starttls import NoTLS, days_left
+from kiosk.doctor.starttls import NoTLS, NotServed, days_left
 from kiosk.settings import Settings
 from mobility import ConnectionFailed, PublicDisplay
 
@@ -29,11 +29,10 @@ HOURS = "If its dates are right, this machine's clock is not: timedatectl."
 ADVICE = {
     9: HOURS,
     10: f"Renew it on the server. {HOURS}",
-    18: "If the server is yours, name its CA file as ca_file of [server].",
-    19: "If the server is yours, name its CA file as ca_file of [server].",
-    20: "If the server is yours, name its CA file as ca_file of [server].",
     62: "The certificate must name the domain of the account's address.",
 }
+
+UNKNOWN = (18, 19, 20)  # nobody whom we trust has signed it
 
 
 async def look_at_server(display: Settings) -> list[Finding]:
@@ -101,8 +100,10 @@ async def _tls(
         async with asyncio.timeout(PATIENCE):
             days = await days_left(address, port, domain, context, direct=direct)
     except ssl.SSLCertVerificationError as error:
-        advice = ADVICE.get(error.verify_code, "")
-        return [failed("certificate", f"{error.verify_message}.", advice)]
+        return [_distrusted(display, error)]
+    except NotServed:
+        text = f"the server at {address} port {port} is not that of {domain}."
+        return [failed("certificate", text, "Look at jid, and at host of [server].")]
     except (NoTLS, ssl.SSLError):
         text = f"what answers at {address} port {port} offers no TLS."
         return [failed("certificate", text, "Is that the XMPP server's port?")]
@@ -113,6 +114,21 @@ async def _tls(
     if days < SOON:
         return [reached, warning("certificate", text, "Renew it on the server.")]
     return [reached, ok("certificate", text)]
+
+
+def _distrusted(display: Settings, error: ssl.SSLCertVerificationError) -> Finding:
+    if error.verify_code not in UNKNOWN:
+        advice = ADVICE.get(error.verify_code, "")
+        return failed("certificate", f"{error.verify_message}.", advice)
+    if display.ca_file is None:
+        advice = "If the server is yours, name its CA file as ca_file of [server]."
+        return failed("certificate", "no authority of this system signed it.", advice)
+    text = f"another authority than that of {display.ca_file} signed it."
+    advice = (
+        "Take the CA file that the server has now. If the server is not yours, leave "
+        "ca_file out."
+    )
+    return failed("certificate", text, advice)
 
 
 async def _login(display: Settings, domain: str) -> AsyncIterator[Finding]:

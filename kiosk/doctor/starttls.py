@@ -7,7 +7,7 @@ import ssl
 import time
 from xml.sax.saxutils import quoteattr
 
-__all__ = ["NoTLS", "days_left"]
+__all__ = ["NoTLS", "NotServed", "days_left"]
 
 DAY = 86_400.0
 LARGEST = 65_536  # bytes until the features
@@ -15,6 +15,10 @@ LARGEST = 65_536  # bytes until the features
 
 class NoTLS(Exception):
     """What answers does not offer STARTTLS."""
+
+
+class NotServed(Exception):
+    """It is an XMPP server, and not that of the domain."""
 
 
 async def days_left(
@@ -30,7 +34,8 @@ async def days_left(
         direct: TLS comes first (XEP-0368).
 
     Raises:
-        NoTLS, OSError, ssl.SSLCertVerificationError: It cannot be had, or trusted.
+        NoTLS, NotServed, OSError: It cannot be had.
+        ssl.SSLCertVerificationError: It cannot be trusted.
 
     """
     tls = {"ssl": context, "server_hostname": domain} if direct else {}
@@ -60,5 +65,7 @@ async def _upgrade(
         writer.write(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
         if b"<proceed" not in await reader.readuntil(b">"):
             raise NoTLS
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+    except asyncio.IncompleteReadError as error:
+        raise (NotServed if b"<host-unknown" in error.partial else NoTLS) from None
+    except asyncio.LimitOverrunError:
         raise NoTLS from None

@@ -21,7 +21,7 @@ __all__ = ["LEVELS", "duration", "history", "moment", "screen"]
 console = Console(highlight=False)
 LEVELS: Final = {
     Level.GUEST: "guest",
-    Level.TOKEN: "logged in as you, by a token",
+    Level.TOKEN: "logged in as you, by a pass",
     Level.LOGIN: "logged in as you",
 }
 _ENDINGS: Final = {

@@ -19,6 +19,7 @@ from mobility.visits import ActiveVisit, Revoked, VisitList, Visits, overseeing
 __all__ = ["revoke", "visits"]
 
 console = Console(highlight=False)
+_STATES = {"waiting": "not there yet", "hibernating": "its connection is cut"}
 
 
 def visits(
@@ -71,9 +72,8 @@ def _screen(visit: ActiveVisit) -> str:
 
 
 def _what(visit: ActiveVisit) -> str:
-    if visit.state in {"waiting", "hibernating"}:
-        return f"{LEVELS[visit.level]} ({visit.state})"
-    return LEVELS[visit.level]
+    state = _STATES.get(visit.state)
+    return f"{LEVELS[visit.level]} ({state})" if state else LEVELS[visit.level]
 
 
 def _when(visit: ActiveVisit) -> tuple[str, str]:

@@ -24,6 +24,10 @@ class Glass:
         window = self.browser._window
         return await window._chromium.call(method, session=window._session, **params)
 
+    def tell(self, method: str, **params: Any) -> None:
+        window = self.browser._window
+        window._chromium.tell(method, session=window._session, **params)
+
     async def run(self, function: str, argument: object = None) -> Any:
         """Call a function on the page, as its own script would."""
         expression = f"({function})({json.dumps(argument)})"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.post import BROWSERS
 from mobility import Client
 from mobility.chromium import find_chromium
-from tests.fakes.kiosk import DEADLINE, running, settings
+from tests.fakes.kiosk import DEADLINE, Kiosk, running, settings
 from tests.fakes.running import RunningServer
 from tests.integration.people import address
 
@@ -73,9 +74,26 @@ async def one_visit(server: RunningServer, file: Path, folder: Path) -> None:
         assert screen.clean
         pid, second = await another(supervisor, first)
         os.kill(pid, signal.SIGKILL)  # somebody closes it
-        pid, _ = await another(supervisor, first, second)
+        await another(supervisor, first, second)
+        await ends_what_no_browser_bears(kiosk, phone)
+        (pid,) = browsers(supervisor)
         kiosk.process.kill()
         await gone(pid)
+
+
+async def ends_what_no_browser_bears(kiosk: Kiosk, phone: Client) -> None:
+    """Each browser that shows it falls, as one has before: then the visit is over."""
+    page = kiosk.pages[""]
+    async with phone.visit(await page.code(), approve=page.digits) as screen:
+        await page.shows("visiting")
+        for _ in range(BROWSERS - 1):
+            before = page.replaced
+            (pid,) = browsers(kiosk.process.pid)
+            os.kill(pid, signal.SIGKILL)
+            await page.is_replaced(before)  # by that of the next browser
+        async with asyncio.timeout(DEADLINE):
+            await screen.ended()
+    assert await page.code()
 
 
 async def gone(leader: int) -> None:

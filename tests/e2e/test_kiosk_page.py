@@ -690,6 +690,18 @@ async def test_after_a_visit_nothing_of_it_is_in_the_browser(storing: Screen) ->
     assert await (await next_one.frame()).evaluate(FIND) == []
 
 
+REGISTER = """async () => {
+  const worker = navigator.serviceWorker.register("/mobility.js", { type: "module" });
+  return worker.then(() => "registered", ({ name }) => name);
+}"""
+
+
+async def test_an_app_cannot_answer_in_the_place_of_the_wipe(storing: Screen) -> None:
+    counter = await storing.counter(3)
+    assert await (await counter.frame()).evaluate(REGISTER) == "TypeError"
+    await soon(counter.app.close())
+
+
 async def test_what_a_crash_left_is_cleared_when_the_page_opens_again(
     storing: Screen,
 ) -> None:

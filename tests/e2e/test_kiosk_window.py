@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
+from kiosk import window
 from kiosk.browser import HEADLESS, Browser, memory_folder
 from kiosk.daemon import open_stage
+from kiosk.doctor.screen import _is_ours
 from kiosk.settings import AppSettings, Settings
 from mobility import Inviting, MobilityError
 from tests.e2e.glass import DEADLINE, Glass
@@ -30,7 +33,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @asynccontextmanager
 async def display(
-    tmp_path: Path, listen: tuple[str, int] = ("127.0.0.1", 0)
+    tmp_path: Path, listen: tuple[str, int] = ("127.0.0.1", 0), *, key: str = ""
 ) -> AsyncIterator[str]:
     app = AppSettings("https://example.org/apps/none", tmp_path)
     settings = Settings(
@@ -41,7 +44,7 @@ async def display(
         apps=(app,),
         listen=listen,
     )
-    async with open_stage(settings) as (stage, address):
+    async with open_stage(settings, key=key) as (stage, address):
         stage.show(Inviting(CODE, 60))
         yield address
 
@@ -84,14 +87,49 @@ async def test_a_page_that_crashes_ends_the_browser_and_a_fresh_one_takes_over(
     glass: Glass,
 ) -> None:
     before = glass.browser.pid
-    glass.browser._window._chromium.tell(
-        "Page.crash", session=glass.browser._window._session
-    )
+    glass.tell("Page.crash")
     async with asyncio.timeout(DEADLINE):
         await glass.browser.ended()
         await glass.browser.fresh()
     assert group(before) == []
     await glass.shows("idle")
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "LOOK", 0.1)
+
+
+async def test_a_page_that_hangs_ends_the_browser_and_a_fresh_one_takes_over(
+    often: None, glass: Glass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = glass.browser.pid
+    glass.tell("Runtime.evaluate", expression="for (;;) {}")
+    monkeypatch.setattr(window, "HANGS", 0.5)
+    async with asyncio.timeout(DEADLINE):
+        await glass.browser.ended()
+        monkeypatch.undo()
+        await glass.browser.fresh()
+    assert group(before) == []
+    await glass.shows("idle")
+
+
+async def test_only_the_kiosks_own_browser_gets_its_page(
+    tmp_path: Path, folder: Path
+) -> None:
+    async with display(tmp_path, key="canary") as address, ClientSession() as stranger:
+        own = f"{address}?key=canary"
+        async with Browser(None, own, folder=folder, flags=HEADLESS) as browser:
+            glass = Glass(browser)
+            await glass.shows("idle")
+            for path in ("", "?key=", "?key=another"):
+                async with stranger.get(f"{address}{path}") as answer:
+                    assert answer.status == 403
+                    assert "token" not in await answer.text()
+            await glass.call("Page.reload")  # as it does when the daemon was away
+            await glass.shows("idle")
+        host, port = address.removeprefix("http://").rstrip("/").split(":")
+        assert await asyncio.to_thread(_is_ours, (host, int(port)))
 
 
 async def test_a_fresh_browser_is_not_taken_for_the_end_of_the_last(

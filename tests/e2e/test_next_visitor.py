@@ -43,7 +43,7 @@ from mobility.transfer import timing
 from tests.e2e import hostile
 from tests.e2e.glass import DEADLINE, Glass
 from tests.e2e.test_visit import CANARY, with_canary
-from tests.e2e.traces import group, in_memory, on_disk, remembers, with_argument
+from tests.e2e.traces import group, in_memory, naming, on_disk, remembers, with_argument
 
 URI = "https://example.org/apps/hostile"
 CODE = "xmpp:lobby@kiosk.example/kR3xQ?mobility;v=0;t=q83vEjRWeJCrze8SNFZ4kA;k=3q2-796t"
@@ -276,6 +276,23 @@ async def test_a_browser_ends_by_itself_when_its_kiosk_is_killed(
             owner.kill()
             await until(lambda: group(pid) == [])
     wipe_left_over(folder)
+
+
+async def test_what_waits_for_crashes_is_ended_too_though_it_hangs(
+    settings: Settings, folder: Path
+) -> None:
+    async with open_stage(settings) as (stage, address):
+        async with owned(address, folder, stage) as (owner, pid):
+            (profile,) = profiles(folder)
+            beside = {*naming(profile)} - {*group(pid), owner.pid}
+            assert beside, "Chromium starts nothing outside of its group any more"
+            for each in beside:
+                os.kill(each, signal.SIGSTOP)
+            owner.kill()
+            await until(lambda: group(pid) == [])
+            assert {*naming(profile)} == beside
+    wipe_left_over(folder)
+    await until(lambda: naming(profile) == [])
 
 
 @asynccontextmanager

@@ -73,6 +73,25 @@ async def test_the_pointer_of_the_phone_is_a_dot_on_the_slide(venue: Venue) -> N
             ]
 
 
+EDGE = """() => {
+  const { width, height } = document.querySelector("#slide canvas");
+  const pen = document.querySelector("#slide canvas").getContext("2d");
+  const at = (x, y) => [...pen.getImageData(x, y, 1, 1).data].join();
+  const [x, y] = [width >> 1, height >> 1];
+  return [[width - 1, y, width - 9, y], [x, height - 1, x, height - 9]].every(
+    ([a, b, c, d]) => at(a, b) === at(c, d));
+}"""
+
+
+async def test_a_dark_page_has_no_white_line_at_its_edge(venue: Venue) -> None:
+    await venue.page.set_viewport_size({"width": 1080, "height": 1920})
+    async with venue.phone() as phone:
+        invitation = Invitation.parse(await venue.scan())
+        async with phone.visit(invitation, approve=approve(venue)) as screen:
+            await phone.transfer(load_presenter(None, page=1), to=screen)
+            assert await (await venue.slide(1)).evaluate(EDGE)
+
+
 async def test_a_document_that_is_damaged_is_refused_and_stays_on_the_phone(
     venue: Venue,
 ) -> None:

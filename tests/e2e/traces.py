@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK = 2**24
+PAGE = 2**12
 
 
 def in_memory(pid: int, canary: bytes) -> Iterator[str]:
@@ -29,13 +30,15 @@ def _may_hold(line: str) -> bool:
 def _holds(memory: int, line: str, forms: tuple[bytes, ...]) -> bool:
     start, end = (int(part, 16) for part in line.split()[0].split("-"))
     longest = max(map(len, forms))
-    for place in range(start, end, CHUNK):
+    while start < end:
         try:
-            text = os.pread(memory, min(CHUNK + longest, end - place), place)
+            text = os.pread(memory, min(CHUNK, end - start), start)
         except (OSError, OverflowError):
-            return False
+            text = b""
         if any(form in text for form in forms):
             return True
+        # A read stops where a page cannot be read: what follows may be, again.
+        start += max(len(text) - longest, PAGE)
     return False
 
 
@@ -62,6 +65,16 @@ def on_disk(folder: Path, canary: bytes) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError):
             if path.is_file() and canary in path.read_bytes():
                 yield path
+
+
+def naming(path: Path) -> list[int]:
+    """Processes that were started with something of a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(path) in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def with_argument(*words: str) -> list[int]:

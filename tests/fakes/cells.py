@@ -58,6 +58,7 @@ class Cell:
         other: What the session is carried to.
         size: ``small``, or ``large``: then its frames come by a stream, and a device
             that may keep content has them on disk.
+        level: What a display is let in as.
 
     """
 
@@ -68,6 +69,7 @@ class Cell:
     fault: str
     other: str = "display"
     size: str = "small"
+    level: str = "guest"
 
     @property
     def doing(self) -> str:
@@ -83,7 +85,8 @@ class Cell:
     def __str__(self) -> str:
         doing = f"{self.side}-{self.doing}-{self.word}"
         size = "" if self.size == "small" else f"-{self.size}"
-        return f"{self.other}{size}-{self.way}-{doing}-{self.moment}-{self.fault}"
+        other = self.other if self.level == "guest" else f"{self.level}-{self.other}"
+        return f"{other}{size}-{self.way}-{doing}-{self.moment}-{self.fault}"
 
 
 def _speaker(way: str, word: str, other: str) -> str:

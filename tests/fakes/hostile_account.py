@@ -46,6 +46,7 @@ class Account:
     Attributes:
         login: How the display carried it.
         stream: Under the account; None before it logs in.
+        tried: Set when it is logged in, or will not be.
 
     """
 
@@ -54,6 +55,7 @@ class Account:
         self._address = address
         self.login: Crooked | None = None
         self.stream: Stream | None = None
+        self.tried = asyncio.Event()
 
     async def log_in(
         self,
@@ -72,6 +74,8 @@ class Account:
             await self.stream.__aenter__()
         except MobilityError as exc:
             return Abort(str(exc))
+        finally:
+            self.tried.set()
         return Bound(grant.jid)
 
     async def close(self) -> None:

@@ -29,6 +29,8 @@ from mobility.protocol.envelope import FRAME, Envelope
 from mobility.protocol.handshake import Host, sign_receipt
 from mobility.protocol.invitation import Invitation, fingerprint
 from mobility.protocol.login import (
+    Abort,
+    Bound,
     Grant,
     Word,
     seal,
@@ -162,8 +164,16 @@ class HostileDisplay:
         said = await self.account.log_in(
             grant, secret, lambda word: logins.ask(peer, word), self._listen
         )
+        await self._report(said)
+
+    async def _report(self, said: Abort | Bound) -> None:
+        sealed = seal(self._host.secret, visit.Role.DISPLAY, said)
         with contextlib.suppress(MobilityError):
-            await logins.ask(peer, seal(secret, visit.Role.DISPLAY, said))
+            await self.stream.logins.ask(self.visitor, sealed)
+
+    def gives_up(self, text: str) -> None:
+        """Say that it cannot log in, whatever it does."""
+        self._tasks.start(self._report(Abort(text)))
 
     def _listen(self, stream: Stream) -> None:
         stream.transfers.receive = self._on_transfer

@@ -70,6 +70,7 @@ class Page:
     http: aiohttp.ClientSession
     view: dict[str, Any] = field(default_factory=dict)
     token: str = ""
+    replaced: int = 0  # so often another page took over
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def follow(self) -> None:
@@ -90,15 +91,21 @@ class Page:
                     await self._hear(json.loads(line[6:]))
 
     async def _hear(self, message: dict[str, Any]) -> None:
-        if message["type"] == "view":
-            async with self.news:
+        async with self.news:
+            if message["type"] == "view":
                 self.view = message["view"]
-                self.news.notify_all()
+            elif message["type"] == "replaced":
+                self.replaced += 1
+            self.news.notify_all()
 
     async def shows(self, screen: str) -> dict[str, Any]:
         async with asyncio.timeout(DEADLINE), self.news:
             await self.news.wait_for(lambda: self.view.get("screen") == screen)
         return self.view
+
+    async def is_replaced(self, more_than: int) -> None:
+        async with asyncio.timeout(DEADLINE), self.news:
+            await self.news.wait_for(lambda: self.replaced > more_than)
 
     async def code(self) -> Invitation:
         await self.shows("idle")
@@ -193,7 +200,7 @@ async def _opened(
     assert process.stdout is not None
     async with asyncio.timeout(DEADLINE):
         line = (await process.stdout.readline()).decode()
-    found = re.fullmatch(r"Open (\S+) on the screen ?(\S*)\.\n", line)
+    found = re.fullmatch(r"(?:Open )?(\S+)(?: is)? on the screen ?(\S*)\.\n", line)
     assert found, f"it did not start, see {log}"
     return found[2], Page(found[1], http)
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Awaitable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mobility import (
     Invitation,
     MobilityError,
     SessionAway,
+    visiting,
 )
 from mobility import screen as screens
 from mobility.protocol.delegation import Level
@@ -64,7 +66,7 @@ async def main() -> None:
     order = begin()
     Notebook.file = order["data"].parent / "notebook"
     Notebook.page = document(order["size"])
-    screens.CLEANING = 1.0
+    screens.CLEANING = visiting.LOGIN = 1.0
     names = ("host", "port", "ca_file", "data")
     options = {name: order[name] for name in names}
     async with Client(order["jid"], order["password"], **options) as phone:
@@ -85,7 +87,13 @@ async def visit(phone: Client, order: dict[str, Any]) -> None:
     code = Invitation.parse(order["code"])
     board = Notebook.opened()
     level = Level(order.get("level", "guest"))
-    async with phone.visit(code, approve=approve, level=level) as screen:
+    async with AsyncExitStack() as stack:
+        visit = phone.visit(code, approve=approve, level=level)
+        try:
+            screen = await stack.enter_async_context(visit)
+        except MobilityError as exc:
+            tell("ended", error=type(exc).__name__, text=str(exc))
+            return
         tell("visits", jid=screen.jid)
         with drawing(board) as progress:
             error = await ended(phone.transfer(board, to=screen, progress=progress))
@@ -152,13 +160,17 @@ async def obey(phone: Client, board: Notebook) -> None:
 
 
 async def bring_back(phone: Client, way: str) -> None:
-    """As a user would: try, wait, and try again."""
+    """As a user would: try, wait, and try again, or have it as it was saved."""
     for moved in tuple(phone._moved.values()):
+        lent = moved.peer.partition("/")[0] == phone.jid.partition("/")[0]
+        tries = 0
         while moved.away or moved.leaving:
             try:
                 await (moved.retrieve() if way == "retrieve" else moved.reclaim())
             except MobilityError as exc:
                 tell("waits", text=str(exc))
+                tries += isinstance(exc, SessionAway) and lent
+                way = "reclaim" if tries > 2 else way
                 await asyncio.sleep(PAUSE)
 
 

@@ -8,15 +8,18 @@ from typing import Any
 
 from mobility import State
 from mobility.errors import CarrierLost
+from mobility.granting import Granting
 from mobility.protocol import transfer as proto
 from mobility.protocol.carrier import Carrier, Pipe
 from mobility.protocol.envelope import FRAME
+from mobility.protocol.login import Word
 from mobility.protocol.state import decode_state
 from mobility.store import Kept, Store
 from mobility.transfer import Incoming
 from mobility.transfer.collecting import Collecting
 from mobility.transfer.side import Side
 from mobility.xmpp.bytestreams import Bytestreams
+from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.transfer import MobilityTransfer
@@ -94,6 +97,7 @@ def stop_at(doing: str, word: str, moment: str, *, resume: int) -> None:
     _around_hearing(at)
     _around_saying(at)
     _amid_frames(at)
+    _around_login(at)
 
 
 def _named(event: object) -> str:
@@ -153,6 +157,26 @@ def _around_saying(at: _At) -> None:
     Side.tell = telling  # type: ignore[method-assign]
     MobilityTransfer.ask = asking  # type: ignore[method-assign, assignment]
     MobilityOffers.leave = leaving  # type: ignore[method-assign]
+
+
+def _around_login(at: _At) -> None:
+    ask, receive = MobilityLogin.ask, Granting.receive
+
+    async def asking(
+        self: MobilityLogin, peer: str, word: Word, *, seconds: float | None = None
+    ) -> Word | None:
+        at("says", word.kind.__name__.lower(), "after")
+        answer = await ask(self, peer, word, seconds=seconds)
+        at("says", word.kind.__name__.lower(), "told")
+        return answer
+
+    async def receiving(self: Granting, word: Word) -> Word | None:
+        answer = await receive(self, word)
+        at("hears", word.kind.__name__.lower(), "after")
+        return answer
+
+    MobilityLogin.ask = asking  # type: ignore[method-assign, assignment]
+    Granting.receive = receiving  # type: ignore[method-assign]
 
 
 def _amid_frames(at: _At) -> None:

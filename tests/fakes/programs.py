@@ -28,7 +28,7 @@ def begin() -> dict[str, Any]:
     """The order, from standard input; logging goes to the file that it names."""
     order: dict[str, Any] = json.loads(sys.stdin.readline())
     logging.basicConfig(filename=order["log"], level=logging.DEBUG)
-    logging.getLogger("slixmpp").setLevel(logging.INFO)
+    logging.getLogger("slixmpp").setLevel(logging.WARNING)  # it names JIDs
     order["data"] = Path(order["data"])
     order["ca_file"] = Path(order["ca_file"])
     for name, seconds in order["times"].items():

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mobility.store import Store
+from mobility.visits import overseeing
 from tests.fakes.cells import Cell
 from tests.fakes.points import CUT
 from tests.fakes.running import RunningServer
-from tests.fakes.world import Device, World
+from tests.fakes.world import DEADLINE, Device, World
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "logged_out", "run"]
 
 OUTAGE = 0.9  # seconds: longer than an initiator waits for the answer to its commit
 
@@ -100,7 +101,8 @@ class _Run:
     async def run(self) -> None:
         stop = {"stop": [self.cell.doing, self.cell.word, self.cell.moment]}
         phone, other = (stop, {}) if self.cell.side == "phone" else ({}, stop)
-        await self.world.meet({**phone, "mutant": self.mutant}, other)
+        more = {"mutant": self.mutant, "level": self.cell.level}
+        await self.world.meet({**phone, **more}, other)
         if self.cell.fault == "kill":
             await self.struck.prepare()
         if self.cell.way == "back":
@@ -111,6 +113,8 @@ class _Run:
         if self.cell.way == "out" or len(self.world.phone.lives) > 1:
             self._take_back()
         await self._settled()
+        if self.cell.level != "guest":
+            await logged_out(self.world)
 
     @property
     def struck(self) -> Device:
@@ -161,6 +165,19 @@ class _Run:
                 self.struck.program.go_on(CUT)
                 await asyncio.sleep(OUTAGE)  # the fault itself
                 self.struck.net.open()
+
+
+async def logged_out(world: World) -> None:
+    """Its user leaves; wait until no display is logged in as them, nor can be."""
+    phone = world.phone
+    if len(phone.lives) == 1:
+        phone.program.leave()  # a visit does not survive a phone
+    where: dict[str, Any] = {"host": phone.server.host, "port": phone.server.c2s_port}
+    account = phone.jid.partition("/")[0], phone.password
+    async with overseeing(*account, ca_file=phone.server.ca_file, **where) as visits:
+        async with asyncio.timeout(DEADLINE):
+            while (await visits.all()).visits:
+                pass  # each look is a question to the server
 
 
 def _at_rest(told: list[dict[str, Any]]) -> bool:

@@ -86,6 +86,11 @@ class Program:
                 self._news.clear()
                 await self._news.wait()
 
+    def leave(self) -> None:
+        """Its user has nothing more to say."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def go_on(self, word: bytes = b"\n") -> None:
         """After it stood still; see `points`."""
         os.write(self._resume, word)
@@ -118,7 +123,7 @@ class Device:
         self._next: tuple[Program, int] | None = None
         self.always: dict[str, Any] = {}  # ordered in each of its lives
         self.net = Proxy(server.c2s_port)
-        self._server = server
+        self.server = server
 
     @property
     def program(self) -> Program:
@@ -158,8 +163,8 @@ class Device:
         return {
             **{"jid": self.jid, "password": self.password, "times": TIMES},
             **{"data": str(self.folder / "data"), "log": str(self.folder / "log")},
-            **{"host": self._server.host, "port": self.net.port},
-            **{"ca_file": str(self._server.ca_file)},
+            **{"host": self.server.host, "port": self.net.port},
+            **{"ca_file": str(self.server.ca_file)},
             **{"code": "", "stop": None, "mutant": False, "size": "small"},
         }
 

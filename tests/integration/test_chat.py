@@ -67,7 +67,8 @@ async def test_a_chat_goes_to_the_display_and_back_while_three_others_talk(
     capture: Capture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(timing, "STEP", DEADLINE)  # three talk: nobody hurries here
+    for name in ("STEP", "PATIENCE"):  # three talk: nobody hurries here
+        monkeypatch.setattr(timing, name, DEADLINE)
     where = f"{secrets.token_hex(4)}@conference.{server.domain}"
     there: list[Room] = []
 

@@ -190,6 +190,9 @@ async def test_a_guest_reaches_nothing_but_displays_and_an_account_does(
         assert await asked(romeo, guest.jid, DISCO) == "result"
 
 
+PROPOSE = "{urn:xmpp:jingle-message:0}propose"
+
+
 async def test_nothing_of_a_guest_is_shown_to_a_person(server: RunningServer) -> None:
     got: list[str] = []
     async with (
@@ -197,7 +200,12 @@ async def test_nothing_of_a_guest_is_shown_to_a_person(server: RunningServer) ->
         Stream(*server.add(), **address(server)) as juliet,
         as_guest(server) as guest,
     ):
-        for event in ("message", "presence_subscribe", "presence_available"):
+        for event in (
+            "message",
+            "message_error",
+            "presence_subscribe",
+            "presence_available",
+        ):
             romeo.xmpp.add_event_handler(event, lambda it: got.append(str(it["from"])))
         for sender in (guest, juliet):
             for mark in (None, "{urn:xmpp:tmp:mobility:session:0}session"):
@@ -205,6 +213,16 @@ async def test_nothing_of_a_guest_is_shown_to_a_person(server: RunningServer) ->
                 if mark:
                     message.xml.append(Element(mark))
                 message.send()
+                for tag in ("{jabber:x:conference}x", PROPOSE):  # it would ring
+                    message = sender.xmpp.make_message(mto=romeo.jid)
+                    message.xml.append(Element(tag))
+                    if mark:
+                        message.xml.append(Element(mark))
+                    message.send()
+            behind = sender.xmpp.make_message(mto=romeo.jid, mtype="error")
+            behind.xml.append(Element("{jabber:client}error"))
+            behind["body"] = "Hello"
+            behind.send()
             bare = romeo.xmpp.boundjid.bare
             sender.xmpp.send_presence(pto=bare, ptype="subscribe")
             sender.xmpp.send_presence(pto=romeo.jid)

@@ -20,6 +20,7 @@ from kiosk.post import Post
 from kiosk.settings import load
 from kiosk.sockets import bind
 from mobility import Client
+from mobility.server.certificates import CA_FILE, ensure_certificates
 from tests.fakes.kiosk import (
     DEADLINE,
     Kiosk,
@@ -229,6 +230,49 @@ async def test_what_cannot_be_used_ends_the_start_with_a_sentence(
     assert "Traceback" not in printed
 
 
+async def test_a_second_kiosk_on_the_same_folder_is_refused_with_a_sentence(
+    server: RunningServer, tmp_path: Path, visitor: Client
+) -> None:
+    file = settings(server, tmp_path, ["one"])
+    async with running(file) as kiosk:
+        page = kiosk.pages[""]
+        async with visitor.visit(await page.code(), approve=page.digits) as screen:
+            await page.shows("visiting")
+            code, printed = await run(str(file))
+            assert code == 2
+            assert "Another kiosk that runs has the data folder" in printed
+            assert "Traceback" not in printed
+        assert screen.clean
+        kiosk.process.kill()
+        await gone(*children(kiosk.process.pid).values())
+    async with running(file):
+        """What was killed keeps nothing."""
+
+
+async def test_a_display_without_its_browser_does_not_keep_the_others_from_being_ready(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    file = settings(server, tmp_path, ["one", "two"])
+    text = file.read_text()
+    file.write_text(text + '[displays.browser]\nprogram = "/bin/false"\n')
+    async with running(file) as kiosk:
+        await kiosk.pages["one"].shows("idle")
+
+
+async def test_the_log_says_when_the_server_is_lost_and_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with RunningServer(tmp_path / "server") as server:
+        file = settings(server, tmp_path, ["one"])
+        async with running(file) as kiosk:
+            await kiosk.pages[""].shows("idle")
+            await server.restart()
+            await kiosk.pages[""].shows("idle")
+            log = file.with_suffix(".log").read_text()
+    assert log.count("the server cannot be reached any more") == 1
+    assert log.count("the server is reached again") == 1
+
+
 # -- doctor
 
 
@@ -255,6 +299,8 @@ async def test_the_doctor_says_what_is_wrong(
 ) -> None:
     file = settings(server, tmp_path, ["one"])
     right = file.read_text()
+    ensure_certificates(tmp_path / "other", [server.domain])
+    another = tmp_path / "other" / CA_FILE
     (tmp_path / "app" / "index.html").write_text('<script src="vendor/none.js">')
     (tmp_path / "one.password").write_text("wrong-canary")
     code, printed = await run("doctor", str(file))
@@ -267,9 +313,27 @@ async def test_the_doctor_says_what_is_wrong(
     assert found["certificate"].result == "failed"
     assert "name its CA file" in found["certificate"].advice
     assert "login" not in found
+    file.write_text(right.replace("ca_file", f'ca_file = "{another}" # '))
+    found = await examined(file)
+    assert f"another authority than that of {another}" in found["certificate"].text
+    file.write_text(right.replace(f"@{server.domain}", "@other.example"))
+    found = await examined(file)
+    assert "is not that of other.example" in found["certificate"].text
     file.write_text(right.replace(f"port = {server.c2s_port}", "port = 1"))
     found = await examined(file)
     assert found["tcp"].result == "failed"
+
+
+async def test_the_doctor_sees_that_the_port_of_the_figures_is_taken(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    file = settings(server, tmp_path, ["one"])
+    old = '[metrics]\nlisten = "127.0.0.1:0"'
+    new = f'[metrics]\nlisten = "127.0.0.1:{server.c2s_port}"'
+    file.write_text(file.read_text().replace(old, new))
+    found = (await examined(file))["figures"]
+    assert found.result == "failed"
+    assert "Address already in use. Change listen" in found.text
 
 
 async def test_the_doctor_knows_a_kiosk_that_runs_and_does_not_disturb_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,15 @@ async def test_a_display_that_was_once_cut_off_returns_to_its_own_connection(
             async with visiting(phone, lobby, level=Level.TOKEN) as screen:
                 await soon(phone.transfer(Board(), to=screen))
             await lobby.is_empty()
+
+
+async def test_who_leaves_twice_at_once_waits_for_the_same_receipt(
+    own: RunningServer, hurry: None
+) -> None:
+    async with Lobby(own) as lobby, Client(*own.add(), **address(own)) as phone:
+        async with visiting(phone, lobby) as screen:
+            first = asyncio.create_task(screen.leave())
+            await asyncio.sleep(0)
+            await soon(screen.leave())
+            assert screen.clean is True
+            await first

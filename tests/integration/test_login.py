@@ -268,7 +268,7 @@ async def test_a_server_in_between_gets_no_proof(
             "another certificate": replace(seen, certificate=bytes(32)),
             "a weaker one is out": replace(seen, mechanisms=("PLAIN", "SCRAM-SHA-1")),
             "another server than": replace(seen, domain="evil.example"),
-            "do not trust this display": seen,
+            "do not trust this screen": seen,
         }
         for sentence, lie in cases.items():
             login = Carried(lent(phone), lie)

@@ -24,7 +24,7 @@ from mobility.history import Ending
 from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.listing import Listed
 from mobility.server import config
-from mobility.store import Store
+from mobility.store import Kept, Store
 from mobility.visits import overseeing
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visits.stanza import Revoke
@@ -461,6 +461,7 @@ async def test_a_login_whose_phone_is_on_again_ends_in_time(
     )
     with Store(data) as store:
         store.stay(soon_over)
+        store.keep(Kept("s", "urn:app", 1, 2, b"", "t", f"{account[0]}/display-1"))
     async with Client(*account, data=data, **address(server)) as phone:
         assert await listed(phone) == ["soon"]
         async with asyncio.timeout(10):

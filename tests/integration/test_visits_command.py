@@ -13,6 +13,7 @@ import pytest
 from mobility import Client
 from mobility.protocol.delegation import Level
 from tests.fakes.running import RunningServer
+from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, visiting
 from tests.integration.test_commands import mobility
 
@@ -87,3 +88,15 @@ async def test_the_history_needs_neither_account_nor_network(tmp_path: Path) -> 
         "MOBILITY_DATA": str(tmp_path / "phone"),
     }
     assert "visited no screen" in await said(environment, "history")
+
+
+async def test_a_phone_that_is_on_a_screen_is_not_one_a_second_time(
+    server: RunningServer, environment: Environment, phone: Client, lobby: Lobby
+) -> None:
+    board = Board(strokes=("first",))
+    async with visiting(phone, lobby) as screen:
+        moved = await phone.transfer(board, to=screen)
+        printed = " ".join((await said(environment, "reclaim", code=1)).split())
+        assert "Another program that runs has the data folder" in printed
+        assert moved.away
+        await moved.retrieve()

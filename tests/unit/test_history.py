@@ -125,7 +125,7 @@ def test_a_visit_that_a_crash_cut_off_has_an_end_that_nobody_saw(
 
 def test_a_visit_of_another_program_goes_on(tmp_path: Path) -> None:
     with Store(tmp_path) as running:
-        History(running).settle()
+        running.claim()
         began(History(running), "a")
         for _ in range(2):
             with Store(tmp_path) as beside:
@@ -139,7 +139,7 @@ def test_a_program_that_was_killed_does_not_use_the_journal_any_more(
 ) -> None:
     program = (
         "import os, sys, pathlib; from mobility.store import Store;"
-        "store = Store(pathlib.Path(sys.argv[1])); store.alone(); os.abort()"
+        "store = Store(pathlib.Path(sys.argv[1])); store.claim(); os.abort()"
     )
     subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], check=False, timeout=30

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mobility.delegate import Through
 from mobility.errors import InvalidState, LocalProtocolError, RemoteProtocolError
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.login import (
@@ -33,6 +34,7 @@ from mobility.protocol.login import (
     seal,
     unseal,
 )
+from mobility.protocol.pin import Offered
 from mobility.protocol.visit import Role
 from mobility.xmpp.login import stanza
 from tests.stanza.examples import PAGES, by_action
@@ -218,3 +220,15 @@ def test_the_examples_are_one_login_and_stand_for_what_the_page_says() -> None:
     assert {type(event) for event in said.values()} == set(KINDS)
     shown = re.findall(r'^`?.*`(\{"jid".*?\})`', page, re.M)
     assert Grant(**json.loads(shown[0])) == said["grant"]
+
+
+async def test_a_phone_that_repeats_itself_in_a_login_is_refused() -> None:
+    auth = seal(SECRET, Role.PHONE, Auth("SCRAM-SHA-256", b"n,,n=juliet,r=abc"))
+
+    async def ask(_: Word) -> Word:
+        return auth
+
+    through = Through(Grant("juliet@capulet.example/a"), secret=SECRET, ask=ask)
+    await through.begin(Offered(("SCRAM-SHA-256",), "capulet.example", bytes(32)))
+    with pytest.raises(RemoteProtocolError):
+        await through.respond(b"r=abcdef")

@@ -71,9 +71,11 @@ export class Deck {
     const fit = Math.min(clientWidth / width, clientHeight / height);
     const viewport = page.getViewport({ scale: fit * devicePixelRatio });
     const canvas = document.createElement("canvas");
-    canvas.width = Math.round(viewport.width);
-    canvas.height = Math.round(viewport.height);
-    Object.assign(canvas.dataset, { width: `${width * fit}px`, height: `${height * fit}px` });
+    // whole pixels that are drawn wholly: a part of one shows the white below as a line
+    canvas.width = Math.max(1, Math.floor(viewport.width));
+    canvas.height = Math.max(1, Math.floor(viewport.height));
+    const length = (pixels) => `${pixels / devicePixelRatio}px`;
+    Object.assign(canvas.dataset, { width: length(canvas.width), height: length(canvas.height) });
     // "print" draws without waiting for frames, which a page that is not seen has none of
     await page.render({ canvas, viewport, intent: "print" }).promise;
     return canvas;

@@ -46,16 +46,30 @@ local function only(stanza, allowed)
 	return true;
 end
 
--- A packet of an app is in the app's own namespace, beside an element of ours; it has
--- nothing that a person's client would show.
+-- Whatever a client does of itself with a message is in one of these; no app's is.
+local xmpp = { "jabber:"; "urn:xmpp:"; "urn:ietf:params:xml:ns:xmpp"; "http://jabber.org/" };
+
+local function is_xmpp(xmlns)
+	for _, prefix in ipairs(xmpp) do
+		if xmlns:sub(1, #prefix) == prefix then
+			return true;
+		end
+	end
+	return false;
+end
+
+-- A packet of an app is in the app's own namespace, beside an element of ours, or comes
+-- back as an error; it has nothing that a person's client would show.
 local function is_packet(message)
 	local ours = false;
 	for _, child in ipairs(message.tags) do
-		local xmlns = child.attr.xmlns;
-		if not xmlns or xmlns == "jabber:client" then
-			return message.attr.type == "error" and child.name == "error";
+		local xmlns = child.attr.xmlns or "jabber:client";
+		if is_ours(xmlns) or message.attr.type == "error"
+				and xmlns == "jabber:client" and child.name == "error" then
+			ours = true;
+		elseif is_xmpp(xmlns) then
+			return false;
 		end
-		ours = ours or is_ours(xmlns);
 	end
 	return ours;
 end

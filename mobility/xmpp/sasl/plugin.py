@@ -87,10 +87,14 @@ class MobilitySasl(Feature):
                 answer = await self.login.respond(stanza.payload(step))
                 self._send(stanza.response(answer))
             if step.tag == stanza.FAILURE:
-                self._leave("login_failed", stanza.condition(step))
+                condition = stanza.condition(step)
+                log.info("no login: %s", condition or "the server does not say why")
+                self._leave("login_failed", condition)
                 return
             await self.login.succeed(stanza.payload(step))
         except MobilityError as exc:
+            # The sentence is not for a log: on a display it is about its visitor.
+            log.info("no login: %s", type(exc).__name__)
             self._send(stanza.abort())
             self._leave("login_refused", str(exc))
         else:
@@ -111,7 +115,6 @@ class MobilitySasl(Feature):
             self.xmpp.transport.write(step)
 
     def _leave(self, event: str, why: str) -> None:
-        log.info("no login: %s", why or "the server does not say why")
         self.xmpp.event(event, why)
         self.xmpp.disconnect()
 

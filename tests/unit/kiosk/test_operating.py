@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from kiosk.doctor.machine import look_at_disk, look_at_machine
+from kiosk.keys import credential
 from kiosk.notify import notify, watchdog
 from kiosk.plan import BrowserPlan, DisplayPlan, Plan
 from kiosk.settings import Kiosk, load
-from kiosk.unit import units
+from kiosk.unit import units, unseen
 from tests.unit.kiosk.test_settings import APP, BASE, PASSWORD, written
 
 
@@ -83,21 +84,35 @@ def test_a_unit_is_one_that_systemd_understands(tmp_path: Path, more: str) -> No
     assert service["Type"] == "notify"
     assert service["LimitCORE"] == "0"
     assert service["NoNewPrivileges"] == "yes"
-    assert service["LoadCredential"] == f"secret:{tmp_path}/secret"
+    name = credential(tmp_path / "secret").replace("%", "%%")
+    assert service["LoadCredential"] == f"{name}:{tmp_path}/secret"
     assert ("DynamicUser" in service) == (more == "")
     assert ("cage" in service["ExecStart"]) == (more != "")
+    # a PAM session takes the processes out of the unit: systemd hears none of them
+    assert "PAMName" not in service
+    # one visitor's browser that eats all memory is not the end of the others' visits
+    assert service["OOMPolicy"] == "continue"
 
 
-def test_a_unit_without_a_browser_is_hardened_by_systemds_own_count(
-    tmp_path: Path,
+@pytest.mark.parametrize(("more", "most"), [("", 15), ("[browser]\n", 35)])
+def test_a_unit_is_hardened_by_systemds_own_count(
+    tmp_path: Path, more: str, most: int
 ) -> None:
     path = tmp_path / "mobility-kiosk.service"
-    path.write_text(units(tmp_path / "kiosk.toml", kiosk(tmp_path)))
+    path.write_text(units(tmp_path / "kiosk.toml", kiosk(tmp_path, more)))
     if program := shutil.which("systemd-analyze"):
-        most = "--threshold=20"  # of 100
-        command = [program, "security", "--offline=true", most, "--no-pager", str(path)]
+        limit = f"--threshold={most}"  # of 100
+        command = [program, "security", "--offline=true", limit, "--no-pager"]
+        command.append(str(path))
         found = subprocess.run(command, capture_output=True, text=True)
         assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_what_the_service_cannot_see_is_named(tmp_path: Path) -> None:
+    found = list(unseen(tmp_path / "kiosk.toml", kiosk(tmp_path)))
+    assert f"{tmp_path}/kiosk.toml is under /tmp" in found[0]
+    assert any(f"{tmp_path}/app is under /tmp" in each for each in found)
+    assert not any(str(Path("/opt/x")) in each for each in found)
 
 
 # -- the doctor
@@ -151,3 +166,13 @@ def test_a_data_folder_that_others_can_read_is_warned_of(tmp_path: Path) -> None
     assert [each.result for each in look_at_disk(display)] == ["warning", "ok"]
     display.data.chmod(0o700)
     assert [each.result for each in look_at_disk(display)] == ["ok", "ok"]
+
+
+def test_the_doctor_calls_nothing_in_order_that_it_cannot_see(tmp_path: Path) -> None:
+    root = machine(tmp_path / "root")
+    (root / "proc/swaps").unlink()
+    found = {each.check: each for each in look_at_machine(root)}
+    assert found["swap"].result == "warning"
+    [display] = kiosk(tmp_path).displays
+    assert "is not there yet" in look_at_disk(display)[0].text
+    assert not display.data.exists()

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,18 +32,36 @@ def memory_at(monkeypatch: pytest.MonkeyPatch, *places: Path) -> None:
     monkeypatch.setattr(profiles, "_is_memory", lambda place: place in places)
 
 
-def test_the_memory_file_system_with_the_most_room_is_taken(
+def test_the_largest_memory_file_system_is_taken(
     tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small, large, none = (tmp_path / name for name in ("small", "large", "none"))
     memory_at(monkeypatch, small, large)
-    monkeypatch.setattr(profiles, "_room", {small: 1, large: 2}.__getitem__)
+    monkeypatch.setattr(profiles, "_size", {small: 1, large: 2}.__getitem__)
     environ = {"RUNTIME_DIRECTORY": f"{none}:{small}", "XDG_RUNTIME_DIR": str(large)}
     lobby, hall = (memory_folder(name, disk, environ) for name in ("lobby", "hall"))
     assert lobby.parent == hall.parent == large
     assert lobby != hall, "each display has its own"
     assert lobby.stat().st_mode & 0o777 == 0o700
     assert lobby == memory_folder("lobby", disk, environ)
+
+
+def test_what_a_killed_run_has_filled_is_where_the_next_one_looks(
+    tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    memory_at(monkeypatch, large, small)
+    blocks = {large: 10, small: 5}
+    free = dict(blocks)
+
+    def figures(place: Path) -> SimpleNamespace:
+        return SimpleNamespace(f_blocks=blocks[place], f_bavail=free[place], f_frsize=1)
+
+    monkeypatch.setattr(os, "statvfs", figures)
+    environ = {"RUNTIME_DIRECTORY": f"{small}:{large}"}
+    before = memory_folder("lobby", disk, environ)
+    free[large] = 1  # it was killed, and left its profile
+    assert memory_folder("lobby", disk, environ) == before
 
 
 @pytest.mark.skipif(not Path("/proc/mounts").exists(), reason="this is not Linux")

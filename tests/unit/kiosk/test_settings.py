@@ -11,7 +11,7 @@ import pytest
 
 from kiosk import settings as module
 from kiosk.keys import APP as APP_KEYS
-from kiosk.keys import BROWSER
+from kiosk.keys import BROWSER, credential
 from kiosk.settings import AppSettings, Settings, load
 from mobility import SettingsError
 
@@ -302,14 +302,18 @@ def test_each_mistake_about_several_displays_has_a_sentence(
 
 def test_systemd_gives_the_password_and_a_place_for_the_data(tmp_path: Path) -> None:
     (tmp_path / "given").mkdir()
-    (tmp_path / "given" / "lobby.password").write_text("from systemd")
-    (tmp_path / "given" / "lobby.password").chmod(0o400)
+    for name in ("a", "b"):
+        given = tmp_path / "given" / credential(Path(f"/root/{name}/password"))
+        given.write_text(f"from systemd for {name}")
+        given.chmod(0o400)
     environ = {
         "CREDENTIALS_DIRECTORY": str(tmp_path / "given"),
         "STATE_DIRECTORY": str(tmp_path / "state"),
     }
-    text = HOUSE + display("a", password_file='"/root/lobby.password"')
-    [settings] = load(written(tmp_path, text), environ).displays
-    assert settings.password == "from systemd"
-    assert settings.data == tmp_path / "state" / "data" / "a"
-    assert "from systemd" not in repr(settings)
+    text = HOUSE + "".join(
+        display(name, password_file=f'"/root/{name}/password"') for name in ("a", "b")
+    )
+    a, b = load(written(tmp_path, text), environ).displays
+    assert (a.password, b.password) == ("from systemd for a", "from systemd for b")
+    assert a.data == tmp_path / "state" / "data" / "a"
+    assert "from systemd" not in repr(a)
