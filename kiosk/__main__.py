@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 __all__ = ["main"]
@@ -29,8 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (text, json) in COMMANDS.items():
-        listed = {"help": text} if text else {}
-        command = commands.add_parser(name, description=text, **listed)
+        add = partial(commands.add_parser, name, description=text)
+        command = add(help=text) if text else add()
         command.add_argument("settings", type=Path, help="the file, see docs/kiosk.md")
         if json:
             command.add_argument("--json", action="store_true", help="for programs")

@@ -213,7 +213,7 @@ class Visits:
         """
         for visit in self._store.staying():
             left = visit.until - time.time()
-            if visit.lent and left > 0 and (self._has_session(visit) or not mine):
+            if visit.lent and left > 0 and self._has_session(visit):
                 self._tasks.start(self._finish_later(visit, left))
             else:
                 await self._finish(visit)
@@ -368,7 +368,7 @@ def _stays(visit: Listed) -> str:
         f"{visit.device} let this screen in as a guest, and is away now: only it can "
         "end the visit. The screen is not logged in as you. It leaves by itself when "
         f"nobody uses it, and at {until} at the latest; or start {visit.device} again, "
-        "which takes back what is there."
+        "which takes back what is there (mobility reclaim)."
     )
 
 

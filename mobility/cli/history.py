@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mobility.cli.settings import load_data
+from mobility.cli.settings import GUEST, load_data
 from mobility.history import Ending, History, Visited
 from mobility.protocol.delegation import Level
 from mobility.store import Store
@@ -45,16 +46,23 @@ def history(
     ] = False,
 ) -> None:
     """List the screens that this phone has visited in the last year."""
-    with Store(load_data()) as store:
-        visits = History(store)
-        visits.settle()
-        found = visits.all()
+    data = load_data()
+    found = _read(data)
+    if (data / GUEST).is_dir():  # what was visited without the account
+        found = sorted(found + _read(data / GUEST), key=lambda visited: visited.began)
     if as_json:
         print(json.dumps([_fields(visited) for visited in found], indent=2))
     elif not found:
         console.print("This phone has visited no screen within the last year.")
     else:
         console.print(_table(found))
+
+
+def _read(data: Path) -> list[Visited]:
+    with Store(data) as store:
+        visits = History(store)
+        visits.settle()
+        return visits.all()
 
 
 def _table(found: list[Visited]) -> Table:

@@ -15,7 +15,14 @@ from platformdirs import user_config_path, user_data_path
 
 from mobility.errors import SettingsError
 
-__all__ = ["Account", "config_file", "load_account", "load_data", "load_guest"]
+__all__ = [
+    "GUEST",
+    "Account",
+    "config_file",
+    "load_account",
+    "load_data",
+    "load_guest",
+]
 
 # Key in the file: variable in the environment, which wins.
 _KEYS: Final[Mapping[str, str]] = {
@@ -27,6 +34,7 @@ _KEYS: Final[Mapping[str, str]] = {
     "ca_file": "MOBILITY_CA_FILE",
     "data": "MOBILITY_DATA",
 }
+GUEST = "guest"  # folder of a guest's journal, in that of the phone
 _PASSWORD = "MOBILITY_PASSWORD"  # noqa: S105  the variable's name
 
 
@@ -91,7 +99,7 @@ def load_guest(domain: str, environ: Mapping[str, str] = os.environ) -> dict[str
     values = _values(environ)[1]
     own = values.get("jid", "").partition("/")[0].rpartition("@")[2]
     device = _device(values)
-    device["data"] /= "guest"
+    device["data"] /= GUEST
     known = not own or f".{domain}".endswith(f".{own}")
     return device | (_address(values) if known else {})
 

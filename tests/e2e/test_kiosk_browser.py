@@ -93,7 +93,7 @@ async def ends_what_no_browser_bears(kiosk: Kiosk, phone: Client) -> None:
             await page.is_replaced(before)  # by that of the next browser
         async with asyncio.timeout(DEADLINE):
             await screen.ended()
-    assert await page.code()
+    assert str(await page.code())
 
 
 async def gone(leader: int) -> None:

@@ -14,7 +14,8 @@ from aiohttp import ClientSession
 from kiosk import window
 from kiosk.browser import HEADLESS, Browser, memory_folder
 from kiosk.daemon import open_stage
-from kiosk.doctor.screen import _is_ours
+from kiosk.doctor.screen import _answers
+from kiosk.guard import PRIVATE
 from kiosk.settings import AppSettings, Settings
 from mobility import Inviting, MobilityError
 from tests.e2e.glass import DEADLINE, Glass
@@ -129,7 +130,9 @@ async def test_only_the_kiosks_own_browser_gets_its_page(
             await glass.call("Page.reload")  # as it does when the daemon was away
             await glass.shows("idle")
         host, port = address.removeprefix("http://").rstrip("/").split(":")
-        assert await asyncio.to_thread(_is_ours, (host, int(port)))
+        assert await asyncio.to_thread(
+            _answers, (host, int(port)), "/", PRIVATE.encode()
+        )
 
 
 async def test_a_fresh_browser_is_not_taken_for_the_end_of_the_last(

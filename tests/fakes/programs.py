@@ -34,7 +34,7 @@ def begin() -> dict[str, Any]:
     for name, seconds in order["times"].items():
         setattr(timing, name, seconds)
     hosted.CHECKPOINT, hosted.SOON = 0.2, 0.01
-    stream._SLOWEST = 0.3
+    stream._SLOWEST, stream.FIRST = 0.3, 5.0
     pep.SECONDS = 2.0
     tell_saved()
     tell_frames()

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from mobility import Client
+from mobility.history import History
 from mobility.protocol.delegation import Level
+from mobility.store import Store
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, visiting
@@ -100,3 +102,16 @@ async def test_a_phone_that_is_on_a_screen_is_not_one_a_second_time(
         assert "Another program that runs has the data folder" in printed
         assert moved.away
         await moved.retrieve()
+
+
+async def test_a_visit_without_an_account_is_in_the_history_too(tmp_path: Path) -> None:
+    environment = {
+        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
+        "MOBILITY_DATA": str(tmp_path / "phone"),
+    }
+    facts = {"level": Level.GUEST, "apps": None, "lifetime": timedelta(hours=1)}
+    for id, folder in (("first", "phone/guest"), ("second", "phone")):
+        with Store(tmp_path / folder) as store:
+            History(store).began(id, domain="a", name="", **facts)  # type: ignore[arg-type]
+    found = await read(environment, "history")
+    assert [visited["id"] for visited in found] == ["first", "second"]

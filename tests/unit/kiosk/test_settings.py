@@ -218,6 +218,13 @@ def test_the_documented_example_is_right_and_says_the_defaults(tmp_path: Path) -
     assert records == load(written(tmp_path, RIGHT), PASSWORD).records
 
 
+def test_the_least_that_works_is_right(tmp_path: Path) -> None:
+    document(tmp_path)
+    text = documented("the least that works")
+    [display] = load(written(tmp_path, text), {}).displays
+    assert (display.password, display.host) == ("from a file", "127.0.0.1")
+
+
 def test_the_documented_examples_have_every_key(tmp_path: Path) -> None:
     keys = tomllib.loads(documented())
     assert set(keys) == set(module.TOP) - {"displays"}
