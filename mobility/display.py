@@ -317,6 +317,9 @@ class PublicDisplay:
         self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
         if terms.level is Level.GUEST:
             self.turn_away()
+        elif self._delegate is not None:  # its phone answers at once from now on
+            job = self._wait_for_account(self._visit, self._delegate)
+            self._tasks.start(job)
 
     def turn_away(self) -> None:
         """Whoever sent us to their server has not let us in there."""
