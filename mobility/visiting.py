@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 from mobility.delegating import Delegating
@@ -132,17 +133,18 @@ class Visiting:
             record.met(screen.name)
             _check_level(screen, level)
             await self._home.visits.ask(screen.jid, reveal)
-            terms = await self._ask_user(visitor, screen, asked, approve)
-            resource = "" if terms.level is Level.GUEST else _new_resource()
-            record.let_in(screen, self._home.jid, terms, resource=resource)
-            yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
-            if resource:
-                participants = {bare(self._home.jid): (), **asked.participants}
-                asked = replace(asked, terms=terms, participants=participants)
-                policy = _policy(screen, asked, resource)
-                await self._let_log_in(screen, asked, policy, yes)
-            else:
-                await yes
+            with self._granting_to(screen, level) as granting:
+                terms = await self._ask_user(visitor, screen, asked, approve)
+                resource = "" if terms.level is Level.GUEST else granting.resource
+                if resource:
+                    granting.check()
+                record.let_in(screen, self._home.jid, terms, resource=resource)
+                yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
+                if resource:
+                    asked = replace(asked, terms=terms)
+                    await self._let_log_in(screen, asked, granting, yes)
+                else:
+                    await yes
             self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
         except MobilityError as exc:
@@ -205,41 +207,50 @@ class Visiting:
             "scan the code of the screen in front of you again."
         )
 
-    async def _let_log_in(
-        self, screen: Screen, asked: Asked, policy: Policy, approving: Approving
-    ) -> None:
-        """The display becomes a resource of ours, which is its address from then on."""
-        granting = self._granting[screen.jid] = Granting(
-            f"{bare(self._home.jid)}/{policy.resource}", secret=screen.secret
+    @contextmanager
+    def _granting_to(self, screen: Screen, level: Level) -> Iterator[Granting]:
+        """It may go to our server while the user types, and wait there."""
+        display = screen.jid
+        granting = self._granting[display] = Granting(
+            f"{bare(self._home.jid)}/{_new_resource()}",
+            secret=screen.secret,
+            ask=partial(self._home.logins.ask, display),
         )
         screen.on_end = granting.stop
+        if level is not Level.GUEST:
+            self._tasks.start(granting.grant())
         try:
-            await self._log_it_in(screen, granting, asked, policy, approving)
+            yield granting
+        finally:
+            granting.stop()
+            del self._granting[display]
+
+    async def _let_log_in(
+        self, screen: Screen, asked: Asked, granting: Granting, approving: Approving
+    ) -> None:
+        """The display becomes a resource of ours, which is its address from then on."""
+        try:
+            await self._log_it_in(screen, asked, granting, approving)
         except MobilityError:
             if granting.proved and not asked.restricted:
                 raise _may_be_logged_in(screen) from None
             raise
-        finally:
-            granting.stop()
-            del self._granting[screen.jid]
         screen.jid = granting.jid
         self._screens[screen.jid] = screen
 
     async def _log_it_in(
-        self,
-        screen: Screen,
-        granting: Granting,
-        asked: Asked,
-        policy: Policy,
-        approving: Approving,
+        self, screen: Screen, asked: Asked, granting: Granting, approving: Approving
     ) -> None:
         terms, levels = asked.terms, asked.levels
+        participants = {bare(self._home.jid): (), **asked.participants}
+        asked = replace(asked, participants=participants)
+        policy = _policy(screen, asked, granting.resource)
         lending = self._delegating.lend(terms.level, policy, levels)
         try:
             async with asyncio.timeout(LOGIN):
                 beginning = (  # what is said, in this order; our server is asked beside
                     approving,
-                    self._home.logins.ask(screen.jid, granting.grant()),
+                    granting.grant(),
                     granting.lend(lending),
                 )
                 await few_at_once(beginning, len(beginning))
