@@ -180,7 +180,8 @@ class PublicDisplay:
 
     def _connect_as(self, jid: str, login: Through) -> Stream:
         """The second way to the outside: under a visitor's account."""
-        where = self._servers.get(bare(jid).partition("@")[2], Where())
+        known = self._servers.get(bare(jid).partition("@")[2])
+        where = known or Where()
         stream = Stream(
             jid,
             login,
@@ -189,6 +190,7 @@ class PublicDisplay:
             ca_file=where.ca_file,
             on_change=self._on_account,
             priority=None,  # nobody but the visitor's phone is to know that it is there
+            reach="any" if known else "public",
             patience=MEETING,
         )
         self._listen(stream)

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from slixmpp.jid import JID, InvalidJID
 
@@ -55,6 +55,8 @@ class Stream:
         priority: Of our initial presence. Bare-JID messages are for people, so it is
             negative by default: neither they nor the offline store come to this
             resource then (RFC 6121 §8.5). With None there is no presence at all.
+        reach: Whether its server may be anywhere, or at a public address only: a
+            stranger's DNS may lead into our own network.
         patience: Seconds more for the first login, once its server is reached, since a
             person decides it.
         on_change: Called with True when we are online (again), False when not.
@@ -73,6 +75,7 @@ class Stream:
         port: int | None = None,
         ca_file: Path | None = None,
         priority: int | None = -1,
+        reach: Literal["any", "public"] = "any",
         patience: float = 0.0,
         on_change: Callable[[bool], None] = lambda online: None,
     ) -> None:
@@ -89,6 +92,7 @@ class Stream:
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
         xmpp = Connection(self._account, "", ssl_context=_tls(ca_file))
+        xmpp.public_only = reach == "public"
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
         # slixmpp accepts every contact request, and asks back; who is a contact of the
