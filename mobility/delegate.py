@@ -82,10 +82,8 @@ class Through:
         names, domain = offered.mechanisms, offered.domain
         asked = Mechanisms(names, domain, offered.certificate)
         if self._machine.may_send(Mechanisms):
-            self._asked, self._auth = (
-                asked,
-                asyncio.ensure_future(self._put(asked, Auth)),
-            )
+            self._asked = asked
+            self._auth = asyncio.ensure_future(self._put(asked, Auth))
             self._auth.add_done_callback(_noticed)
         if self._auth is None or asked != self._asked:
             raise LoginRefused("The phone answers one login of a visit.")
