@@ -184,7 +184,7 @@ class Client:
                 *(self, self._tasks, self._delegating, self._screens, records)
             )
             self.stream.visits.receive = self._visiting.receive
-            self.stream.logins.receive = self._visiting.receive_login
+            self.stream.logins.receive = self._visiting.lending.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
                 name=self.device,
