@@ -232,6 +232,7 @@ class Visiting:
         try:
             await self._log_it_in(screen, asked, granting, approving)
         except MobilityError:
+            await screen.fail()  # its login is ended next, and that is not to wait
             if granting.proved and not asked.restricted:
                 raise _may_be_logged_in(screen) from None
             raise

@@ -161,7 +161,7 @@ async def obey(phone: Client, board: Notebook) -> None:
 
 async def bring_back(phone: Client, way: str) -> None:
     """As a user would: try, wait, and try again, or have it as it was saved."""
-    for moved in tuple(phone._moved.values()):
+    for moved in phone._away:
         lent = moved.peer.partition("/")[0] == phone.jid.partition("/")[0]
         tries = 0
         while moved.away or moved.leaving:

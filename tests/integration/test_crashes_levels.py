@@ -90,4 +90,4 @@ async def test_whoever_dies_amid_a_login_nothing_has_moved_and_nobody_is_logged_
     assert not world.other.runs()
     with Store(world.phone.folder / "data") as store:
         (visited,) = History(store).all()
-    assert visited.how is (Ending.UNKNOWN if side == "phone" else Ending.LEFT)
+    assert visited.how is (Ending.UNKNOWN if side == "phone" else Ending.FAILED)
