@@ -227,13 +227,19 @@ class Stream:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         self.xmpp.cancel_connection_attempt()
-        if self.xmpp.is_connected():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(3):
-                    # WORKAROUND: slixmpp 1.17 overlooks what it is filtering.
-                    await self.xmpp.waiting_queue.join()
-                    await self.xmpp.disconnect(wait=1.0)
+        try:
+            if self.xmpp.is_connected():
+                await self._say_goodbye()
+        finally:
+            self.xmpp.abort()  # whoever waits no longer does not leave it open
         await self._stop_filters()
+
+    async def _say_goodbye(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                # WORKAROUND: slixmpp 1.17 overlooks what it is filtering.
+                await self.xmpp.waiting_queue.join()
+                await self.xmpp.disconnect(wait=1.0)
 
     async def _stop_filters(self) -> None:
         # WORKAROUND: slixmpp 1.17 leaves its sending task to the garbage collector.
