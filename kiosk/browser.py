@@ -17,7 +17,12 @@ from types import TracebackType
 from typing import Self
 
 from kiosk.notify import unheard
-from kiosk.profiles import memory_folder, new_profile, wipe_left_over
+from kiosk.profiles import (
+    memory_folder,
+    new_profile,
+    remove_empty,
+    wipe_left_over,
+)
 from kiosk.window import Window
 from mobility import SettingsError
 from mobility.chromium import find_chromium
@@ -87,6 +92,7 @@ class Browser:
         tb: TracebackType | None,
     ) -> None:
         await self._window.close()
+        remove_empty(self._folder)
 
     @property
     def pid(self) -> int:
