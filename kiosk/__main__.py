@@ -57,6 +57,7 @@ COMMANDS = {
     "doctor": ("Look for what keeps a display from its work.", True),
     "history": ("List the visits that there were.", True),
     "unit": ("Print units for systemd.", False),
+    "policy": ("Print what Chromium may do on this machine, for Chromium.", False),
     "plan": ("", False),  # for the supervisor
 }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from kiosk import wire
 from kiosk.packets import Bucket, InvalidPacket, from_page, to_page
 from kiosk.settings import AppSettings
+from kiosk.since import Since
 from kiosk.stage import Stage
 from mobility import App, InvalidState, MobilityError, Stanza, State
 
@@ -21,7 +21,6 @@ RESTORE_DEADLINE = 15.0
 SNAPSHOT_DEADLINE = 5.0
 SEND_DEADLINE = 10.0
 RATE, BURST = 120.0, 240.0  # packets a second out of a page; a pointer makes 60
-LOG = 4_096  # packets since the last state: far more than flow between checkpoints
 ASK_EVERY = 256  # so many packets after a state, ask for the next one
 
 log = logging.getLogger(__name__)
@@ -49,8 +48,7 @@ class PageApp(App):
         self._running = False
         self._bucket = Bucket(RATE, BURST, BURST, clock())
         self._state: State | None = None
-        # with each the question for the state that it was told after; 0 if it is ours
-        self._since: deque[tuple[int, Stanza]] = deque(maxlen=LOG)
+        self._since = Since()
         self._restored: asyncio.Future[str] | None = None
         self._questions: dict[int, asyncio.Future[State]] = {}
         self._asked = 0
@@ -122,9 +120,9 @@ class PageApp(App):
         if self._state is None:
             return
         self._tell_state()
-        for _, stanza in self._since:
+        for stanza in self._since:
             self._tell_packet(stanza)
-        self._since = deque(((0, stanza) for _, stanza in self._since), LOG)
+        self._since.retold()
         for number in self._questions:
             self._ask(number)
         if self._running:
@@ -173,7 +171,7 @@ class PageApp(App):
     # -- what is kept
 
     def _note(self, after: int, stanza: Stanza) -> None:
-        self._since.append((after, stanza))
+        self._since.append(after, stanza)
         if len(self._since) % ASK_EVERY == 0:
             self.changed()
 
@@ -182,8 +180,7 @@ class PageApp(App):
         before = self._state or State()
         files = before.files if message.files is None else message.files
         self._state = State(message.data, files, before.title)
-        later = (item for item in self._since if item[0] >= message.id)
-        self._since = deque(later, LOG)
+        self._since.answered(message.id)
         answer = self._questions[message.id]
         if not answer.done():
             answer.set_result(self._state)

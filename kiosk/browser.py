@@ -17,7 +17,12 @@ from types import TracebackType
 from typing import Self
 
 from kiosk.notify import unheard
-from kiosk.profiles import memory_folder, new_profile, wipe_left_over
+from kiosk.profiles import (
+    memory_folder,
+    new_profile,
+    remove_empty,
+    wipe_left_over,
+)
 from kiosk.window import Window
 from mobility import SettingsError
 from mobility.chromium import find_chromium
@@ -32,6 +37,9 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, "
     "EXCLUDE 127.0.0.1",
 )
+# No key of the browser's own: Ctrl+O would open a dialog. Without a screen there are no
+# keys, and Chromium would not fill what it draws on.
+KEYLESS = "--force-app-mode"
 HEADLESS = ("--headless=new", "--disable-gpu", "--hide-scrollbars")
 
 log = logging.getLogger(__name__)
@@ -66,7 +74,8 @@ class Browser:
         self._program = program
         self._address = address
         self._folder = folder
-        self._flags = (*FLAGS, *flags)
+        seen = not any(flag.startswith("--headless") for flag in flags)
+        self._flags = (*FLAGS, *([KEYLESS] if seen else []), *flags)
         self._env = unheard(os.environ) | dict(env or {})
 
     async def __aenter__(self) -> Self:
@@ -83,6 +92,7 @@ class Browser:
         tb: TracebackType | None,
     ) -> None:
         await self._window.close()
+        remove_empty(self._folder)
 
     @property
     def pid(self) -> int:

@@ -99,6 +99,13 @@ def _unit(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _policy(arguments: argparse.Namespace) -> int:
+    from kiosk.policy import policy
+
+    print(json.dumps(policy(load(arguments.settings)), indent=2))
+    return 0
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     """0 if nothing failed; warnings are for a person to judge."""
     from kiosk.doctor import examine
@@ -116,5 +123,6 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "history": _history,
     "plan": _plan,
+    "policy": _policy,
     "unit": _unit,
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mobility import SettingsError
 
-__all__ = ["memory_folder", "new_profile", "wipe_left_over"]
+__all__ = ["memory_folder", "new_profile", "remove_empty", "wipe_left_over"]
 
 PREFIX = "visit-"  # what our folders are called: nothing else is ever removed
 MEMORY = ("tmpfs", "ramfs")
@@ -90,6 +90,12 @@ def _own(folder: Path) -> Path:
 def new_profile(folder: Path) -> Path:
     """A path for a profile that nobody has used."""
     return folder / f"{PREFIX}{secrets.token_hex(4)}"
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove it after an end in order; what is still in there, the next start wipes."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def wipe_left_over(folder: Path) -> list[str]:

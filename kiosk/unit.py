@@ -42,6 +42,7 @@ Restart=always
 RestartSec=2
 RestartPreventExitStatus=2
 OOMPolicy=continue
+MemoryMax={{memory}}
 StateDirectory={NAME}
 StateDirectoryMode=0700
 RuntimeDirectory={NAME}
@@ -115,7 +116,8 @@ StandardOutput=journal
 Environment=HOME=/run/mobility-kiosk
 """
 
-
+FIXED = 128  # megabytes, of which the supervisor has 25
+EACH = 512  # of a display, which takes 70 unless somebody fills all that it may hold
 AFTER_SEAT = " seatd.service\nRequires=seatd.service\nConflicts=getty@tty1.service"
 
 
@@ -128,6 +130,7 @@ def units(file: Path, kiosk: Kiosk) -> str:
             after=AFTER_SEAT,
             notify="all",
             start=f"/usr/bin/cage -s -- {start}",
+            memory="80%",
             more=SEAT + credentials + SOME + LESS,
             target="graphical.target",
         )
@@ -135,6 +138,7 @@ def units(file: Path, kiosk: Kiosk) -> str:
         after="",
         notify="main",
         start=start,
+        memory=f"{FIXED + EACH * len(kiosk.displays)}M",
         more=credentials + LEAST + LESS,
         target="multi-user.target",
     )

@@ -39,6 +39,7 @@ FLAGS = (
 # asyncio gives a child 0, 1 and 2 only; and no crash may write memory to a disk
 START = 'ulimit -c 0; exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null'
 DEADLINE = 20.0  # seconds for an answer
+PAGE = 20.0  # seconds until there is one
 LARGEST = 64 * 2**20  # bytes of an answer: a screenshot in base64
 
 Hear = Callable[[str, Mapping[str, Any]], None]
@@ -110,16 +111,27 @@ class Chromium:
         return _result(method, answer)
 
     async def attach(self) -> tuple[str, str]:
-        """The target and the session of its first page."""
+        """
+        The target and the session of its first page.
+
+        Raises:
+            MobilityError: There is none, or it cannot be had.
+
+        """
+        try:
+            async with asyncio.timeout(PAGE):
+                page = await self._first_page()
+        except TimeoutError:
+            raise MobilityError("The browser opens no page.") from None
+        found = await self.call("Target.attachToTarget", targetId=page, flatten=True)
+        return page, found["sessionId"]
+
+    async def _first_page(self) -> str:
         while True:
             targets = (await self.call("Target.getTargets"))["targetInfos"]
             if pages := [t["targetId"] for t in targets if t["type"] == "page"]:
-                break
+                return str(pages[0])
             await asyncio.sleep(0.02)  # it answers before its window is there
-        found = await self.call(
-            "Target.attachToTarget", targetId=pages[0], flatten=True
-        )
-        return pages[0], found["sessionId"]
 
     async def listen(self) -> None:
         """Take in what it says, until it ends."""

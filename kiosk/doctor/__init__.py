@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kiosk.doctor.finding import Finding
 from kiosk.doctor.machine import look_at_disk, look_at_machine
+from kiosk.doctor.policy import look_at_policy
 from kiosk.doctor.screen import (
     look_at_apps,
     look_at_browser,
@@ -23,7 +24,7 @@ __all__ = ["Finding", "examine"]
 
 async def examine(kiosk: Kiosk) -> list[Finding]:
     """Everything about the machine, then about each display."""
-    findings = look_at_machine()
+    findings = [*look_at_machine(), look_at_policy(kiosk)]
     if kiosk.metrics is not None:
         findings.append(look_at_figures(kiosk.metrics))
     for display in kiosk.displays:

@@ -28,8 +28,8 @@ CODE = "xmpp:lobby@kiosk.example/kR3xQ?mobility;v=0;t=q83vEjRWeJCrze8SNFZ4kA;k=3
 def folder(tmp_path: Path) -> Iterator[Path]:
     folder = memory_folder(f"test-{secrets.token_hex(4)}", tmp_path / "profiles")
     yield folder
-    assert list(folder.iterdir()) == []
-    folder.rmdir()
+    if folder.exists():  # no browser was opened
+        folder.rmdir()
 
 
 @asynccontextmanager
@@ -59,6 +59,7 @@ async def glass(tmp_path: Path, folder: Path) -> AsyncIterator[Glass]:
         glass = Glass(browser)
         await glass.shows("idle")
         yield glass
+    assert not folder.exists()  # noqa: ASYNC240  one call
 
 
 async def windows(glass: Glass) -> list[str]:

@@ -129,8 +129,8 @@ def settings(tmp_path: Path) -> Settings:
 def folder(tmp_path: Path) -> Iterator[Path]:
     folder = memory_folder(f"test-{secrets.token_hex(4)}", tmp_path / "profiles")
     yield folder
-    assert list(folder.iterdir()) == []
-    folder.rmdir()
+    if folder.exists():  # one that was killed
+        folder.rmdir()
 
 
 @pytest.fixture

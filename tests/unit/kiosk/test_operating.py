@@ -92,6 +92,7 @@ def test_a_unit_is_one_that_systemd_understands(tmp_path: Path, more: str) -> No
     assert "PAMName" not in service
     # one visitor's browser that eats all memory is not the end of the others' visits
     assert service["OOMPolicy"] == "continue"
+    assert service["MemoryMax"] == ("80%" if more else "640M")
 
 
 @pytest.mark.parametrize(("more", "most"), [("", 15), ("[browser]\n", 35)])

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from kiosk import profiles
-from kiosk.browser import FLAGS
+from kiosk.browser import FLAGS, KEYLESS
 from kiosk.profiles import memory_folder, new_profile, wipe_left_over
 from mobility import SettingsError, chromium
 
@@ -134,7 +134,7 @@ def test_our_own_browser_has_every_flag_that_the_documentation_demands() -> None
     command = re.search(r"^chromium .*?(?=^```$)", text, re.M | re.S)
     assert command is not None
     words = shlex.split(command[0].replace("\\\n", " "))[1:]
-    ours = {*FLAGS, *chromium.FLAGS}
+    ours = {*FLAGS, KEYLESS, *chromium.FLAGS}
     missing = [word for word in words if word not in ours]
     assert [word.partition("=")[0].partition(":")[0] for word in missing] == [
         "--user-data-dir",

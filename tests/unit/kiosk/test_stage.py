@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kiosk import app, page, stage, wire
+from kiosk import app, page, since, stage, wire
 from kiosk.app import PageApp
 from kiosk.page import Page
 from kiosk.screen import Venue
@@ -325,5 +325,39 @@ async def test_a_page_that_reads_too_slowly_is_closed_and_not_stuffed(
             assert len([event async for event in slow.events()]) == 1
 
 
+async def test_a_page_that_reads_too_slowly_is_closed_by_bytes_as_well(
+    hall: Stage,
+) -> None:
+    with hall.open() as slow:
+        for _ in range(40):
+            hall.tell({"type": "packet", "text": "x" * 1_000_000})
+        async with asyncio.timeout(DEADLINE):
+            assert len([event async for event in slow.events()]) == 1
+
+
+async def test_what_a_page_has_read_makes_room_again(hall: Stage) -> None:
+    with hall.open() as reading:
+        events = reading.events()
+        for _ in range(40):
+            hall.tell({"type": "packet", "text": "x" * 1_000_000})
+            while b"xxx" not in await anext(events):
+                pass
+        assert hall.is_open
+
+
 def test_a_page_has_room_for_all_that_an_app_keeps() -> None:
-    assert app.LOG + 100 < page.BACKLOG
+    assert since.COUNT + 100 < page.BACKLOG
+    assert 4 * since.SIZE < page.SIZE  # bytes of UTF-8 that one character may have
+
+
+def test_an_app_keeps_no_more_than_so_many_bytes() -> None:
+    kept = since.Since()
+    large = Stanza("{https://example.org/apps/board}ink", {}, "x" * 100_000)
+    for number in range(100):
+        kept.append(number, large)
+    assert sum(stanza.weight for stanza in kept) <= since.SIZE
+    kept.answered(99)
+    assert len(kept) == 1
+    for _ in range(since.COUNT + 10):
+        kept.append(100, Stanza("{https://example.org/apps/board}dot"))
+    assert len(kept) == since.COUNT
