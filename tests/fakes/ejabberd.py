@@ -145,6 +145,8 @@ class Ejabberd:
         try:
             for line in process.stdout:
                 if line.strip() == "ready":
+                    # It goes on to log there, and waits for whoever does not read.
+                    threading.Thread(target=process.stdout.read, daemon=True).start()
                     return
                 printed.append(line)
         finally:
