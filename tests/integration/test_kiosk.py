@@ -323,6 +323,20 @@ async def test_the_doctor_finds_a_display_in_order(
     assert (tmp_path / "one.password").read_text() not in printed
 
 
+async def test_the_doctor_logs_in_as_a_guest_where_guests_are_let_in(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    """The one server lets guests in, the other does not."""
+    with RunningServer(tmp_path / "server", guests="welcome") as welcoming:
+        for each, result in ((welcoming, "ok"), (server, "failed")):
+            file = settings(each, tmp_path, ["one"])
+            guests = 'guests = "guests.localhost"\n[metrics]'
+            file.write_text(file.read_text().replace("[metrics]", guests))
+            found = await examined(file)
+            assert found["login"].result == "ok"
+            assert found["guests"].result == result, found["guests"]
+
+
 async def test_the_doctor_says_what_is_wrong(
     server: RunningServer, tmp_path: Path
 ) -> None:
