@@ -49,7 +49,9 @@ def memory_folder(
     if not held:
         log.warning("this machine has no memory file system: profiles are on its disk")
         return _own(otherwise)
-    short = hashlib.sha256(name.encode()).hexdigest()[:8]
+    # a kiosk beside this one may have a display of the same name, but not its folder
+    whose = b"\0".join((name.encode(), os.fsencode(otherwise.absolute())))
+    short = hashlib.sha256(whose).hexdigest()[:8]
     return _own(max(held, key=_size) / f"kiosk-{os.getuid()}-{short}")
 
 

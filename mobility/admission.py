@@ -36,6 +36,8 @@ class Door(Protocol):
 
     def let_in(self, host: Host, terms: Terms) -> None: ...
 
+    def turn_away(self) -> None: ...
+
 
 class Admission:
     """
@@ -84,6 +86,13 @@ class Admission:
         """Whether nobody is here, nor about to be."""
         return self._host is None and not self._inside
 
+    def comparing(self, peer: str) -> Host | None:
+        """Who is asked for the digits now, if it is this one."""
+        host = self._host
+        if host is None or self._comparing is None or host.visitor != peer:
+            return None
+        return host
+
     # --- one after the other ---------------------------------------------------
 
     async def admit(self) -> None:
@@ -130,6 +139,7 @@ class Admission:
         """Nobody is here any more, and the next code is due."""
         self._host = self._comparing = None
         self.rival = False
+        self._door.turn_away()
         self._changed.set()
 
     # --- what phones say -------------------------------------------------------

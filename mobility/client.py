@@ -16,7 +16,6 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,6 +23,7 @@ from typing import Any, Self, TypeVar
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
+from mobility.away import Away
 from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices
 from mobility.dispatch import Transfers, bare
@@ -31,13 +31,11 @@ from mobility.errors import (
     DirectoryUnavailable,
     LocalProtocolError,
     MobilityError,
-    RemoteProtocolError,
     TransferAborted,
     TransferRefused,
     VisitEnded,
     VisitRefused,
 )
-from mobility.failures import traced
 from mobility.history import History, Visited
 from mobility.introduction import Approve
 from mobility.moved import MovedSession
@@ -55,12 +53,11 @@ from mobility.records import Records
 from mobility.refusal import apart, readable
 from mobility.screen import Screen
 from mobility.session import Session
-from mobility.store import Kept, Store
+from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
 from mobility.visiting import IDLE, LIFETIME, Visiting
 from mobility.visits import Revoked, VisitList, Visits
-from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
@@ -129,7 +126,6 @@ class Client:
         )
         self._folder = data
         self._screens: dict[str, Screen] = {}
-        self._moved: dict[str, MovedSession] = {}
 
     @classmethod
     def guest(cls, domain: str, **options: Any) -> Self:
@@ -170,6 +166,12 @@ class Client:
             self.stream.sessions.receive = self._on_checkpoint
             self.stream.sessions.packet = self._on_packet
             self._tasks = Tasks()
+            self._away = Away(
+                *(self._transfers, self._store, self._tasks),
+                session=self._session,
+                link=self._link,
+                left_behind=self._left_behind,
+            )
             self._history = History(self._store)
             self._history.settle()
             self._running = self._overview()
@@ -182,7 +184,7 @@ class Client:
                 *(self, self._tasks, self._delegating, self._screens, records)
             )
             self.stream.visits.receive = self._visiting.receive
-            self.stream.logins.receive = self._visiting.receive_login
+            self.stream.logins.receive = self._visiting.lending.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
                 name=self.device,
@@ -214,8 +216,7 @@ class Client:
         exc: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        for moved in tuple(self._moved.values()):
-            moved.close()
+        self._away.close()
         self._closing = True
         for task in tuple(self._waiting):
             task.cancel()
@@ -227,8 +228,7 @@ class Client:
     def _on_change(self, online: bool) -> None:
         if not online:
             return
-        for moved in tuple(self._moved.values()):
-            moved.online(resumed=self.stream.resumed)
+        self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
         if self._own is not None and not self.stream.resumed:
             self._tasks.start(self._own.publish(self.stream.jid))
@@ -302,8 +302,8 @@ class Client:
             offers=self.stream.offers,
             store=self._store,
             tasks=self._tasks,
-            begin=lambda secret, place: self._moving(session, secret, place),
-            won=self._watch,
+            begin=lambda secret, place: self._away.moving(session, secret, place),
+            won=self._away.watch,
             report=progress,
         )
         self._offered.add(session.id)
@@ -482,8 +482,8 @@ class Client:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
         session = self._ours(app)
         _check_way_back(app, to.name, to.apps)
-        moved = self._moving(session, to.secret, to.name)
-        self._watch(moved)
+        moved = self._away.moving(session, to.secret, to.name)
+        self._away.watch(moved)
 
         def report(now: Progress) -> None:
             to.touch()
@@ -499,7 +499,8 @@ class Client:
                 "This session was lent to this device. Its owner can take it back, and "
                 "then let it go elsewhere."
             )
-        if session.id in {*self._moved, *self._offered} or not session.runs:
+        elsewhere = session.id in self._away or session.id in self._offered
+        if elsewhere or not session.runs:
             raise LocalProtocolError(
                 "This session is on another device, or on its way there. "
                 "Take it back first."
@@ -507,21 +508,9 @@ class Client:
         app.session = session
         return session
 
-    def _moving(self, session: Session, secret: bytes, place: str) -> MovedSession:
-        link, back = self._link(secret, place), self._forget
-        return MovedSession(link, self._transfers, session, place, on_back=back)
-
     def _session(self, id: str, app: App) -> Session:
         nodes = self.stream.published
         return Session(id, app, send=self._send_packet, nodes=nodes)
-
-    def _watch(self, moved: MovedSession) -> None:
-        self._moved[moved.session.id] = moved
-        moved.watcher = self._tasks.start(moved.session.apply_packets())
-
-    def _forget(self, moved: MovedSession) -> None:
-        """It is here again."""
-        self._moved.pop(moved.session.id, None)
 
     def away(self, *factories: type[App] | AppFactory) -> list[MovedSession]:
         """
@@ -535,30 +524,11 @@ class Client:
             factories: The apps that can go on with them here.
 
         """
-        made = {factory.uri: factory for factory in factories}
-        found = []
-        for kept in self._store.kept():
-            if kept.sid and kept.app in made and kept.id not in self._moved:
-                found.append(self._recovered(kept, made[kept.app]()))
-        return found
+        return self._away.again(factories)
 
-    def _recovered(self, kept: Kept, app: App) -> MovedSession:
-        session = self._session(kept.id, app)
-        app.session = session
-        moved = MovedSession.recovered(
-            self._link(kept.secret),
-            self._transfers,
-            session,
-            kept,
-            on_back=partial(self._left_behind, kept.peer),
-        )
-        self._watch(moved)
-        return moved
-
-    def _left_behind(self, peer: str, moved: MovedSession) -> None:
+    def _left_behind(self, peer: str) -> None:
         """The visit that it was away on ended for us when we crashed: say so there."""
-        self._forget(moved)
-        if not self.moved_to(peer) and peer not in self._screens:
+        if peer not in self._screens:
             self._tasks.start(self._say_goodbye(peer))
 
     async def _say_goodbye(self, peer: str) -> None:
@@ -568,15 +538,11 @@ class Client:
 
     def moved_to(self, jid: str) -> list[MovedSession]:
         """Sessions that run on that device now."""
-        return [m for m in self._moved.values() if m.away and m.peer == jid]
+        return self._away.to(jid)
 
     async def reclaim_from(self, jid: str) -> None:
         """That device has said that it keeps nothing: all goes on here."""
-        for moved in self.moved_to(jid):
-            try:
-                await moved.reclaim()
-            except Exception as exc:  # an app's bug; the checkpoint is still here
-                log.error("a session cannot go on here: %s", traced(exc))
+        await self._away.reclaim_from(jid)
 
     def _link(self, secret: bytes, place: str = "") -> Link:
         stream = self.stream
@@ -600,26 +566,12 @@ class Client:
 
     def _on_packet(self, peer: str, packet: Packet) -> None:
         self._touch(peer)
-        moved = self._moved_by(peer, packet.sid)
-        if moved is not None:
-            moved.session.receive_packet(packet)
+        self._away.receive_packet(peer, packet)
         self._arrivals.receive_packet(peer, packet)
 
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
         self._touch(peer)
-        moved = self._moved_by(peer, frame.sid)
-        if moved is not None:
-            moved.receive_checkpoint(frame)
-        elif any(kept.sid == frame.sid for kept in self._store.kept()):
-            raise RemoteProtocolError("Its app is not running here yet.")
-        else:
-            raise UnknownTransfer("That session is not with you any more.")
-
-    def _moved_by(self, peer: str, sid: str) -> MovedSession | None:
-        for moved in self._moved.values():
-            if moved.away and moved.peer == peer and moved.session.sid == sid:
-                return moved
-        return None
+        self._away.receive_checkpoint(peer, frame)
 
 
 def _check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:

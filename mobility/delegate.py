@@ -58,6 +58,8 @@ class Through:
         self._ask = ask
         self._machine = Machine(Role.DISPLAY)
         self._machine.receive(grant)
+        self._asked: Mechanisms | None = None
+        self._auth: asyncio.Future[Auth] | None = None
         self._bearer: Auth | None = None
         self._accepting: asyncio.Future[Accept] | None = None
 
@@ -68,16 +70,25 @@ class Through:
         """
         Have the phone choose; a one-use token resumes its own session without it.
 
+        Its user may still be typing: a server that does not wait for so long is
+        connected to again, and must offer the same.
+
         Raises:
             LoginRefused: By the phone, or since it answers one login of a visit only.
 
         """
         if self._bearer is not None:
             return self._bearer.mechanism, self._bearer.data
-        if not self._machine.may_send(Mechanisms):
-            raise LoginRefused("The phone answers one login of a visit.")
         names, domain = offered.mechanisms, offered.domain
-        auth = await self._put(Mechanisms(names, domain, offered.certificate), Auth)
+        asked = Mechanisms(names, domain, offered.certificate)
+        if self._machine.may_send(Mechanisms):
+            self._asked = asked
+            self._auth = asyncio.ensure_future(self._put(asked, Auth))
+            self._auth.add_done_callback(_noticed)
+        if self._auth is None or asked != self._asked:
+            raise LoginRefused("The phone answers one login of a visit.")
+        auth = await asyncio.shield(self._auth)
+        self._auth = None
         if auth.mechanism in _BEARER:
             self._bearer = auth
         return auth.mechanism, auth.data
@@ -107,8 +118,9 @@ class Through:
 
     def close(self) -> None:
         """Wait for nothing any more."""
-        if self._accepting is not None:
-            self._accepting.cancel()
+        for waiting in (self._auth, self._accepting):
+            if waiting is not None:
+                waiting.cancel()
 
     def say(self, event: Event) -> Word | None:
         """What is told without a question; None if it is not its time."""
@@ -200,7 +212,7 @@ class Delegate:
         await self.stream.close()
 
 
-def _noticed(task: asyncio.Future[Accept]) -> None:
+def _noticed(task: asyncio.Future[E]) -> None:
     """The stream may have failed before anybody has asked for it."""
     if not task.cancelled():
         task.exception()

@@ -6,7 +6,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +23,7 @@ from typing import Any, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mobility.admission import Admission
+from mobility.admission import MEETING, Admission
 from mobility.app import App, AppFactory
 from mobility.delegate import LOST, Delegate, Through
 from mobility.dispatch import Transfers, bare
@@ -38,7 +45,7 @@ from mobility.protocol.invitation import (
     fingerprint,
     may_take_guests,
 )
-from mobility.protocol.login import Bound, Grant, Word, unseal
+from mobility.protocol.login import Bound, Grant, Mechanisms, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import Description, Leave, Role, Stay
@@ -59,6 +66,7 @@ from mobility.xmpp.visit.stanza import Event as VisitEvent
 __all__ = ["PublicDisplay", "Where"]
 
 log = logging.getLogger(__name__)
+WAITS = MEETING + 30.0  # seconds for a phone whose user may be typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ class PublicDisplay:
         here = Where(host, port, ca_file)
         self._servers = {bare(jid).partition("@")[2]: here} | dict(servers or {})
         self._drops_own = own_connection == "dropped"
-        self._delegate: Delegate | None = None
+        self._delegate: Delegate | None = None  # also of who has not approved yet
         self._screen = show or (lambda scene: None)
         self._folder = data
         self._idle = idle.total_seconds()
@@ -172,7 +180,8 @@ class PublicDisplay:
 
     def _connect_as(self, jid: str, login: Through) -> Stream:
         """The second way to the outside: under a visitor's account."""
-        where = self._servers.get(bare(jid).partition("@")[2], Where())
+        known = self._servers.get(bare(jid).partition("@")[2])
+        where = known or Where()
         stream = Stream(
             jid,
             login,
@@ -181,6 +190,8 @@ class PublicDisplay:
             ca_file=where.ca_file,
             on_change=self._on_account,
             priority=None,  # nobody but the visitor's phone is to know that it is there
+            reach="any" if known else "public",
+            patience=MEETING,
         )
         self._listen(stream)
         return stream
@@ -254,12 +265,17 @@ class PublicDisplay:
     def show(self, scene: Scene) -> None:
         """Put a scene on the screen, as far as the server is in reach."""
         self._scene = scene
-        if self.stream.online or self._delegate is not None:
+        if self.stream.online or self._stands_in:
             self._screen(scene)
+
+    @property
+    def _stands_in(self) -> bool:
+        """Whether a visit does not need our own connection."""
+        return self._visit is not None and self._delegate is not None
 
     def _on_change(self, online: bool) -> None:
         if not online:
-            if self._delegate is None:
+            if not self._stands_in:
                 self._screen(Offline())
             return
         self._admission.renew()
@@ -301,6 +317,15 @@ class PublicDisplay:
         stay = Stay(_now(), min(terms.lifetime, self._lifetime), self._idle)
         link = self._link(self.stream, host.secret)
         self._visit = Visit(self._house, link, host.visitor, host.device, terms, stay)
+        if terms.level is Level.GUEST:
+            self.turn_away()
+        elif self._delegate is not None:  # its phone answers at once from now on
+            job = self._wait_for_account(self._visit, self._delegate)
+            self._tasks.start(job)
+
+    def turn_away(self) -> None:
+        """Whoever sent us to their server has not let us in there."""
+        self._tasks.start(self._log_out())
 
     async def mention(self, visitor: str, event: VisitEvent) -> None:
         """Say it to a phone, if that is quickly done."""
@@ -320,35 +345,56 @@ class PublicDisplay:
     # --- under the visitor's account -------------------------------------------
 
     async def _on_login(self, peer: str, word: Word) -> Word | None:
-        visit = self._visit
-        if visit is None or not visit.is_visitor(peer):
-            raise VisitRefused("There is no visit.")
-        match unseal(visit.secret, Role.PHONE, word):
+        secret = self._secret(peer)
+        match unseal(secret, Role.PHONE, word):
             case Grant() as grant if (
-                visit.terms.level is not Level.GUEST
-                and self._delegate is None
+                self._delegate is None
+                and self._may_be_more()
                 and bare(grant.jid) == bare(peer)  # we knock at no other door
             ):
-                visits = self.stream.logins
-                self._delegate = Delegate(
-                    grant,
-                    secret=visit.secret,
-                    ask=lambda word: visits.ask(peer, word),
-                    connect=self._connect_as,
-                )
-                self._tasks.start(self._log_in(visit, self._delegate))
+                self._knock(peer, grant, secret)
             case _:
                 raise RemoteProtocolError("A display does not expect this.")
         return None
 
-    async def _log_in(self, visit: Visit, delegate: Delegate) -> None:
+    def _secret(self, peer: str) -> bytes:
+        """Of the visit that there is, or that is about to be."""
+        visit, host = self._visit, self._admission.comparing(peer)
+        if visit is not None and visit.is_visitor(peer):
+            return visit.secret
+        if host is None:
+            raise VisitRefused("There is no visit.")
+        return host.secret
+
+    def _may_be_more(self) -> bool:
+        """Whether a visitor may let us be more than a guest."""
+        if self._visit is not None:
+            return self._visit.terms.level is not Level.GUEST
+        return any(level is not Level.GUEST for level in self._description.levels)
+
+    def _knock(self, peer: str, grant: Grant, secret: bytes) -> None:
+        """At the visitor's server; whether we get in is for their phone to say."""
+
+        def ask(word: Word) -> Awaitable[Word | None]:
+            seconds = WAITS if word.kind is Mechanisms else None
+            return self.stream.logins.ask(peer, word, seconds=seconds)
+
+        connect = self._connect_as
+        self._delegate = Delegate(grant, secret=secret, ask=ask, connect=connect)
+        self._tasks.start(self._log_in(self._delegate))
+
+    async def _log_in(self, delegate: Delegate) -> None:
         try:
             await delegate.log_in()
         except MobilityError as exc:
             log.info("no login for this visit: %s", type(exc).__name__)
-            await visit.leave("login")  # nothing can come of it, whoever is there yet
+            if self._visit is not None and self._delegate is delegate:
+                await self._visit.leave("login")  # nothing can come of it
             return
-        stream = delegate.stream
+        visit, stream = self._visit, delegate.stream
+        if visit is None or self._delegate is not delegate:  # not let in, or gone
+            await delegate.close()
+            return
         visit.move(self._ground(stream), self._link(stream, visit.secret), stream)
         await delegate.tell(Bound(stream.jid))
         if self._drops_own and self._delegate is delegate:  # or it is over already

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from mobility.errors import LoginRefused, MobilityError, VisitEnded
 from mobility.protocol.login import (
@@ -29,7 +29,9 @@ from mobility.xmpp.sasl import Login, Offered
 __all__ = ["Granting"]
 
 log = logging.getLogger(__name__)
+WAITS = 150.0  # seconds that a display waits for the user
 _LONGEST = 300  # characters of a stranger's sentence
+_NOT_NOW = "The phone lends no login now."
 
 
 class Granting:
@@ -42,13 +44,21 @@ class Granting:
     Args:
         jid: Full JID that the display shall have.
         secret: Of the visit.
+        ask: Puts a word before the display.
 
     """
 
-    def __init__(self, jid: str, *, secret: bytes) -> None:
+    def __init__(
+        self,
+        jid: str,
+        *,
+        secret: bytes,
+        ask: Callable[[Word], Awaitable[Word | None]],
+    ) -> None:
         self.jid = jid
         self.proved = False
         self._secret = secret
+        self._ask = ask
         self._machine = Machine(Role.PHONE)
         loop = asyncio.get_running_loop()
         self._lent: asyncio.Future[Login] = loop.create_future()
@@ -57,13 +67,27 @@ class Granting:
     def __repr__(self) -> str:
         return f"<Granting {self._machine.state.value}>"
 
-    def grant(self) -> Word:
-        """What begins it."""
-        return self._say(Grant(self.jid))
+    @property
+    def resource(self) -> str:
+        return self.jid.partition("/")[2]
+
+    async def grant(self) -> None:
+        """Have the display go to our server, to wait there for what we lend; once."""
+        if not self._machine.may_send(Grant):
+            return
+        try:
+            await self._ask(self._say(Grant(self.jid)))
+        except MobilityError as exc:
+            self._fail(exc)
+
+    def check(self) -> None:
+        """Raise what has ended it already, if anything has."""
+        if self._bound.done():
+            self._bound.result()
 
     async def lend(self, lending: Awaitable[Login]) -> None:
         """
-        Have the login made, while the display is on its way to the server.
+        Have the login made, now that the user has approved.
 
         Args:
             lending: Gives what decides what the server is told; no secret of the
@@ -73,8 +97,7 @@ class Granting:
         try:
             self._lent.set_result(await lending)
         except BaseException:
-            self._lent.set_exception(LoginRefused("The phone lends no login now."))
-            self._lent.exception()  # the display may not have asked yet
+            self._keep()
             raise
 
     async def bound(self) -> None:
@@ -92,6 +115,13 @@ class Granting:
         self._fail(VisitEnded("The visit was over before the screen had logged in."))
         if self._machine.may_send(Abort):
             self._machine.send(Abort())
+        self._keep()
+
+    def _keep(self) -> None:
+        """Nothing is lent."""
+        if not self._lent.done():
+            self._lent.set_exception(LoginRefused(_NOT_NOW))
+            self._lent.exception()  # the display may not have asked yet
 
     async def receive(self, word: Word) -> Word | None:
         """
@@ -117,7 +147,9 @@ class Granting:
         return self._say(answer)
 
     async def _answer(self, event: Event) -> Event | None:
-        login = await asyncio.shield(self._lent)
+        if isinstance(event, Abort):
+            raise LoginRefused(_failed(event.text))
+        login = await self._login()
         match event:
             case Mechanisms(names, domain, certificate):
                 offered = Offered(names, domain, certificate)
@@ -134,9 +166,15 @@ class Granting:
                 raise LoginRefused(
                     "The screen did not log in as you let it. The visit is over."
                 )
-            case Abort(text):
-                raise LoginRefused(_failed(text))
         return None
+
+    async def _login(self) -> Login:
+        """What the display may have; nothing before the user has approved."""
+        try:
+            async with asyncio.timeout(WAITS):
+                return await asyncio.shield(self._lent)
+        except TimeoutError:
+            raise LoginRefused(_NOT_NOW) from None
 
     def _fail(self, exc: MobilityError) -> None:
         if not self._bound.done():

@@ -117,10 +117,16 @@ class Screen:
 
     async def revoke(self) -> None:
         """Go now: what is there goes on here as it was last saved."""
-        if self.over:
-            return
-        self.ending = Ending.REVOKED
-        await self._go()
+        await self._go_for(Ending.REVOKED)
+
+    async def fail(self) -> None:
+        """It could not be let in: go, without waiting for it."""
+        await self._go_for(Ending.FAILED)
+
+    async def _go_for(self, ending: Ending) -> None:
+        if not self.over:
+            self.ending = ending
+            await self._go()
 
     async def _go(self) -> None:
         self._going = True

@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeAlias
 
 from mobility.delegating import Delegating
 from mobility.dispatch import bare
 from mobility.errors import (
     LevelUnavailable,
-    LoginRefused,
     MobilityError,
     PeerUnreachable,
     RemoteProtocolError,
@@ -24,12 +22,11 @@ from mobility.errors import (
     VisitEnded,
     VisitRefused,
 )
-from mobility.granting import Granting
 from mobility.introduction import Approval, Approve, Introduction
-from mobility.protocol.delegation import Level, Policy
+from mobility.lending import Asked, Lending
+from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor, claim
 from mobility.protocol.invitation import Invitation
-from mobility.protocol.login import Word
 from mobility.protocol.visit import (
     Decline,
     Leave,
@@ -41,7 +38,7 @@ from mobility.protocol.visit import (
 )
 from mobility.records import Record, Records
 from mobility.screen import Home, Screen
-from mobility.tasks import Tasks, few_at_once
+from mobility.tasks import Tasks
 from mobility.transfer import timing
 from mobility.xmpp.visit.stanza import Event
 
@@ -50,29 +47,15 @@ __all__ = ["IDLE", "LIFETIME", "Visiting"]
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
 IDLE = timedelta(minutes=15)
-LOGIN = 25.0  # seconds for a display to log in
-Approving: TypeAlias = Coroutine[Any, Any, object]  # asks the display, once it is run
 MEETING = 120.0  # seconds that a user may take for the digits; a display waits as long
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user is asked for."""
-
-    terms: Terms
-    participants: Mapping[str, Collection[str]]
-    levels: set[Level]  # that our server allows
-    idle: timedelta
-
-    @property
-    def restricted(self) -> bool:
-        """Whether our server holds a display to what it was let in for."""
-        return Level.TOKEN in self.levels
 
 
 class Visiting:
     """
     All visits of one device.
+
+    Attributes:
+        lending: The logins that screens get in them.
 
     Args:
         home: The device.
@@ -94,9 +77,9 @@ class Visiting:
     ) -> None:
         self._home = home
         self._delegating = delegating
+        self.lending = Lending(home, tasks, delegating)
         self._tasks = tasks
         self._screens = screens
-        self._granting: dict[str, Granting] = {}
         self._records = records
 
     @asynccontextmanager
@@ -132,17 +115,19 @@ class Visiting:
             record.met(screen.name)
             _check_level(screen, level)
             await self._home.visits.ask(screen.jid, reveal)
-            terms = await self._ask_user(visitor, screen, asked, approve)
-            resource = "" if terms.level is Level.GUEST else _new_resource()
-            record.let_in(screen, self._home.jid, terms, resource=resource)
-            yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
-            if resource:
-                participants = {bare(self._home.jid): (), **asked.participants}
-                asked = replace(asked, terms=terms, participants=participants)
-                policy = _policy(screen, asked, resource)
-                await self._let_log_in(screen, asked, policy, yes)
-            else:
-                await yes
+            with self.lending.granting_to(screen, level) as granting:
+                terms = await self._ask_user(visitor, screen, asked, approve)
+                resource = "" if terms.level is Level.GUEST else granting.resource
+                if resource:
+                    granting.check()
+                record.let_in(screen, self._home.jid, terms, resource=resource)
+                yes = self._home.visits.ask(screen.jid, visitor.approve(terms))
+                if resource:
+                    asked = replace(asked, terms=terms)
+                    await self.lending.let_log_in(screen, asked, granting, yes)
+                    self._screens[screen.jid] = screen
+                else:
+                    await yes
             self._tasks.start(_see_out(screen, record, lifetime, idle))
             yield screen
         except MobilityError as exc:
@@ -205,75 +190,6 @@ class Visiting:
             "scan the code of the screen in front of you again."
         )
 
-    async def _let_log_in(
-        self, screen: Screen, asked: Asked, policy: Policy, approving: Approving
-    ) -> None:
-        """The display becomes a resource of ours, which is its address from then on."""
-        granting = self._granting[screen.jid] = Granting(
-            f"{bare(self._home.jid)}/{policy.resource}", secret=screen.secret
-        )
-        screen.on_end = granting.stop
-        try:
-            await self._log_it_in(screen, granting, asked, policy, approving)
-        except MobilityError:
-            if granting.proved and not asked.restricted:
-                raise _may_be_logged_in(screen) from None
-            raise
-        finally:
-            granting.stop()
-            del self._granting[screen.jid]
-        screen.jid = granting.jid
-        self._screens[screen.jid] = screen
-
-    async def _log_it_in(
-        self,
-        screen: Screen,
-        granting: Granting,
-        asked: Asked,
-        policy: Policy,
-        approving: Approving,
-    ) -> None:
-        terms, levels = asked.terms, asked.levels
-        lending = self._delegating.lend(terms.level, policy, levels)
-        try:
-            async with asyncio.timeout(LOGIN):
-                beginning = (  # what is said, in this order; our server is asked beside
-                    approving,
-                    self._home.logins.ask(screen.jid, granting.grant()),
-                    granting.lend(lending),
-                )
-                await few_at_once(beginning, len(beginning))
-                await granting.bound()
-                if not asked.restricted:
-                    await self._see_it_there(screen, granting.jid)
-        except TimeoutError:
-            raise LoginRefused(
-                f"{screen.name} could not log in in time. Nothing has moved; let it in "
-                "as a guest, or try again."
-            ) from None
-        if screen.over:
-            raise VisitEnded(
-                f"The visit of {screen.name} is over. Scan its code again."
-            )
-
-    async def _see_it_there(self, screen: Screen, jid: str) -> None:
-        """
-        One that is logged in elsewhere could not be ended by taking its place.
-
-        A server that restricts it gives it this resource and no other, and ends it.
-        """
-        if not await self._home.logins.is_there(jid):
-            raise LoginRefused(
-                f"{screen.name} says that it is logged in as you, but is not there. "
-                "Nothing has moved; let it in as a guest, or try again."
-            )
-
-    async def receive_login(self, peer: str, word: Word) -> Word | None:
-        """What a display asks while it logs in."""
-        if peer not in self._granting:
-            raise VisitRefused("There is no login.")
-        return await self._granting[peer].receive(word)
-
     async def decline(self, visitor: Visitor) -> None:
         """Tell the display that nothing will come of it, if that is still open."""
         if not visitor.meeting.may_send(Decline):
@@ -299,15 +215,6 @@ class Visiting:
         return None
 
 
-def _may_be_logged_in(screen: Screen) -> LoginRefused:
-    """Where, it would have to say; and a proof does not grow old on every server."""
-    return LoginRefused(
-        f"{screen.name} has what it needs to log in as you, but hides whether and "
-        "where it did, so your phone cannot end that. Change your password now, and "
-        "tell whoever runs the screen."
-    )
-
-
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
@@ -318,23 +225,6 @@ async def _see_out(
     """The user approved no more, whatever the display thinks."""
     await screen.stay(lifetime, idle)
     await record.over()
-
-
-def _policy(screen: Screen, asked: Asked, resource: str) -> Policy:
-    """What our server shall hold the display to."""
-    terms = asked.terms
-    return Policy(
-        resource=resource,
-        participants={jid: tuple(each) for jid, each in asked.participants.items()},
-        lifetime=terms.lifetime,
-        idle=min(asked.idle.total_seconds(), terms.lifetime),
-        label=f"{screen.name} ({bare(screen.jid)})",
-    )
-
-
-def _new_resource() -> str:
-    """For a display: it says nothing of it, and nobody can guess it."""
-    return f"display-{secrets.token_urlsafe(9)}"
 
 
 def _check_level(screen: Screen, level: Level) -> None:

@@ -238,10 +238,15 @@ async def measure(
 
 
 async def go_round(
-    phone: Client, screen: Screen, *, level: Level = Level.GUEST
+    phone: Client, screen: Screen, *, level: Level = Level.GUEST, typing: float = 0.0
 ) -> dict[str, float]:
     """
     Scan, compare, approve, move, retrieve, leave.
+
+    Args:
+        phone, screen: Of the visitor, and the one that is visited.
+        level: What the screen is let in as.
+        typing: Seconds that the visitor needs for the digits.
 
     Returns:
         Figures in milliseconds; live is when the page on the screen says that it runs.
@@ -257,6 +262,7 @@ async def go_round(
     async def approve(introduction: Introduction) -> str:
         clock.lap("scan_to_prompt_ms")
         digits = await screen.digits()
+        await asyncio.sleep(typing)
         clock.start()
         return digits
 

@@ -70,7 +70,7 @@ class Phone(Device):
     def seen(self) -> dict[MovedSession, str]:
         """What was away since it was switched on, and by which transfers."""
         if self._ready.done():
-            for moved in self._client._moved.values():
+            for moved in self._client._away:
                 if moved.away:
                     self._seen[moved] = moved.session.sid
         return self._seen
@@ -117,7 +117,7 @@ class Phone(Device):
     @property
     def moved(self) -> list[MovedSession]:
         """What is away, or on its way."""
-        return list(self.client._moved.values())
+        return list(self.client._away)
 
     def saved(self) -> list[State]:
         """What its journal has of the sessions that are away: this is acknowledged."""

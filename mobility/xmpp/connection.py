@@ -9,6 +9,8 @@ from slixmpp import ClientXMPP
 from slixmpp.stanza.rootstanza import RootStanza
 from slixmpp.xmlstream import StanzaBase
 
+from mobility.errors import CarrierLost
+from mobility.xmpp.bytestreams.addresses import is_public, resolved
 from mobility.xmpp.parser import Parser, RuleBroken
 
 __all__ = ["Connection"]
@@ -28,10 +30,28 @@ class Connection(ClientXMPP):
     event, with the condition as its data.
     """
 
+    public_only = False
+    """Whether it knocks at public addresses only, whatever DNS says of the domain."""
+
     def __init__(self, *args: Any, **options: Any) -> None:
         self._leaving = False
         super().__init__(*args, **options)
         self.add_filter("in", self._in_turn, 0)
+
+    async def _attempt_connection(
+        self, host: str, port: int, tls: bool, server_hostname: str | None
+    ) -> bool:
+        # WORKAROUND: slixmpp 1.17 has no way to choose among what it has looked up.
+        hosts = [host]
+        if self.public_only:
+            try:
+                hosts = [each for each in await resolved(host, port) if is_public(each)]
+            except CarrierLost:
+                return False
+        for each in hosts:
+            if await super()._attempt_connection(each, port, tls, server_hostname):
+                return True
+        return False
 
     def init_parser(self) -> None:
         super().init_parser()

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from slixmpp.jid import JID, InvalidJID
 
@@ -55,6 +55,10 @@ class Stream:
         priority: Of our initial presence. Bare-JID messages are for people, so it is
             negative by default: neither they nor the offline store come to this
             resource then (RFC 6121 §8.5). With None there is no presence at all.
+        reach: Whether its server may be anywhere, or at a public address only: a
+            stranger's DNS may lead into our own network.
+        patience: Seconds more for the first login, once its server is reached, since a
+            person decides it.
         on_change: Called with True when we are online (again), False when not.
 
     Raises (on entering):
@@ -71,10 +75,13 @@ class Stream:
         port: int | None = None,
         ca_file: Path | None = None,
         priority: int | None = -1,
+        reach: Literal["any", "public"] = "any",
+        patience: float = 0.0,
         on_change: Callable[[bool], None] = lambda online: None,
     ) -> None:
         self._account = _account(jid, login)
         self._priority = priority
+        self._patience = patience
         self._address = (host, port or 5222) if host else (None, None)
         self._on_change = on_change
         self._up = asyncio.Event()
@@ -85,6 +92,7 @@ class Stream:
         self._failure: ConnectionFailed | None = None
         self._keeper: asyncio.Task[None] | None = None
         xmpp = Connection(self._account, "", ssl_context=_tls(ca_file))
+        xmpp.public_only = reach == "public"
         # A private server and most others speak STARTTLS; direct TLS is found by SRV.
         xmpp.enable_direct_tls = host is None
         # slixmpp accepts every contact request, and asks back; who is a contact of the
@@ -181,14 +189,13 @@ class Stream:
     async def __aenter__(self) -> Self:
         self.reopen()
         try:
-            async with asyncio.timeout(FIRST):
-                await self._first()
-        except TimeoutError:
-            await self.close()
-            raise ConnectionFailed(
-                f"No XMPP server answers at {self._server}. "
-                "Check the address and your network."
-            ) from None
+            if not await self._in_time(FIRST, self._down, self._up):
+                raise ConnectionFailed(
+                    f"No XMPP server answers at {self._server}. "
+                    "Check the address and your network."
+                )
+            if self._failure is not None:
+                raise self._failure
         except BaseException:
             await self.close()
             raise
@@ -214,18 +221,25 @@ class Stream:
 
     async def close(self) -> None:
         """Say goodbye, so that the server forgets the session at once."""
+        self._fail(f"The connection to {self._server} was closed.")
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         self.xmpp.cancel_connection_attempt()
-        if self.xmpp.is_connected():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(3):
-                    # WORKAROUND: slixmpp 1.17 overlooks what it is filtering.
-                    await self.xmpp.waiting_queue.join()
-                    await self.xmpp.disconnect(wait=1.0)
+        try:
+            if self.xmpp.is_connected():
+                await self._say_goodbye()
+        finally:
+            self.xmpp.abort()  # whoever waits no longer does not leave it open
         await self._stop_filters()
+
+    async def _say_goodbye(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                # WORKAROUND: slixmpp 1.17 overlooks what it is filtering.
+                await self.xmpp.waiting_queue.join()
+                await self.xmpp.disconnect(wait=1.0)
 
     async def _stop_filters(self) -> None:
         # WORKAROUND: slixmpp 1.17 leaves its sending task to the garbage collector.
@@ -234,16 +248,13 @@ class Stream:
             task.cancel()
             await asyncio.wait({task}, timeout=1)
 
-    async def _first(self) -> None:
-        failed = asyncio.create_task(self._down.wait())
-        online = asyncio.create_task(self._up.wait())
-        try:
-            await asyncio.wait({failed, online}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            failed.cancel()
-            online.cancel()
-        if self._failure is not None:
-            raise self._failure
+    async def _in_time(self, seconds: float, *events: asyncio.Event) -> bool:
+        """Whether one of them comes; a login that a person decides may take longer."""
+        if await _within(seconds, *(event.wait() for event in events)):
+            return True
+        if self._sasl.offered is None:
+            return False
+        return await _within(self._patience, *(event.wait() for event in events))
 
     async def _keep(self) -> None:
         """Connect, watch, and connect again, for as long as we are open."""
@@ -251,7 +262,7 @@ class Stream:
         while True:
             self._gone = asyncio.Event()
             self.xmpp.connect(*self._address)
-            if await _within(PONG, self._up.wait(), self._gone.wait()) and self.online:
+            if await self._in_time(PONG, self._up, self._gone) and self.online:
                 pause = 0.1
                 await self._watch()
             self.xmpp.cancel_connection_attempt()
@@ -278,6 +289,7 @@ class Stream:
 
     def _online(self, *, resumed: bool) -> None:
         self.resumed = resumed
+        self._patience = 0.0
         self._up.set()
         self._on_change(True)
 

@@ -57,6 +57,7 @@ def _row(cell: Cell, outcome: Outcome) -> dict[str, Any]:
         "moment": cell.when,
         "fault": cell.fault,
         "other": cell.other,
+        "level": cell.level,
         "size": cell.size,
         "outcome": outcome.text,
     }

@@ -4,7 +4,9 @@ How long a visit takes: `python -m tests.bench.visit --json [--rounds 30] [--qui
 Each round is the real thing: a private Prosody, the kiosk daemon with a headless
 Chromium, a phone; the code is read from a picture of the screen, live is when the page
 says so, and a round counts only if the signed receipt was verified. A round has a visit
-at each level. Besides, a visit of a display in this process is revoked.
+at each level; the visitor types the digits two seconds after they are on the screen,
+and what comes after that is measured. Besides, a visit of a display in this process is
+revoked.
 
 There are two runs: directly, and with 80 ms of round trip added between each device and
 its server. Phone and display both have that way, so what one tells the other takes as

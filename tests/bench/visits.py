@@ -20,6 +20,7 @@ from tests.fakes.proxy import Proxy
 __all__ = ["measure", "summary"]
 
 Figures = dict[str, list[float]]
+TYPING = 2.0  # seconds for a person to read two digits and to type them
 
 
 def summary(figures: Sequence[float]) -> dict[str, float]:
@@ -75,7 +76,9 @@ async def _all_levels(
     phone: Client, screen: Browser, place: Place, figures: Mapping[Level, Figures]
 ) -> None:
     for level in Level:
-        for name, value in (await go_round(phone, screen, level=level)).items():
+        for name, value in (
+            await go_round(phone, screen, level=level, typing=TYPING)
+        ).items():
             figures[level].setdefault(name, []).append(value)
     guest = figures[Level.GUEST]
     guest.setdefault("scram_login_ms", []).append(await scram_login(place))

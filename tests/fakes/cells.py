@@ -107,12 +107,23 @@ def _moments(way: str, word: str, *, says: bool) -> tuple[str, ...]:
     )
 
 
+_LENT = [  # where a session is on its way to or from a display under our account
+    ("out", "commit", "phone", "after"),
+    ("out", "confirm", "display", "before"),
+    ("back", "commit", "display", "after"),
+    ("back", "confirm", "phone", "before"),
+]
+
+
 def all_cells() -> Iterator[Cell]:
     """The whole table."""
     for other in ("display", "laptop"):
         yield from _cells(STEPS, FAULTS, other, "small")
         yield from _cells(_BY_STREAM, FAULTS, other, "large")
         yield from _cells(_KEPT, ("kill",), other, "large")
+    for level in ("token", "login"):
+        for struck in _LENT:
+            yield Cell(*struck, "kill", level=level)
 
 
 def _cells(

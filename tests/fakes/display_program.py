@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from mobility import Comparing, Inviting, PublicDisplay, Scene, Session
+from mobility import (
+    Comparing,
+    Inviting,
+    PublicDisplay,
+    Scene,
+    Session,
+    delegate,
+)
 from mobility.tasks import Tasks
 from tests.fakes.programs import Observed, begin, heard
 from tests.fakes.telling import tell
@@ -19,6 +26,7 @@ def show(scene: Scene) -> None:
 
 async def main() -> None:
     order = begin()
+    delegate.LOST = 3.0
     names = ("host", "port", "ca_file", "data")
     options = {name: order[name] for name in names}
     jid, password = order["jid"], order["password"]

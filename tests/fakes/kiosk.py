@@ -103,10 +103,6 @@ class Page:
             await self.news.wait_for(lambda: self.view.get("screen") == screen)
         return self.view
 
-    async def is_replaced(self, more_than: int) -> None:
-        async with asyncio.timeout(DEADLINE), self.news:
-            await self.news.wait_for(lambda: self.replaced > more_than)
-
     async def code(self) -> Invitation:
         await self.shows("idle")
         query = {"token": self.token}

@@ -17,7 +17,7 @@ from mobility import (
     Invitation,
     MobilityError,
     SessionAway,
-    visiting,
+    lending,
 )
 from mobility import screen as screens
 from mobility.protocol.delegation import Level
@@ -66,7 +66,7 @@ async def main() -> None:
     order = begin()
     Notebook.file = order["data"].parent / "notebook"
     Notebook.page = document(order["size"])
-    screens.CLEANING = visiting.LOGIN = 1.0
+    screens.CLEANING = lending.LOGIN = 1.0
     names = ("host", "port", "ca_file", "data")
     options = {name: order[name] for name in names}
     async with Client(order["jid"], order["password"], **options) as phone:
@@ -161,7 +161,7 @@ async def obey(phone: Client, board: Notebook) -> None:
 
 async def bring_back(phone: Client, way: str) -> None:
     """As a user would: try, wait, and try again, or have it as it was saved."""
-    for moved in tuple(phone._moved.values()):
+    for moved in phone._away:
         lent = moved.peer.partition("/")[0] == phone.jid.partition("/")[0]
         tries = 0
         while moved.away or moved.leaving:

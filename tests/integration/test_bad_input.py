@@ -432,7 +432,7 @@ async def test_an_app_that_the_display_lacks(
 def _is_here(phone: Client, board: Board, *strokes: str) -> None:
     assert board.running
     assert board.strokes == list(strokes or ("first",))
-    assert not phone._moved
+    assert not len(phone._away)
     assert not phone._store.kept()
     assert board.session is not None
     assert board.session.runs

@@ -11,6 +11,7 @@ import pytest
 
 from mobility import Client, ConnectionFailed, PublicDisplay, Stanza
 from mobility.protocol.session import Packet
+from mobility.xmpp.connection import Connection
 from mobility.xmpp.stream import Stream
 from tests.fakes.running import RunningServer
 from tests.integration.people import address
@@ -144,3 +145,26 @@ async def test_what_was_said_last_arrives_before_the_stream_is_closed(
         async with asyncio.timeout(5):
             await done.wait()
     assert arrived == list(range(1, 21))
+
+
+@pytest.mark.parametrize("public_only", [True, False])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_strangers_dns_cannot_have_us_knock_inside_our_network(
+    host: str, public_only: bool
+) -> None:
+    knocked = asyncio.Event()
+
+    async def door(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocked.set()
+        writer.close()
+
+    async with await asyncio.start_server(door, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        connection = Connection("juliet@capulet.example", "secret")
+        connection.public_only = public_only
+        connection._current_connection_attempt = asyncio.Future()
+        came = await connection._attempt_connection(host, port, False, None)
+        if came:
+            await asyncio.wait_for(knocked.wait(), 5)
+        connection.abort()
+    assert came is knocked.is_set() is not public_only

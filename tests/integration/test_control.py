@@ -105,7 +105,7 @@ def is_here(phone: Client, board: Board, *strokes: str) -> None:
     assert board.session is not None
     assert board.session.runs
     assert not board.session.peer
-    assert not phone._moved
+    assert not len(phone._away)
     assert not phone._store.kept()
     assert not phone._transfers._sides
     assert not left_in(phone)

@@ -98,7 +98,7 @@ async def test_a_session_may_go_and_come_back_several_times_in_one_visit(
             await board.has(*strokes)
             await moved.retrieve()
             assert board.strokes == strokes
-            assert not phone._moved
+            assert not len(phone._away)
             assert not lobby.visits[0]._hosted
     await lobby.is_empty()
 

@@ -142,7 +142,7 @@ async def test_a_phone_that_was_restarted_may_keep_what_was_on_its_way(
             assert app.blobs["film"].sha256 == sha(path)
             assert not again._store.kept()
             assert not list((tmp_path / "phone" / "frames").iterdir())
-            assert not again._moved
+            assert not len(again._away)
         assert not lobby.sessions
 
 

@@ -222,7 +222,7 @@ async def test_a_commit_that_comes_while_a_laptop_restores_is_heard(
                 await soon(phone.offer(board, to=[await named(phone, "Laptop")]))
             taking.cancel()
             await asyncio.wait({taking})
-        (moved,) = phone._moved.values()
+        (moved,) = phone._away
         assert moved.away
         async with device("Laptop", crashed) as again:
             (offer,) = again.arriving()

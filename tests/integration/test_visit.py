@@ -84,7 +84,7 @@ async def test_one_visit_leaves_nothing_for_the_next(
             assert (await lobby.board(number)).strokes == [f"of visitor {number}"]
         await lobby.is_empty()
         codes.append((await lobby.code()).token)
-        assert not visitor._moved
+        assert not len(visitor._away)
         assert not visitor._screens
         assert not visitor._transfers._sides
     assert len(set(codes)) == 3

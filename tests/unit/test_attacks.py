@@ -16,6 +16,7 @@ from rich.console import Console
 
 from mobility import visiting
 from mobility.errors import VisitRefused
+from mobility.lending import Asked
 from mobility.protocol import handshake, login
 from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import Envelope, derive, digest, mac
@@ -54,7 +55,7 @@ EVIL = MALLORY.public_key().public_bytes_raw()
 THIEF = "mallory@evil.example/phone"
 STICKER = Invitation("lobby@evil.example/r", TOKEN, fingerprint(EVIL))
 WIDE = Terms(24 * 3600.0)
-ASKED = visiting.Asked(TERMS, {}, {Level.GUEST}, visiting.IDLE)
+ASKED = Asked(TERMS, {}, {Level.GUEST}, visiting.IDLE)
 HANDSHAKE = "mobility.protocol.handshake"
 
 attacks: Attacks[[]] = Attacks()

@@ -28,7 +28,7 @@ local session_ns = "urn:xmpp:tmp:mobility:session:0";
 -- With each participant.
 local always = set {
 	disco_info; ping; bytestreams;
-	"urn:xmpp:jingle:1"; "http://jabber.org/protocol/ibb";
+	"http://jabber.org/protocol/ibb";
 	"urn:xmpp:tmp:mobility:visit:0"; "urn:xmpp:tmp:mobility:login:0";
 	"urn:xmpp:tmp:mobility:transfer:0"; session_ns;
 };

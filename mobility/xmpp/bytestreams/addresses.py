@@ -9,7 +9,7 @@ import socket
 
 from mobility.errors import CarrierLost
 
-__all__ = ["checked", "is_loopback", "own_addresses", "resolved"]
+__all__ = ["checked", "is_loopback", "is_public", "own_addresses", "resolved"]
 
 _PRIVILEGED = 1024
 # Addresses that belong to nobody (RFC 5737, RFC 3849). Nothing is sent there: the
@@ -52,6 +52,12 @@ def _usable(host: str) -> bool:
 def is_loopback(host: str) -> bool:
     ip = _address(host)
     return ip is not None and ip.is_loopback
+
+
+def is_public(host: str) -> bool:
+    """Whether it is an address that anybody could reach, and of no private network."""
+    ip = _address(host)
+    return ip is not None and ip.is_global and not ip.is_multicast
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -44,6 +44,9 @@ def test_the_largest_memory_file_system_is_taken(
     assert lobby != hall, "each display has its own"
     assert lobby.stat().st_mode & 0o777 == 0o700
     assert lobby == memory_folder("lobby", disk, environ)
+    assert lobby != memory_folder("lobby", tmp_path / "other", environ), (
+        "a kiosk that starts must not end the browser of another"
+    )
 
 
 def test_what_a_killed_run_has_filled_is_where_the_next_one_looks(

@@ -1,0 +1,158 @@
+"""Sessions of this device that are on others, or on their way there or back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from mobility.app import App, AppFactory
+from mobility.dispatch import Transfers
+from mobility.errors import RemoteProtocolError
+from mobility.failures import traced
+from mobility.moved import MovedSession
+from mobility.protocol.session import Checkpoint, Packet
+from mobility.session import Session
+from mobility.store import Kept, Store
+from mobility.tasks import Tasks
+from mobility.transfer import Link
+from mobility.xmpp.errors import UnknownTransfer
+
+__all__ = ["Away"]
+
+log = logging.getLogger(__name__)
+
+
+class Away:
+    """
+    All of them, by the identifiers of the sessions.
+
+    Args:
+        transfers, store, tasks: Of this device.
+        session: Makes one of an identifier, for an app.
+        link: Makes one of a secret, to a place with a name.
+        left_behind: Told where a session was that is back, if it went before we were
+            restarted: nobody visits that place any more.
+
+    """
+
+    def __init__(
+        self,
+        transfers: Transfers,
+        store: Store,
+        tasks: Tasks,
+        *,
+        session: Callable[[str, App], Session],
+        link: Callable[[bytes, str], Link],
+        left_behind: Callable[[str], None],
+    ) -> None:
+        self._transfers = transfers
+        self._store = store
+        self._tasks = tasks
+        self._session = session
+        self._link = link
+        self._left_behind = left_behind
+        self._moved: dict[str, MovedSession] = {}
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._moved
+
+    def __len__(self) -> int:
+        return len(self._moved)
+
+    def __iter__(self) -> Iterator[MovedSession]:
+        return iter(tuple(self._moved.values()))
+
+    def to(self, jid: str) -> list[MovedSession]:
+        """Those that run on that device now."""
+        return [moved for moved in self if moved.away and moved.peer == jid]
+
+    # --- there -----------------------------------------------------------------
+
+    def moving(self, session: Session, secret: bytes, place: str) -> MovedSession:
+        """One that is about to go; `watch` it once it may."""
+        link = self._link(secret, place)
+        return MovedSession(link, self._transfers, session, place, on_back=self._forget)
+
+    def watch(self, moved: MovedSession) -> None:
+        self._moved[moved.session.id] = moved
+        moved.watcher = self._tasks.start(moved.session.apply_packets())
+
+    def again(self, factories: Iterable[type[App] | AppFactory]) -> list[MovedSession]:
+        """Those that were away when this device stopped, for these apps."""
+        made = {factory.uri: factory for factory in factories}
+        return [
+            self._recovered(kept, made[kept.app]())
+            for kept in self._store.kept()
+            if kept.sid and kept.app in made and kept.id not in self
+        ]
+
+    def _recovered(self, kept: Kept, app: App) -> MovedSession:
+        session = self._session(kept.id, app)
+        app.session = session
+        moved = MovedSession.recovered(
+            self._link(kept.secret, ""),
+            self._transfers,
+            session,
+            kept,
+            on_back=partial(self._back_from, kept.peer),
+        )
+        self.watch(moved)
+        return moved
+
+    # --- and back --------------------------------------------------------------
+
+    def _forget(self, moved: MovedSession) -> None:
+        self._moved.pop(moved.session.id, None)
+
+    def _back_from(self, peer: str, moved: MovedSession) -> None:
+        self._forget(moved)
+        if not self.to(peer):
+            self._left_behind(peer)
+
+    async def reclaim_from(self, jid: str) -> None:
+        """That device has said that it keeps nothing: all goes on here."""
+        for moved in self.to(jid):
+            try:
+                await moved.reclaim()
+            except Exception as exc:  # an app's bug; the checkpoint is still here
+                log.error("a session cannot go on here: %s", traced(exc))
+
+    def online(self, *, resumed: bool) -> None:
+        """We were away ourselves: what was said meanwhile is asked for."""
+        for moved in self:
+            moved.online(resumed=resumed)
+
+    def close(self) -> None:
+        for moved in self:
+            moved.close()
+
+    # --- what is heard of them -------------------------------------------------
+
+    def receive_packet(self, peer: str, packet: Packet) -> None:
+        moved = self._by(peer, packet.sid)
+        if moved is not None:
+            moved.session.receive_packet(packet)
+
+    def receive_checkpoint(self, peer: str, frame: Checkpoint) -> None:
+        """
+        Keep it.
+
+        Raises:
+            RemoteProtocolError: Its app does not run here yet.
+            UnknownTransfer: The session is not there any more.
+
+        """
+        moved = self._by(peer, frame.sid)
+        if moved is not None:
+            moved.receive_checkpoint(frame)
+        elif any(kept.sid == frame.sid for kept in self._store.kept()):
+            raise RemoteProtocolError("Its app is not running here yet.")
+        else:
+            raise UnknownTransfer("That session is not with you any more.")
+
+    def _by(self, peer: str, sid: str) -> MovedSession | None:
+        for moved in self.to(peer):
+            if moved.session.sid == sid:
+                return moved
+        return None
