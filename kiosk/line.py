@@ -2,12 +2,14 @@
 What a display's process tells its supervisor: JSON, one message a packet. Pure.
 
 The process handles what strangers bring, so its word is read with care, and nothing in
-it can name a visitor: an app is one of the settings, a visit is a drawn name.
+it can name a visitor: a visit is a drawn name, and kiosk/tally.py keeps only words of
+its own and apps of the settings.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import TypeAlias, get_args
 
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 LARGEST = 4_096  # bytes of a message
+DRAWN = re.compile(r"[0-9a-f]{6}", re.ASCII)  # what a display calls a visit
 LONGEST = 500  # characters of a text: the URI of an app
 
 
@@ -116,6 +119,8 @@ def decode(packet: bytes) -> Word:
                 raise InvalidWord(f"{name} is of another type")
             if isinstance(content, str) and len(content) > LONGEST:
                 raise InvalidWord(f"{name} is too long")
+            if name == "visit" and not DRAWN.fullmatch(content):
+                raise InvalidWord("no visit is called so")
         return kind(**value)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidWord(str(error)) from None

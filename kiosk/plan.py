@@ -37,12 +37,19 @@ class BrowserPlan:
 
 @dataclass(frozen=True, slots=True)
 class DisplayPlan:
-    """One display: its name in figures and logs, its page, its folder, its browser."""
+    """
+    One display: its name in figures and logs, its page, its folder, its browser.
+
+    Args:
+        apps: Their URIs; no other is written down.
+
+    """
 
     id: str
     listen: Address
     data: Path
     browser: BrowserPlan | None = None
+    apps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +86,5 @@ def _display(value: Mapping[str, Any]) -> DisplayPlan:
         (value["listen"][0], value["listen"][1]),
         Path(value["data"]),
         browser and BrowserPlan(**browser | {"flags": tuple(browser["flags"])}),
+        tuple(value["apps"]),
     )

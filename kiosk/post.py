@@ -64,7 +64,7 @@ class Post:
         settled: Callable[[], None],
     ) -> None:
         self.id = plan.id
-        self.tally = Tally()
+        self.tally = Tally(frozenset(plan.apps))
         self._file = file
         self._plan = plan
         self._sock = sock

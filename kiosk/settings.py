@@ -103,7 +103,13 @@ class Kiosk:
     def plan(self) -> Plan:
         """What the supervisor needs of it, without a secret."""
         displays = (
-            DisplayPlan(each.id, each.listen, each.data, each.browser)
+            DisplayPlan(
+                each.id,
+                each.listen,
+                each.data,
+                each.browser,
+                tuple(app.uri for app in each.apps),
+            )
             for each in self.displays
         )
         return Plan(tuple(displays), self.metrics, self.records.days)

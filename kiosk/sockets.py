@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
 from kiosk.guard import Guard
 from kiosk.plan import Address
 
-__all__ = ["bind", "guard"]
+__all__ = ["Busy", "bind", "guard"]
+
+
+class Busy(OSError):
+    """Somebody else has it now, and may not have it in a moment."""
 
 
 def bind(address: Address, what: str) -> socket.socket:
@@ -16,7 +21,8 @@ def bind(address: Address, what: str) -> socket.socket:
     Listen; a connection waits until somebody accepts it.
 
     Raises:
-        OSError: With the sentence for whoever wrote the settings.
+        OSError: With the sentence for whoever wrote the settings; `Busy` if the address
+            is right.
 
     """
     host, port = address
@@ -25,7 +31,8 @@ def bind(address: Address, what: str) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise OSError(
+        kind = Busy if error.errno == errno.EADDRINUSE else OSError
+        raise kind(
             f"{what} cannot listen on {host}:{port}: {reason}. "
             "Change listen in the settings, or stop what is using it."
         ) from None

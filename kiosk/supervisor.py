@@ -8,6 +8,7 @@ is little in it that could fail.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -23,12 +24,14 @@ from kiosk import metrics
 from kiosk.notify import notify, watchdog
 from kiosk.plan import Plan
 from kiosk.post import Post
-from kiosk.sockets import bind
+from kiosk.sockets import Busy, bind
 
 __all__ = ["supervise"]
 
 TICK = 5.0  # seconds between two words to systemd, if it does not ask for more
 MISTAKE = 2  # exit code: the settings cannot be used
+BUSY = 3  # exit code: a port or a folder is in use, so another try is worth it
+ORPHANS = 15.0  # seconds until what a killed supervisor left has ended
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ def supervise(file: Path) -> int:
         asyncio.run(_Displays(file, Plan.decode(read.stdout)).run())
     except OSError as error:
         print(error, file=sys.stderr)  # noqa: T201
-        return MISTAKE
+        return BUSY if isinstance(error, Busy) else MISTAKE
     return 0
 
 
@@ -58,6 +61,7 @@ class _Displays:
     def __init__(self, file: Path, plan: Plan) -> None:
         self._plan = plan
         self._folders = [_claim(each.data) for each in plan.displays]
+        _wait_for_orphans(file)
         self._sockets = [bind(each.listen, "The page") for each in plan.displays]
         self._waiting = {each.id for each in plan.displays}
         self._posts = [
@@ -130,15 +134,38 @@ def _claim(data: Path) -> int:
     Keep a data folder to ourselves for as long as this process lives.
 
     Raises:
-        OSError: Another kiosk has it.
+        Busy: Another kiosk has it.
 
     """
     folder = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OSError(
+        raise Busy(
             f"Another kiosk that runs has the data folder {data}. Stop that one, or "
             "name another folder as data."
         ) from None
     return folder
+
+
+def _wait_for_orphans(file: Path) -> None:
+    """
+    Displays of a supervisor that was killed end by themselves, and hold their ports.
+
+    Nobody else can have them: their data folders are ours already.
+    """
+    until = time.monotonic() + ORPHANS
+    if left := _orphans(file):
+        log.warning("a display of a killed kiosk is still ending: process %s", left[0])
+    while _orphans(file) and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def _orphans(file: Path) -> list[str]:
+    mark = b"\0kiosk.daemon\0" + os.fsencode(file) + b"\0"
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (entry / "cmdline").read_bytes():
+                found.append(entry.name)
+    return found

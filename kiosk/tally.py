@@ -59,8 +59,14 @@ class Tally:
     The figures of one display since the supervisor was started.
 
     Times are given by the caller: `now` is monotonic, `wall` is seconds since 1970.
+
+    Args:
+        apps: Those of the settings; whatever else a process says was shown is counted,
+            and not named.
+
     """
 
+    apps: frozenset[str] = frozenset()
     beat: Beat = field(default_factory=Beat)
     heard: float | None = None  # when the last beat came; None while no process is up
     visits: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -110,7 +116,8 @@ class Tally:
 
     def _showed(self, app: str) -> None:
         visit = self._open
-        if visit and app not in visit.apps and len(visit.apps) < MOST_APPS:
+        known = app in self.apps
+        if visit and known and app not in visit.apps and len(visit.apps) < MOST_APPS:
             visit.apps.append(app)
 
     def _close(self, how: str, receipt: bool, now: float) -> Record | None:

@@ -45,6 +45,7 @@ class Site:
         app = web.Application(client_max_size=wire.BODY)
         app.router.add_route("*", "/{path:.*}", self._dispatch)
         app.on_shutdown.append(self._shut)
+        app.on_response_prepare.append(_unnamed)
         return app
 
     async def _shut(self, app: web.Application) -> None:
@@ -157,6 +158,11 @@ class Site:
         kind = {"Content-Type": TYPES[Path(name).suffix]}
         text = text.replace("$shell", self._guard.shell)
         return web.Response(text=text, headers=headers | kind)
+
+
+async def _unnamed(request: web.Request, response: web.StreamResponse) -> None:
+    """Nobody has to know which library of which version answers."""
+    response.headers.popall("Server", None)
 
 
 def _static(folder: Path, name: str, headers: dict[str, str]) -> web.StreamResponse:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from slixmpp.exceptions import XMPPError
@@ -16,7 +18,7 @@ from slixmpp.xmlstream.resolver import default_resolver, resolve
 from kiosk.doctor.finding import Finding, failed, ok, warning
 from kiosk.doctor.starttls import NoTLS, NotServed, days_left
 from kiosk.settings import Settings
-from mobility import ConnectionFailed, PublicDisplay
+from mobility import Client, ConnectionFailed, PublicDisplay
 
 __all__ = ["look_at_server"]
 
@@ -141,6 +143,27 @@ async def _login(display: Settings, domain: str) -> AsyncIterator[Finding]:
             yield await _clock(xmpp, domain)
     except ConnectionFailed as error:
         yield failed("login", str(error), "")
+        return
+    if display.guests:
+        yield await _guests(display)
+
+
+async def _guests(display: Settings) -> Finding:
+    """As a visitor without an account would."""
+    with tempfile.TemporaryDirectory() as journal:
+        guest = Client.guest(
+            display.guests,
+            data=Path(journal),
+            host=display.host,
+            port=display.port,
+            ca_file=display.ca_file,
+        )
+        try:
+            async with guest:
+                return ok("guests", f"{display.guests} lets visitors in.")
+        except ConnectionFailed as error:
+            advice = "Let guests in there, or leave guests out of [server]."
+            return failed("guests", str(error), advice)
 
 
 @asynccontextmanager

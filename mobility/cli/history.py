@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from mobility.cli.settings import GUEST, load_data
 from mobility.history import Ending, History, Visited
@@ -71,7 +72,7 @@ def _table(found: list[Visited]) -> Table:
     table.add_column("Screen's server", overflow="fold")
     table.add_column("Visit", overflow="fold")
     for visited in reversed(found):
-        what = "\n".join([*_asked(visited), *_end(visited)])
+        what = Group(*_asked(visited), *_end(visited))
         table.add_row(_when(visited), screen(visited.domain, visited.name), what)
     return table
 
@@ -83,10 +84,15 @@ def _when(visited: Visited) -> str:
     return f"{began}\nfor {duration(visited.ended - visited.began)}"
 
 
-def _asked(visited: Visited) -> list[str]:
+def _asked(visited: Visited) -> list[str | Text]:
     apps = ["any app"] if visited.apps is None else visited.apps
     longest = f"for at most {duration(visited.lifetime)}"
-    return [LEVELS[visited.level], *map(escape, apps), longest]
+    return [LEVELS[visited.level], *map(_cut, apps), longest]
+
+
+def _cut(uri: str) -> Text:
+    """On one line: a URI that is broken in two cannot be read."""
+    return Text(uri, no_wrap=True, overflow="ellipsis")
 
 
 def _end(visited: Visited) -> list[str]:

@@ -832,3 +832,4 @@ async def test_no_answer_may_be_kept_and_each_has_a_policy(screen: Screen) -> No
         assert headers["x-content-type-options"] == "nosniff"
         assert "charset=utf-8" in headers["content-type"]
         assert ("clear-site-data" in headers) == ("wipe" in path)
+        assert "server" not in headers, path

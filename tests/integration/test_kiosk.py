@@ -174,6 +174,35 @@ async def test_a_supervisor_that_is_killed_leaves_no_process(
         await gone(*pids)
 
 
+async def test_the_next_start_waits_for_what_a_killed_supervisor_left(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    file = settings(server, tmp_path, ["one"])
+    async with running(file) as kiosk:
+        port = kiosk.pages[""].address.rstrip("/").rpartition(":")[2]
+        (pid,) = children(kiosk.process.pid).values()
+        os.kill(pid, signal.SIGSTOP)  # it takes its time to end
+        kiosk.process.kill()
+        await kiosk.process.wait()
+        text = file.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}")
+        file.write_text(text.replace(f"127.0.0.1:{port}", "127.0.0.1:0", 1))  # metrics
+        again = asyncio.create_task(_started(file))
+        await until_logged(file, "still ending")
+        os.kill(pid, signal.SIGCONT)
+        assert await again == f"http://127.0.0.1:{port}/"
+
+
+async def _started(file: Path) -> str:
+    async with running(file) as kiosk:
+        return kiosk.pages[""].address
+
+
+async def until_logged(file: Path, words: str) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while words not in file.with_suffix(".log").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def test_a_stop_ends_the_visit_in_order(
     server: RunningServer, tmp_path: Path, visitor: Client
 ) -> None:
@@ -226,7 +255,7 @@ async def test_what_cannot_be_used_ends_the_start_with_a_sentence(
         port = taken.getsockname()[1]
         file.write_text(right.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
         code, printed = await run(str(file))
-    assert (code, "Address already in use" in printed) == (2, True)
+    assert (code, "Address already in use" in printed) == (3, True)  # for a moment
     assert "Traceback" not in printed
 
 
@@ -239,7 +268,7 @@ async def test_a_second_kiosk_on_the_same_folder_is_refused_with_a_sentence(
         async with visitor.visit(await page.code(), approve=page.digits) as screen:
             await page.shows("visiting")
             code, printed = await run(str(file))
-            assert code == 2
+            assert code == 3
             assert "Another kiosk that runs has the data folder" in printed
             assert "Traceback" not in printed
         assert screen.clean
@@ -292,6 +321,20 @@ async def test_the_doctor_finds_a_display_in_order(
         assert found[check]["result"] == "ok", found[check]
         assert found[check]["display"] == "one"
     assert (tmp_path / "one.password").read_text() not in printed
+
+
+async def test_the_doctor_logs_in_as_a_guest_where_guests_are_let_in(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    """The one server lets guests in, the other does not."""
+    with RunningServer(tmp_path / "server", guests="welcome") as welcoming:
+        for each, result in ((welcoming, "ok"), (server, "failed")):
+            file = settings(each, tmp_path, ["one"])
+            guests = 'guests = "guests.localhost"\n[metrics]'
+            file.write_text(file.read_text().replace("[metrics]", guests))
+            found = await examined(file)
+            assert found["login"].result == "ok"
+            assert found["guests"].result == result, found["guests"]
 
 
 async def test_the_doctor_says_what_is_wrong(

@@ -52,6 +52,8 @@ INVALID: list[object] = [
     {"word": "beat"},
     {"word": "rival", "jid": "juliet@capulet.example"},
     {"word": "came", "visit": 7, "level": "guest"},
+    {"word": "came", "visit": "juliet@capulet.example", "level": "guest"},
+    {"word": "came", "visit": "3fa9c1\n", "level": "guest"},
     {"word": "left", "how": "left", "receipt": 1},
     {"word": "showed", "app": "a" * 501},
 ]

@@ -23,7 +23,7 @@ def heard(tally: Tally, *words: Word, now: float = 100.0) -> list[Record | None]
 
 
 def visited() -> Tally:
-    tally = Tally()
+    tally = Tally(frozenset({BOARD}))
     heard(
         tally, Beat(online=True, page=True, certificate=89.5), Came("3fa9c1", "token")
     )
@@ -61,9 +61,18 @@ def test_words_that_a_process_makes_up_become_no_labels() -> None:
     assert tally.visits == {("guest", "closed"): 1}
 
 
+def test_an_app_that_is_not_of_the_settings_is_counted_and_not_named() -> None:
+    tally = Tally(frozenset({BOARD}))
+    came = Came("3fa9c1", "guest")
+    heard(tally, came, Showed("xmpp:juliet@capulet.example"), Showed(BOARD))
+    [record] = heard(tally, Left("left", receipt=True))
+    assert record is not None
+    assert (record.apps, tally.sessions) == ((BOARD,), 2)
+
+
 def test_a_process_cannot_fill_a_record() -> None:
-    tally = Tally()
-    heard(tally, Came("1", "guest"), *(Showed(f"urn:{n}") for n in range(1000)))
+    tally = Tally(frozenset(f"urn:{n}" for n in range(1000)))
+    heard(tally, Came("3fa9c1", "guest"), *(Showed(f"urn:{n}") for n in range(1000)))
     [record] = heard(tally, Left("left", receipt=True))
     assert record is not None
     assert len(record.apps) == 16
