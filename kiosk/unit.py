@@ -129,7 +129,7 @@ def units(file: Path, kiosk: Kiosk) -> str:
         return WITH_BROWSER + SERVICE.format(
             after=AFTER_SEAT,
             notify="all",
-            start=f"/usr/bin/cage -s -- {start}",
+            start=f"/usr/bin/cage -- {start}",
             memory="80%",
             more=SEAT + credentials + SOME + LESS,
             target="graphical.target",

@@ -258,6 +258,7 @@ class PublicDisplay:
         if self._visit is not None:
             await self._visit.leave("closed")
         await self._log_out()
+        self._screen = lambda scene: None  # what we end ourselves is not lost
         await self._stack.__aexit__(typ, exc, tb)
 
     # --- what is on screen -----------------------------------------------------

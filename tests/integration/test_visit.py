@@ -16,6 +16,7 @@ from mobility import (
     Leaving,
     Level,
     MobilityError,
+    Offline,
     Screen,
 )
 from mobility.protocol.transfer import Offer
@@ -273,3 +274,11 @@ async def test_an_invitation_survives_being_printed_and_scanned(lobby: Lobby) ->
     code = await lobby.code()
     assert Invitation.parse(str(code)) == code
     assert len(str(code)) < 160
+
+
+async def test_a_display_that_is_switched_off_does_not_say_that_its_server_is_lost(
+    server: RunningServer, hurry: None
+) -> None:
+    async with Lobby(server) as lobby:
+        await lobby.code()
+    assert not any(isinstance(scene, Offline) for scene in lobby.scenes)
