@@ -66,8 +66,8 @@ def _is_memory(place: Path) -> bool:
     lines = Path("/proc/mounts").read_text().splitlines()
     kinds = {Path(words[1]): words[2] for words in map(str.split, lines)}
     real = place.resolve()
-    mounted = next(folder for folder in (real, *real.parents) if folder in kinds)
-    return kinds[mounted] in MEMORY
+    found = (kinds[each] for each in (real, *real.parents) if each in kinds)
+    return next(found, "") in MEMORY  # a chroot may not see what it is on
 
 
 def _own(folder: Path) -> Path:
