@@ -33,7 +33,7 @@ from mobility.chromium import find_chromium
 from tests.bench.figures import RunFailed
 from tests.bench.visits import measure
 
-FEWEST = 30
+FEWEST = 20
 QUICK = 2  # says that it can be measured, and not how long it takes
 DELAYS = (0, 80)
 AIMS: Final[Mapping[tuple[str, int], str]] = {

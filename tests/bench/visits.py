@@ -20,7 +20,7 @@ from tests.fakes.proxy import Proxy
 __all__ = ["measure", "summary"]
 
 Figures = dict[str, list[float]]
-TYPING = 2.0  # seconds for a person to read two digits and to type them
+TYPING = 1.0  # seconds for a person to read two digits and to type them
 
 
 def summary(figures: Sequence[float]) -> dict[str, float]:
