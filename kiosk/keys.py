@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from kiosk.plan import Address, BrowserPlan
 from kiosk.table import Table
-from mobility import SettingsError
+from mobility import Level, SettingsError
 
 __all__ = [
     "AppSettings",
@@ -37,7 +37,7 @@ PASSWORD_VARIABLE = "MOBILITY_KIOSK_PASSWORD"  # noqa: S105 - the name of one, n
 CREDENTIALS = "CREDENTIALS_DIRECTORY"  # systemd's LoadCredential= puts files there
 STATE = "STATE_DIRECTORY"  # and its StateDirectory= is what may be written
 NONE = "none"
-LEVELS = ("guest", "token", "login")
+LEVELS = tuple(level.value for level in Level)
 
 APP = ("uri", "schema", "path", "name")
 BROWSER = ("program", "flags", "env")

@@ -14,14 +14,12 @@ from mobility.errors import MobilityError, RemoteProtocolError, VisitRefused
 from mobility.protocol import visit as proto
 from mobility.protocol.handshake import Host
 from mobility.protocol.invitation import Invitation, Invitations, fingerprint
-from mobility.protocol.visit import Description, Leave, Terms
+from mobility.protocol.visit import MEETING, Description, Leave, Terms
 from mobility.scene import Comparing, Inviting, Scene
 from mobility.tasks import Tasks
 from mobility.xmpp.visit.stanza import Event
 
 __all__ = ["Admission", "Door"]
-
-MEETING = 120.0  # seconds that a visitor may take to compare and approve
 
 
 class Door(Protocol):

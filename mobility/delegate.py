@@ -26,7 +26,7 @@ from mobility.protocol.login import (
 from mobility.protocol.login import Login as Machine
 from mobility.protocol.visit import Role
 from mobility.xmpp.sasl import Offered
-from mobility.xmpp.stream import Stream
+from mobility.xmpp.stream import Stream, within
 
 __all__ = ["Delegate", "Through"]
 
@@ -193,17 +193,7 @@ class Delegate:
 
     async def comes_back(self) -> bool:
         """Whether a connection that was cut is there again, rather than ended."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOST):
-                back = asyncio.create_task(self.stream.wait_online())
-                ended = asyncio.create_task(self._refused.wait())
-                try:
-                    await asyncio.wait(
-                        {back, ended}, return_when=asyncio.FIRST_COMPLETED
-                    )
-                finally:
-                    back.cancel()
-                    ended.cancel()
+        await within(LOST, self.stream.wait_online(), self._refused.wait())
         return self.stream.online
 
     async def close(self) -> None:

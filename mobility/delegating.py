@@ -90,7 +90,7 @@ class _ByToken:
     async def begin(self, offered: Offered) -> tuple[str, bytes]:
         token, self._token = self._token, None
         if token is None:
-            raise LoginRefused("Your phone lets a display in once.")
+            raise LoginRefused(_ONCE)
         compare(self._pin, offered)
         return await token.begin(offered)
 

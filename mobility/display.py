@@ -23,7 +23,7 @@ from typing import Any, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mobility.admission import MEETING, Admission
+from mobility.admission import Admission
 from mobility.app import App, AppFactory
 from mobility.delegate import LOST, Delegate, Through
 from mobility.dispatch import Transfers, bare
@@ -45,10 +45,10 @@ from mobility.protocol.invitation import (
     fingerprint,
     may_take_guests,
 )
-from mobility.protocol.login import Bound, Grant, Mechanisms, Word, unseal
+from mobility.protocol.login import WAITS, Bound, Grant, Mechanisms, Word, unseal
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
-from mobility.protocol.visit import Description, Leave, Role, Stay
+from mobility.protocol.visit import MEETING, Description, Leave, Role, Stay
 from mobility.scene import (
     Hosting,
     Inviting,
@@ -66,7 +66,6 @@ from mobility.xmpp.visit.stanza import Event as VisitEvent
 __all__ = ["PublicDisplay", "Where"]
 
 log = logging.getLogger(__name__)
-WAITS = MEETING + 30.0  # seconds for a phone whose user may be typing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from mobility.errors import LoginRefused, MobilityError, VisitEnded
 from mobility.protocol.login import (
+    WAITS,
     Abort,
     Accept,
     Auth,
@@ -29,7 +30,6 @@ from mobility.xmpp.sasl import Login, Offered
 __all__ = ["Granting"]
 
 log = logging.getLogger(__name__)
-WAITS = 150.0  # seconds that a display waits for the user
 _LONGEST = 300  # characters of a stranger's sentence
 _NOT_NOW = "The phone lends no login now."
 

@@ -28,6 +28,7 @@ from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor, claim
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.visit import (
+    MEETING,
     Decline,
     Leave,
     Refuse,
@@ -47,7 +48,6 @@ __all__ = ["IDLE", "LIFETIME", "Visiting"]
 log = logging.getLogger(__name__)
 LIFETIME = timedelta(hours=4)
 IDLE = timedelta(minutes=15)
-MEETING = 120.0  # seconds that a user may take for the digits; a display waits as long
 
 
 class Visiting:

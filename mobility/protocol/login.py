@@ -17,10 +17,11 @@ from typing import Any, Final, TypeAlias
 from mobility.errors import InvalidState
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.machine import Machine
-from mobility.protocol.visit import Role
+from mobility.protocol.visit import MEETING, Role
 
 __all__ = [
     "TRANSITIONS",
+    "WAITS",
     "Abort",
     "Accept",
     "Auth",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 _MOST_MECHANISMS = 32
+WAITS: Final = MEETING + 30.0
+"""Seconds for the answer to `Mechanisms`, which waits for the user; in both sides."""
 
 
 class Phase(enum.Enum):

@@ -21,6 +21,7 @@ from mobility.protocol.machine import Machine
 
 __all__ = [
     "LONGEST",
+    "MEETING",
     "TRANSITIONS",
     "Approve",
     "Decline",
@@ -41,6 +42,7 @@ __all__ = [
 
 
 LONGEST = 366 * 24 * 3600.0  # seconds that a user may approve
+MEETING = 120.0  # seconds that both sides give the user for the digits
 
 
 class Role(enum.Enum):

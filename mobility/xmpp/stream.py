@@ -28,7 +28,7 @@ from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
 from mobility.xmpp.visits import MobilityVisits
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "within"]
 
 log = logging.getLogger(__name__)
 PING = 30.0  # seconds between signs of life
@@ -250,11 +250,11 @@ class Stream:
 
     async def _in_time(self, seconds: float, *events: asyncio.Event) -> bool:
         """Whether one of them comes; a login that a person decides may take longer."""
-        if await _within(seconds, *(event.wait() for event in events)):
+        if await within(seconds, *(event.wait() for event in events)):
             return True
         if self._sasl.offered is None:
             return False
-        return await _within(self._patience, *(event.wait() for event in events))
+        return await within(self._patience, *(event.wait() for event in events))
 
     async def _keep(self) -> None:
         """Connect, watch, and connect again, for as long as we are open."""
@@ -273,9 +273,9 @@ class Stream:
 
     async def _watch(self) -> None:
         """Until the connection is gone, or the server does not answer any more."""
-        while not await _within(PING, self._gone.wait()):
+        while not await within(PING, self._gone.wait()):
             ping = self.xmpp.plugin["xep_0199"].send_ping(JID(self._account.domain))
-            if not await _within(PONG, ping):
+            if not await within(PONG, ping):
                 log.info("the server does not answer; connecting again")
                 return
 
@@ -354,7 +354,7 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-async def _within(seconds: float, *awaitables: Any) -> bool:
+async def within(seconds: float, *awaitables: Any) -> bool:
     """Whether one of them came to its end within so many seconds, without an error."""
     tasks = [asyncio.ensure_future(each) for each in awaitables]
     try:

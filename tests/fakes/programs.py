@@ -13,8 +13,7 @@ from typing import Any
 
 from mobility import Stanza, State, hosted
 from mobility.transfer import timing
-from mobility.xmpp import stream
-from mobility.xmpp.pep import plugin as pep
+from mobility.xmpp import feature, stream
 from tests.fakes.points import stop_at, tell_frames, tell_saved
 from tests.fakes.telling import tell
 from tests.integration.apps import Board
@@ -35,7 +34,7 @@ def begin() -> dict[str, Any]:
         setattr(timing, name, seconds)
     hosted.CHECKPOINT, hosted.SOON = 0.2, 0.01
     stream._SLOWEST, stream.FIRST = 0.3, 5.0
-    pep.SECONDS = 2.0
+    feature.SECONDS = 2.0
     tell_saved()
     tell_frames()
     if order["stop"]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar, Final
 from xml.etree.ElementTree import Element
 
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID
 
-from mobility.errors import MobilityError, PeerUnreachable, VisitEnded, VisitError
+from mobility.errors import MobilityError, VisitEnded, VisitError
 from mobility.protocol.delegation import Delegation, Minted, Policy
 from mobility.xmpp.delegation import stanza
-from mobility.xmpp.feature import Feature
+from mobility.xmpp.feature import SECONDS, Feature
 
 __all__ = ["MobilityDelegation"]
 
-SECONDS = 20.0  # to wait for the account's server
 _REFUSED: Final = {
     "conflict": "Your server has this visit already. Scan the screen's code again.",
     "resource-constraint": "You have too many visits at once. End one of them.",
@@ -103,18 +101,10 @@ class MobilityDelegation(Feature):
         await self._ask("set", stanza.revocation(id))
 
     async def _ask(self, kind: str, element: Element) -> Element:
-        iq: Any = self.xmpp.make_iq()
-        iq["type"] = kind
-        iq.xml.append(element)
         try:
-            async with asyncio.timeout(SECONDS):
-                result = await iq.send(timeout=SECONDS + 1)
-        except (TimeoutError, IqTimeout):
-            raise PeerUnreachable("Your server does not answer.") from None
+            return await self.ask_server(kind, element)
         except IqError as exc:
             raise self._error(exc.iq["error"]["condition"]) from None
-        answer: Element = result.xml
-        return answer
 
     def _error(self, condition: str) -> MobilityError:
         if condition == "item-not-found":

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 from xml.etree.ElementTree import Element
 
 from slixmpp import Presence
-from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.exceptions import IqError
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
+from mobility.errors import DirectoryUnavailable, MobilityError
 from mobility.xmpp.feature import Feature
 from mobility.xmpp.pep import stanza
 
 __all__ = ["MobilityPep"]
 
-SECONDS = 20.0  # to wait for the account's server
 _NO_ROOM = frozenset(
     {"resource-constraint", "policy-violation", "not-acceptable", "bad-request"}
 )
@@ -65,7 +63,7 @@ class MobilityPep(Feature):
 
         """
         try:
-            await self._ask("set", stanza.publish(node, item))
+            await self.ask_server("set", stanza.publish(node, item))
         except IqError as exc:
             error = exc.iq["error"]
             if stanza.is_elsewise(error.xml):
@@ -83,7 +81,7 @@ class MobilityPep(Feature):
     async def _made(self, node: str) -> None:
         """There is such a node, and it is private."""
         try:
-            await self._ask("set", stanza.create(node))
+            await self.ask_server("set", stanza.create(node))
         except IqError as exc:
             if exc.iq["error"]["condition"] != "conflict":
                 raise self._error(exc) from None
@@ -101,7 +99,7 @@ class MobilityPep(Feature):
 
         """
         try:
-            return stanza.found(await self._ask("get", stanza.fetch(node)))
+            return stanza.found(await self.ask_server("get", stanza.fetch(node)))
         except IqError as exc:
             if exc.iq["error"]["condition"] == "item-not-found":
                 return []
@@ -116,28 +114,16 @@ class MobilityPep(Feature):
 
         """
         try:
-            await self._ask("set", stanza.retract(node, id))
+            await self.ask_server("set", stanza.retract(node, id))
         except IqError as exc:
             if exc.iq["error"]["condition"] != "item-not-found":
                 raise self._error(exc) from None
 
     async def _asked(self, kind: str, element: Element) -> None:
         try:
-            await self._ask(kind, element)
+            await self.ask_server(kind, element)
         except IqError as exc:
             raise self._error(exc) from None
-
-    async def _ask(self, kind: str, element: Element) -> Element:
-        iq: Any = self.xmpp.make_iq()
-        iq["type"] = kind
-        iq.xml.append(element)
-        try:
-            async with asyncio.timeout(SECONDS):
-                result = await iq.send(timeout=SECONDS + 1)
-        except (TimeoutError, IqTimeout):
-            raise PeerUnreachable("Your server does not answer.") from None
-        answer: Element = result.xml
-        return answer
 
     def _error(self, exc: IqError) -> MobilityError:
         domain = self.xmpp.boundjid.domain
