@@ -135,7 +135,8 @@ class Window:
 
     def _navigated(self, frame: Mapping[str, Any]) -> None:
         there = frame["url"].startswith(self._address) and "unreachableUrl" not in frame
-        if "parentId" not in frame and not there:
+        late = frame["url"] == COVER  # a slow browser tells of it after `show`
+        if "parentId" not in frame and not there and not late:
             self._astray.set()
 
     def _opened(self, target: Mapping[str, Any]) -> None:

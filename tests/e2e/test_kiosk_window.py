@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -83,6 +84,30 @@ async def test_another_window_is_closed_again(glass: Glass) -> None:
 async def test_a_page_that_leads_elsewhere_is_brought_back(glass: Glass) -> None:
     await glass.call("Page.navigate", url="chrome://version")
     await glass.shows("idle")
+
+
+async def test_a_browser_that_tells_late_of_its_cover_loads_the_page_once(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    hear = window.Window._hear
+
+    def note(self: window.Window, method: str, params: Mapping[str, Any]) -> None:
+        if method == "Page.frameNavigated" and params["frame"]["url"] != window.COVER:
+            loaded.append(params["frame"]["url"])
+            hear(self, method, {"frame": {"url": window.COVER}})
+        hear(self, method, params)
+
+    monkeypatch.setattr(window.Window, "_hear", note)
+    monkeypatch.setattr(window, "RETRY", 0.0)
+    async with (
+        display(tmp_path) as address,
+        Browser(None, address, folder=folder, flags=HEADLESS) as browser,
+    ):
+        glass = Glass(browser)
+        await glass.shows("idle")
+        assert not browser._window._astray.is_set()
+        assert loaded == [address]
 
 
 async def test_a_page_that_crashes_ends_the_browser_and_a_fresh_one_takes_over(
