@@ -34,6 +34,7 @@ from kiosk.web import listen
 from mobility import (
     ConnectionFailed,
     Level,
+    Listing,
     Offline,
     PublicDisplay,
     Scene,
@@ -167,13 +168,37 @@ async def _one_visit(settings: Settings, stage: Stage, report: Report) -> None:
         try:
             async with _display(settings, stage, report) as display:
                 with report.connected(display):
-                    async with aclosing(display.visits()) as visits:
-                        await _host(await anext(visits), stage, report)
+                    async with (
+                        _listed(settings, display) as in_use,
+                        aclosing(display.visits()) as visits,
+                    ):
+                        visit = await anext(visits)
+                        in_use()
+                        await _host(visit, stage, report)
                 return
         except ConnectionFailed as error:
             log.warning("%s", error)
             stage.show(Offline())
         await asyncio.sleep(RETRIES[min(attempt, len(RETRIES) - 1)])
+
+
+@asynccontextmanager
+async def _listed(
+    settings: Settings, display: PublicDisplay
+) -> AsyncIterator[Callable[[], None]]:
+    """
+    In the list of the display's server, if the settings say where it is.
+
+    After a visit the entry stays: the next process goes on with it. Gives what is to be
+    called when a visitor has come.
+    """
+    where = settings.location
+    if where is None:
+        yield lambda: None
+        return
+    async with Listing(display, where.spot, in_use=where.in_use) as listing:
+        yield lambda: listing.use("taken")
+        listing.stay()
 
 
 def _display(settings: Settings, stage: Stage, report: Report) -> PublicDisplay:

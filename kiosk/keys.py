@@ -14,10 +14,12 @@ from urllib.parse import quote
 
 from kiosk.plan import Address, BrowserPlan
 from kiosk.table import Table
-from mobility import Level, SettingsError
+from mobility import Coordinates, Level, SettingsError, Spot
+from mobility.placing import InUse
 
 __all__ = [
     "AppSettings",
+    "Location",
     "credential",
     "read_apps",
     "read_browser",
@@ -27,6 +29,7 @@ __all__ = [
     "read_jid",
     "read_levels",
     "read_listen",
+    "read_location",
     "read_metrics",
     "read_own_connection",
     "read_password",
@@ -56,6 +59,32 @@ class AppSettings:
     path: Path
     schema: int = 1
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the display is, for the list of its server."""
+
+    spot: Spot
+    in_use: InUse = "hidden"
+
+
+def read_location(place: Table, server: Table) -> Location:
+    lat, lon = place.decimal("lat", -90, 90), place.decimal("lon", -180, 180)
+    if (lat is None) != (lon is None):
+        raise SettingsError(f"{place.where}: lat and lon go together, or neither.")
+    texts = map(place.claim, ("building", "floor", "room", "text"))
+    where = None if lat is None or lon is None else Coordinates(lat, lon)
+    in_use = place.get("in_use", str, "hidden")
+    if in_use not in ("hidden", "shown"):
+        raise SettingsError(f"{place.where}: in_use must be hidden or shown.")
+    if in_use == "hidden" and read_own_connection(server) == "dropped":
+        raise SettingsError(
+            f'{place.where}: with own_connection = "dropped" the display leaves the '
+            "list while it is logged in as a visitor, so anybody could see when. Keep "
+            'the connection, or say in_use = "shown".'
+        )
+    return Location(Spot(where, *texts), "shown" if in_use == "shown" else "hidden")
 
 
 def read_id(display: Table) -> str:

@@ -19,6 +19,7 @@ from kiosk.keys import (
     BROWSER,
     LEVELS,
     AppSettings,
+    Location,
     read_apps,
     read_browser,
     read_data,
@@ -27,6 +28,7 @@ from kiosk.keys import (
     read_jid,
     read_levels,
     read_listen,
+    read_location,
     read_metrics,
     read_own_connection,
     read_password,
@@ -40,7 +42,7 @@ __all__ = ["AppSettings", "Kiosk", "Settings", "load"]
 
 TOP = (
     *("account", "page", "server", "limits", "apps", "data"),
-    *("visitors", "browser", "metrics", "records", "displays"),
+    *("visitors", "browser", "metrics", "records", "location", "displays"),
 )
 ACCOUNT = ("jid", "password_file", "name", "operator", "place")
 PAGE = ("listen", "beyond_loopback")
@@ -49,7 +51,8 @@ VISITORS = ("domain", "host", "port", "ca_file")
 LIMITS = ("idle", "lifetime", "invitation", "scans", "levels")
 METRICS = ("listen",)
 RECORDS = ("days",)
-DISPLAY = ("id", *ACCOUNT, "listen", "data", "apps", "browser")
+LOCATION = ("lat", "lon", "building", "floor", "room", "text", "in_use")
+DISPLAY = ("id", *ACCOUNT, "listen", "data", "apps", "browser", "location")
 ALONE = "display"  # the id of a display that is the only one
 
 
@@ -79,6 +82,7 @@ class Settings:
     own_connection: Literal["kept", "dropped"] = "kept"
     servers: Mapping[str, Where] = field(default_factory=dict)
     browser: BrowserPlan | None = None
+    location: Location | None = None
 
     def __repr__(self) -> str:
         return f"<Settings: {self.jid}, {len(self.apps)} apps>"
@@ -169,11 +173,13 @@ class _Shared:
         self._account = top.table("account", ACCOUNT)
         self._page = top.table("page", PAGE)
         self._browser = top.table("browser", BROWSER)
+        self._location = top.table("location", LOCATION)
         self._server = top.table("server", SERVER)
         self._limits = top.table("limits", LIMITS)
 
     def alone(self) -> Settings:
         settings = self._settings(self._account, self._page, self._top)
+        settings = replace(settings, location=self._located(self._top))
         if "browser" in self._top.keys:
             return replace(settings, browser=read_browser(self._browser))
         return settings
@@ -196,7 +202,15 @@ class _Shared:
             data=settings.data if "data" in display.keys else settings.data / name,
             apps=_chosen(display, settings.apps),
             browser=browser,
+            location=self._located(display),
         )
+
+    def _located(self, display: Table) -> Location | None:
+        """Where a display is; None if neither it nor the file says so."""
+        if "location" not in {*self._top.keys, *display.keys}:
+            return None
+        own = display.table("location", LOCATION)
+        return read_location(own.over(self._location, LOCATION), self._server)
 
     def _settings(self, account: Table, page: Table, data: Table) -> Settings:
         server, limits = self._server, self._limits

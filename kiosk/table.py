@@ -15,6 +15,7 @@ KINDS: Mapping[type, str] = {
     str: "text in quotes",
     int: "a whole number",
     bool: "true or false",
+    float: "a number",
     dict: "a table",
     list: "a list",
 }
@@ -118,5 +119,17 @@ class Table:
         if not low <= value <= high:
             raise SettingsError(
                 f"{self.where}: {key} must be from {low} to {high}, not {value}."
+            )
+        return value
+
+    def decimal(self, key: str, low: float, high: float) -> float | None:
+        """A number that may have a fraction; None if there is none."""
+        if key not in self.keys:
+            return None
+        value = self.keys[key]
+        value = float(value) if type(value) is int else self.get(key, float, 0.0)
+        if not low <= value <= high:  # nor is NaN
+            raise SettingsError(
+                f"{self.where}: {key} must be from {low:g} to {high:g}, not {value}."
             )
         return value

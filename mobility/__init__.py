@@ -35,11 +35,14 @@ from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
+from mobility.places import DisplayList, ListedDisplay
+from mobility.placing import Listing
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
+from mobility.protocol.place import Coordinates, Spot
 from mobility.protocol.session import Stanza, State
 from mobility.scene import (
     Comparing,
@@ -66,8 +69,10 @@ __all__ = [
     "Client",
     "Comparing",
     "ConnectionFailed",
+    "Coordinates",
     "Device",
     "Direction",
+    "DisplayList",
     "Ending",
     "File",
     "Hosting",
@@ -80,6 +85,8 @@ __all__ = [
     "Leaving",
     "Level",
     "LevelUnavailable",
+    "ListedDisplay",
+    "Listing",
     "LocalProtocolError",
     "LogLimits",
     "LoginRefused",
@@ -101,6 +108,7 @@ __all__ = [
     "Session",
     "SessionAway",
     "SettingsError",
+    "Spot",
     "Stanza",
     "State",
     "TransferAborted",

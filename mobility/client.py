@@ -40,10 +40,12 @@ from mobility.history import History, Visited
 from mobility.introduction import Approve
 from mobility.moved import MovedSession
 from mobility.offering import Offering
+from mobility.places import DisplayList, Places
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
+from mobility.protocol.place import Coordinates
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
@@ -449,6 +451,23 @@ class Client:
 
         """
         return await self._running.revoke(id)
+
+    async def displays(
+        self, on: Iterable[str] = (), *, near: Coordinates | None = None
+    ) -> DisplayList:
+        """
+        The public displays that servers list; nothing here starts a visit.
+
+        Args:
+            on: Domains of venues; our own server, if none is named.
+            near: Where distances are measured from. It stays on this device.
+
+        Raises:
+            SettingsError: If a domain is none.
+            DirectoryUnavailable, PeerUnreachable: If no server gave a list.
+
+        """
+        return await Places(self.stream.places).displays(on, near=near)
 
     async def decline(self, visitor: Visitor) -> None:
         """Tell a display that nothing will come of a visit."""

@@ -163,6 +163,11 @@ class PublicDisplay:
         return self._description.name
 
     @property
+    def description(self) -> Description:
+        """What visitors read."""
+        return self._description
+
+    @property
     def jid(self) -> str:
         """Our full JID, as the server bound it."""
         return self.stream.jid

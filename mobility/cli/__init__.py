@@ -7,6 +7,7 @@ import sys
 import typer
 
 from mobility.cli.demo import demo
+from mobility.cli.displays import displays
 from mobility.cli.history import history
 from mobility.cli.qr import qr
 from mobility.cli.server import server
@@ -27,6 +28,7 @@ app.command()(reclaim)
 app.command()(visits)
 app.command()(revoke)
 app.command()(history)
+app.command()(displays)
 app.command()(qr)
 app.command()(demo)
 app.add_typer(server, name="server")

@@ -197,7 +197,7 @@ class ServerConfig:
             "modules_enabled": ["mobility_guests"],
             "modules_disabled": NOT_FOR_GUESTS,
             "mobility_guests_of": self.domain,
-            "disco_items": [[f"proxy.{self.domain}"]],
+            "disco_items": [[f"proxy.{self.domain}"], [f"pubsub.{self.domain}"]],
             "mobility_guests_rate": 0 if self.loopback else _GUESTS_RATE,
         }
 
@@ -265,7 +265,7 @@ class ServerConfig:
             }
         if module == "pubsub":
             return {
-                "modules_enabled": ["mobility_nodes"],
+                "modules_enabled": ["mobility_nodes", "mobility_displays"],
                 "mobility_nodes_access": [self.domain],
                 "pubsub_max_items": 10_000,
             }

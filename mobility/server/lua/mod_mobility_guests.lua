@@ -2,7 +2,7 @@
 --
 -- For a virtual host of their own with `authentication = "anonymous"`. Whatever a guest
 -- does, it reaches devices of one domain, by full JID, in the namespaces of a visit; and
--- only those reach it. A stream that is resumed changes nothing: the rules are the
+-- only those reach it. It may read which displays there are. A stream that is resumed changes nothing: the rules are the
 -- host's, not the session's.
 
 local hosts = prosody.hosts;
@@ -29,6 +29,9 @@ local visit = {
 };
 local ask = { [disco .. "info"] = true; [disco .. "items"] = true; ["urn:xmpp:ping"] = true };
 local proxy = "proxy." .. venue;
+local pubsub = "pubsub." .. venue;
+local xmlns_pubsub = "http://jabber.org/protocol/pubsub";
+local displays = mobility .. "displays:0";
 
 local function is_ours(xmlns)
 	return xmlns and xmlns:sub(1, #mobility) == mobility;
@@ -81,6 +84,19 @@ local function is_of_a_visit(stanza)
 	return stanza.name == "iq" and only(stanza, visit);
 end
 
+-- Reading the list of displays, and nothing else that a node may hold.
+local function is_about_displays(stanza)
+	local request = stanza.tags[1];
+	if stanza.attr.type ~= "get" or not request or #stanza.tags ~= 1 then
+		return false;
+	elseif ask[request.attr.xmlns or ""] then
+		return request.attr.node == nil or request.attr.node == displays;
+	end
+	local items = request.tags[1];
+	return request.attr.xmlns == xmlns_pubsub and #request.tags == 1
+		and items.name == "items" and items.attr.node == displays;
+end
+
 local function may_send(stanza)
 	local node, host, resource = jid.split(stanza.attr.to);
 	local kind = stanza.attr.type;
@@ -92,6 +108,8 @@ local function may_send(stanza)
 		return false;
 	elseif host == proxy then
 		return only(stanza, visit) or only(stanza, ask);
+	elseif host == pubsub then
+		return is_about_displays(stanza);
 	end
 	return (host == nil or host == module.host or host == venue) and only(stanza, ask);
 end
@@ -99,7 +117,7 @@ end
 local function may_get(stanza)
 	local node, host, resource = jid.split(stanza.attr.from);
 	if not node then
-		return host == module.host or host == venue or host == proxy;
+		return host == module.host or host == venue or host == proxy or host == pubsub;
 	end
 	return host == venue and resource and is_of_a_visit(stanza);
 end
