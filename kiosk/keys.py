@@ -15,7 +15,6 @@ from urllib.parse import quote
 from kiosk.plan import Address, BrowserPlan
 from kiosk.table import Table
 from mobility import Coordinates, Level, SettingsError, Spot
-from mobility.placing import InUse
 
 __all__ = [
     "AppSettings",
@@ -66,7 +65,7 @@ class Location:
     """Where the display is, for the list of its server."""
 
     spot: Spot
-    in_use: InUse = "hidden"
+    in_use: Literal["hidden", "shown"] = "hidden"
 
 
 def read_location(place: Table, server: Table) -> Location:

@@ -150,8 +150,8 @@ def _listed(domain: str, item: Item, now: datetime) -> ListedDisplay:
         entry.name,
         entry.operator,
         entry.spot,
-        entry.stamp,
-        is_silent(entry, now),
+        datetime.fromtimestamp(entry.stamp, UTC),
+        is_silent(entry, now.timestamp()),
         entry.apps,
         entry.in_use,
     )

@@ -143,6 +143,31 @@ def users(context: typer.Context, data: Data = None) -> None:
         print(jid)
 
 
+@server.command()
+def displays(
+    context: typer.Context,
+    jids: Annotated[
+        list[str] | None, typer.Argument(metavar="[JID]...", help="Of displays.")
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="They may be there no more.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Say which accounts may be in the list of displays; without a JID, who may."""
+    chosen = data or context.obj
+    for jid in jids or []:
+        accounts, name = _account(jid, chosen)
+        if remove:
+            print(f"{accounts.unlist_display(name)} is no longer listed.")
+        else:
+            print(f"{accounts.list_display(name)} may list itself now.")
+    if not jids:
+        folder = _folder(chosen)
+        for jid in Accounts(folder, served_domain(folder) or "localhost").displays():
+            print(jid)
+
+
 async def _serve(private: Server) -> None:
     task = asyncio.current_task()
     assert task is not None

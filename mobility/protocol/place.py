@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -101,7 +100,7 @@ class Entry:
     Args:
         name, operator: As in a visit.
         spot: Where it is.
-        stamp: When it last said that it is there, by its own clock.
+        stamp: When it last said that it is there, in seconds since 1970 by its clock.
         apps: What it can run, with the schema version of each.
         in_use: Whether a visitor is there; None, if it does not say.
 
@@ -110,7 +109,7 @@ class Entry:
     name: str
     operator: str
     spot: Spot
-    stamp: datetime
+    stamp: int
     apps: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     in_use: bool | None = None
 
@@ -157,7 +156,7 @@ def distance(one: Coordinates, other: Coordinates) -> float:
     return 2 * _EARTH * math.asin(math.sqrt(min(1.0, root)))
 
 
-def slot(now: float, phase: float) -> datetime:
+def slot(now: float, phase: int) -> int:
     """
     The latest moment at which a display was to give a sign of life.
 
@@ -169,9 +168,9 @@ def slot(now: float, phase: float) -> datetime:
         phase: Where this display's grid begins, in seconds; not all at once.
 
     """
-    return datetime.fromtimestamp((now - phase) // BEAT * BEAT + phase, UTC)
+    return int((now - phase) // BEAT * BEAT) + phase
 
 
-def is_silent(entry: Entry, now: datetime) -> bool:
+def is_silent(entry: Entry, now: float) -> bool:
     """Whether it has missed so many signs of life that it may be off."""
-    return abs((now - entry.stamp).total_seconds()) > _SILENT
+    return abs(now - entry.stamp) > _SILENT

@@ -73,15 +73,56 @@ class Accounts:
             ServerError: There is none.
 
         """
-        user = _user(name)
-        if not self._path(user).exists():
-            raise ServerError(f"There is no account {user}@{self.domain}")
+        user = self._known(name)
         self._path(user).unlink(missing_ok=True)
         for suffix in ("dat", "list"):
             for stored in self._host.glob(f"*/{_encode(user)}.{suffix}"):
                 stored.unlink(missing_ok=True)
         self._tell_running()
         return f"{user}@{self.domain}"
+
+    def list_display(self, name: str) -> str:
+        """
+        Let an account list itself among the displays, from now on; return its JID.
+
+        Raises:
+            ServerError: There is none, or that cannot be stored.
+
+        """
+        user = self._known(name)
+        try:
+            _replace(self._mark(user), "return { listed = true };\n")
+        except OSError as exc:
+            raise ServerError(
+                f"The display cannot be stored in {self.folder} ({exc.strerror})"
+            ) from exc
+        return f"{user}@{self.domain}"
+
+    def unlist_display(self, name: str) -> str:
+        """
+        Let an account list itself no more; its entry goes soon. Return its JID.
+
+        Raises:
+            ServerError: There is no such account.
+
+        """
+        user = self._known(name)
+        self._mark(user).unlink(missing_ok=True)
+        return f"{user}@{self.domain}"
+
+    def displays(self) -> list[str]:
+        """Return the bare JIDs of accounts that may list themselves, sorted."""
+        names = (_decode(path.stem) for path in self._mark("").parent.glob("*.dat"))
+        return [f"{name}@{self.domain}" for name in sorted(names)]
+
+    def _mark(self, user: str) -> Path:
+        return self._host / "mobility_displays" / f"{_encode(user)}.dat"
+
+    def _known(self, name: str) -> str:
+        user = _user(name)
+        if not self._path(user).exists():
+            raise ServerError(f"There is no account {user}@{self.domain}")
+        return user
 
     def jid(self, name: str) -> str:
         """

@@ -103,6 +103,12 @@ class RunningServer:
         name = name or f"user{next(self._numbers)}"
         return self._server.accounts.add(name, password), password
 
+    def add_display(self, name: str | None = None) -> tuple[str, str]:
+        """The same, of an account that may be in the list of displays."""
+        jid, password = self.add(name)
+        self._server.accounts.list_display(jid.partition("@")[0])
+        return jid, password
+
     def delete(self, name: str) -> None:
         """Delete an account; its sessions are closed."""
         self._server.accounts.delete(name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
@@ -83,7 +84,8 @@ class Item:
 
 def to_xml(entry: Entry) -> Element:
     """``<display>`` with all that it says of itself."""
-    element = Element(ELEMENT, stamp=stamp(entry.stamp), name=legal(entry.name))
+    when = stamp(datetime.fromtimestamp(entry.stamp, UTC))
+    element = Element(ELEMENT, stamp=when, name=legal(entry.name))
     if entry.operator:
         element.set("operator", legal(entry.operator))
     if entry.in_use is not None:
@@ -126,7 +128,7 @@ def from_xml(element: Element) -> Entry:
         name=element.get("name", ""),
         operator=element.get("operator", ""),
         spot=_place(element.find(f"{_GEOLOC}geoloc")),
-        stamp=moment(element.get("stamp", "")),
+        stamp=int(moment(element.get("stamp", "")).timestamp()),
         apps={app.get("uri", ""): number(app.get("schema")) for app in apps},
         in_use=_BOOLEANS[element.get("in-use")],
     )
