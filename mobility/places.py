@@ -126,20 +126,42 @@ class Places:
             tuple(sorted(displays, key=_order)), (*map(str, failed), *problems)
         )
 
+    async def admit(self, service: str, jids: Iterable[str]) -> None:
+        """
+        Let accounts list themselves; the list is made if there is none.
+
+        For whoever runs a server that has none of our modules; who makes the list owns
+        it, so that should be the first thing.
+
+        Args:
+            service: Address of the server's pubsub service.
+            jids: The displays' accounts.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: If the service does not let us.
+
+        """
+        await self._plugin.admit(service, dict.fromkeys(jids, "publisher"))
+
+    async def dismiss(self, service: str, jids: Iterable[str]) -> None:
+        """
+        Let accounts list themselves no more; what they have said stays a day at most.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `admit`.
+
+        """
+        await self._plugin.admit(service, dict.fromkeys(jids, "none"))
+
     async def _of(self, domain: str) -> DisplayList | MobilityError:
         try:
             items, unread = await self._plugin.listed(domain)
         except (DirectoryUnavailable, PeerUnreachable) as exc:
             return exc
         now = datetime.now(UTC)
-        found = (_listed(domain, item, now) for item in items if _is_own(item))
+        found = (_listed(domain, item, now) for item in items)
         problem = f"{unread} entries of {domain} cannot be shown."
         return DisplayList(tuple(found), (problem,) if unread else ())
-
-
-def _is_own(item: Item) -> bool:
-    """Each display has one entry, of its own name; not every service tells whose."""
-    return not item.publisher or item.publisher.partition("@")[0] == item.id
 
 
 def _listed(domain: str, item: Item, now: datetime) -> ListedDisplay:

@@ -93,15 +93,15 @@ def _asking(on: list[str], *, guest: bool) -> AbstractAsyncContextManager[Places
     if guest:
         if len(on) != 1:
             raise SettingsError("A guest asks one server: name it with --on.")
-        options = load_guest(on[0])
-        for key in ("device", "data"):
-            del options[key]
-        return looking_as_guest(f"{_GUESTS}.{on[0].strip().lower()}", **options)
+        return looking_as_guest(f"{_GUESTS}.{on[0]}", **_where_is(load_guest(on[0])))
     account = load_account()
-    options = account.options()
-    for key in ("device", "data"):
-        del options[key]
-    return looking(account.jid, account.password, **options)
+    where = _where_is(account.options())
+    return looking(account.jid, account.password, **where)
+
+
+def _where_is(options: dict[str, Any]) -> dict[str, Any]:
+    """Of the options of a device, those that are about its server."""
+    return {key: options[key] for key in ("host", "port", "ca_file")}
 
 
 def _is_within(display: ListedDisplay, within: float | None) -> bool:
@@ -129,7 +129,7 @@ def _table(found: list[ListedDisplay]) -> Table:
     table.add_column("Says it is", overflow="fold")
     for display in found:
         away = "?" if display.distance is None else _length(display.distance)
-        cells = [_who(display), "\n".join(_where(display))]
+        cells = [_who(display), "\n".join(_spot(display))]
         table.add_row(*([away] if measured else []), *cells)
     return table
 
@@ -139,7 +139,7 @@ def _who(display: ListedDisplay) -> str:
     return f"{screen(display.domain, display.name)}{of}"
 
 
-def _where(display: ListedDisplay) -> list[str]:
+def _spot(display: ListedDisplay) -> list[str]:
     spot, where = display.spot, display.spot.coordinates
     inside = [f"floor {spot.floor}" if spot.floor else "", spot.room]
     house = ", ".join(filter(None, [spot.building, *inside]))

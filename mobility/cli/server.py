@@ -13,7 +13,9 @@ from typing import Annotated
 
 import typer
 
+from mobility.cli.settings import load_account
 from mobility.errors import ServerError
+from mobility.places import looking
 from mobility.server import (
     Accounts,
     Guests,
@@ -152,9 +154,19 @@ def displays(
     remove: Annotated[
         bool, typer.Option("--remove", help="They may be there no more.")
     ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SERVICE", help="On another server, with your account: its pubsub."
+        ),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Say which accounts may be in the list of displays; without a JID, who may."""
+    if at is not None:
+        asyncio.run(_admit(at, jids or [], remove=remove))
+        print(f"{at} lets {len(jids or [])} accounts {'no more' if remove else 'in'}.")
+        return
     chosen = data or context.obj
     for jid in jids or []:
         accounts, name = _account(jid, chosen)
@@ -166,6 +178,13 @@ def displays(
         folder = _folder(chosen)
         for jid in Accounts(folder, served_domain(folder) or "localhost").displays():
             print(jid)
+
+
+async def _admit(service: str, jids: list[str], *, remove: bool) -> None:
+    account = load_account()
+    where = {key: account.options()[key] for key in ("host", "port", "ca_file")}
+    async with looking(account.jid, account.password, **where) as places:
+        await (places.dismiss if remove else places.admit)(service, jids)
 
 
 async def _serve(private: Server) -> None:

@@ -37,17 +37,11 @@ class Peer:
 def dns(peer: Peer, hosts: Path) -> dict[str, Lua]:
     """What Prosody's resolver is to say of a peer; the file is written."""
     domain = peer.domain
-    names = (domain, f"pubsub.{domain}")
-    hosts.write_text("".join(f"127.0.0.1 {name}\n" for name in names))
-    srv = [
-        f"_xmpp-server._tcp.{name}. 60 IN SRV 0 0 {peer.port} {domain}."
-        for name in names
-    ]
-    # There is nothing else under this name: nobody is asked.
-    options: dict[str, Lua] = {
-        "local-zone:": f"{domain}. static",
-        "local-data:": srv,
-    }
+    hosts.write_text(f"127.0.0.1 {domain}\n")
+    # One record is all that can be said here, so it is that of every name there, of the
+    # components too. There is nothing else under this name: nobody is asked.
+    srv = f"{domain}. 60 IN SRV 0 0 {peer.port} {domain}."
+    options = {"local-zone:": f"{domain}. redirect", "local-data:": srv}
     return {"resolvconf": False, "hoststxt": str(hosts), "options": options}
 
 

@@ -107,7 +107,7 @@ async def until(
     """What is listed, once it suits."""
     async with asyncio.timeout(DEADLINE):
         while not suits(found := await look()):
-            await asyncio.sleep(0.02)
+            pass
     return found
 
 

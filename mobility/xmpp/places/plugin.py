@@ -181,7 +181,7 @@ class MobilityPlaces(Feature):
 
     async def retract(self) -> None:
         """
-        Take our entry away, if there is one.
+        Take our entry away. Where there is none, not every server says the same.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: As for `publish`.

@@ -68,17 +68,15 @@ _OPTIONS: Final[Mapping[str, str]] = {
 @dataclass(frozen=True, slots=True)
 class Item:
     """
-    An entry with what its service says of it.
+    An entry as it lies in the list.
 
     Args:
         id: The name of the display's account.
-        publisher: Its bare JID, where the service tells (XEP-0060 §7.1.2.3).
         entry: What it says of itself.
 
     """
 
     id: str
-    publisher: str
     entry: Entry
 
 
@@ -194,8 +192,7 @@ def contents(result: Element) -> tuple[list[Item], int]:
     for item in result.findall(path):
         try:
             (payload,) = item
-            who = item.get("id", ""), item.get("publisher", "").partition("/")[0]
-            found.append(Item(*who, from_xml(payload)))
+            found.append(Item(item.get("id", ""), from_xml(payload)))
         except (RemoteProtocolError, ValueError):
             unread += 1
     return found, unread
