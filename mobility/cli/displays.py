@@ -145,7 +145,7 @@ def _spot(display: ListedDisplay) -> list[str]:
     house = ", ".join(filter(None, [spot.building, *inside]))
     lines = [escape(line) for line in (house, spot.text) if line]
     if where is not None:
-        lines.append(f"[dim]{where.lat:.5f},{where.lon:.5f}[/]")
+        lines.append(f"[dim]{where.lat:.5f}, {where.lon:.5f}[/]")
     if display.silent:
         lines.append(f"[yellow]may be off: not heard since {moment(display.heard)}[/]")
     elif display.in_use is not None:

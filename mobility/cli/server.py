@@ -165,13 +165,14 @@ def displays(
     """Say which accounts may be in the list of displays; without a JID, who may."""
     if at is not None:
         asyncio.run(_admit(at, jids or [], remove=remove))
-        print(f"{at} lets {len(jids or [])} accounts {'no more' if remove else 'in'}.")
+        for jid in jids or []:
+            print(f"{jid} may {'no longer ' if remove else ''}list itself at {at}.")
         return
     chosen = data or context.obj
     for jid in jids or []:
         accounts, name = _account(jid, chosen)
         if remove:
-            print(f"{accounts.unlist_display(name)} is no longer listed.")
+            print(f"{accounts.unlist_display(name)} may no longer list itself.")
         else:
             print(f"{accounts.list_display(name)} may list itself now.")
     if not jids:

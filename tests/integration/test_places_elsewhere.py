@@ -71,7 +71,7 @@ async def test_nobody_of_another_server_lists_themselves(
 SERVICE = "pubsub.ejabberd.example"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def operator(ejabberd: Ejabberd) -> tuple[str, str]:
     """Return the account of whoever runs the server, and made the list."""
     return ejabberd.add("operator")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,13 +11,16 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import slixmpp
 from slixmpp.exceptions import IqError
 
 import mobility.server
-from mobility.errors import ServerError
+from mobility import Spot
+from mobility.errors import DirectoryUnavailable, ServerError
+from mobility.protocol.place import Entry
 from mobility.server import Accounts, Guests, Ports, write_production
 from mobility.server.certificates import ensure_certificates
 from mobility.server.child import Child
@@ -151,6 +155,34 @@ async def test_users_of_other_servers_reach_it_and_it_believes_certificates_only
                     )
     finally:
         await child.end(signal.SIGTERM)
+
+
+async def test_the_accounts_that_it_names_are_listed_as_displays(
+    tmp_path: Path,
+) -> None:
+    write_production(tmp_path / "snippet", DOMAIN)
+    snippet = tmp_path / "snippet" / "mobility.cfg.lua"
+    ports = choose_ports("127.0.0.1", FREE)
+    log = tmp_path / "prosody.log"
+    child = await Child.start("prosody", for_a_test(tmp_path, ports, log), log)
+    try:
+        jid = Accounts(tmp_path, DOMAIN).add("lobby", "secret")
+        ca_file = tmp_path / "certs" / "ca.crt"
+        where: dict[str, Any] = {"host": "127.0.0.1", "port": ports.c2s}
+        entry = Entry("Lobby", "", Spot(), stamp=1_800_000_000)
+        async with Stream(jid, "secret", **where, ca_file=ca_file) as lobby:
+            with pytest.raises(DirectoryUnavailable, match="names the accounts"):
+                await lobby.places.publish(entry)
+            text, mark = snippet.read_text(), f'--[["{jid}";]]'
+            assert mark in text
+            snippet.write_text(text.replace(mark, f'"{jid}";'))
+            os.kill(child.pid, signal.SIGHUP)
+            while await lobby.places.own() is None:
+                with contextlib.suppress(DirectoryUnavailable):
+                    await lobby.places.publish(entry)
+    finally:
+        await child.end(signal.SIGTERM)
+    assert not re.findall(r"\terror\t.*", log.read_text())
 
 
 @dataclass

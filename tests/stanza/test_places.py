@@ -13,6 +13,8 @@ from mobility import Coordinates, Spot
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.place import Entry, check_entry, fit
 from mobility.xmpp.places import stanza
+from tests.stanza.examples import stanzas
+from tests.stanza.test_examples import same
 
 GEOLOC = "{http://jabber.org/protocol/geoloc}"
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
@@ -145,3 +147,19 @@ def test_one_bad_entry_does_not_spoil_the_others() -> None:
     found, unread = stanza.contents(result)
     assert [item.id for item in found] == ["i0"]
     assert unread == 3
+
+
+# --- docs/protocol/displays.md --------------------------------------------------------
+
+
+def test_every_example_is_written_as_it_stands_there() -> None:
+    publish, ids, fetch, admit = stanzas("displays.md")
+    (documented,) = publish.iter(stanza.ELEMENT)
+    entry = stanza.from_xml(documented)
+    assert entry.spot == Spot(
+        Coordinates(51.0504, 13.7373), "Hotel Aurora", "0", "Lobby", "Beside the stairs"
+    )
+    assert same(stanza.publish("lobby", entry), publish[0])
+    assert same(stanza.ids(), ids[0])
+    assert same(stanza.fetch(["bar", "lobby"]), fetch[0])
+    assert same(stanza.admit({"lobby@kiosk.example": "publisher"}), admit[0])

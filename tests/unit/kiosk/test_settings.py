@@ -11,9 +11,9 @@ import pytest
 
 from kiosk import settings as module
 from kiosk.keys import APP as APP_KEYS
-from kiosk.keys import BROWSER, credential
+from kiosk.keys import BROWSER, Location, credential
 from kiosk.settings import AppSettings, Settings, load
-from mobility import SettingsError
+from mobility import Coordinates, SettingsError, Spot
 
 ACCOUNT = '[account]\njid = "lobby@kiosk.example"\nname = "Lobby"\n'
 APP = '[[apps]]\nuri = "https://example.org/board"\npath = "app"\n'
@@ -69,6 +69,15 @@ VALID = {
     "[limits]\nlifetime = 60\n": ("lifetime", timedelta(minutes=1)),
     "[limits]\ninvitation = 600\n": ("invitation", timedelta(minutes=10)),
     "[limits]\nscans = 600\n": ("scans", 600),
+    "[location]\n": ("location", Location(Spot())),
+    "[location]\nlat = -33\nlon = 151.2\n": (
+        "location",
+        Location(Spot(Coordinates(-33, 151.2))),
+    ),
+    '[location]\nroom = "Bar"\nin_use = "shown"\n': (
+        "location",
+        Location(Spot(room="Bar"), "shown"),
+    ),
 }
 
 
@@ -236,6 +245,7 @@ def test_the_documented_examples_have_every_key(tmp_path: Path) -> None:
     assert set(keys["browser"]) == set(BROWSER)
     assert set(keys["metrics"]) == set(module.METRICS)
     assert set(keys["records"]) == set(module.RECORDS)
+    assert set(keys["location"]) == set(module.LOCATION)
     assert set(keys["apps"][0]) == set(APP_KEYS)
     displays = tomllib.loads(documented("house.toml"))["displays"]
     assert set(displays[0]) == set(module.DISPLAY)
@@ -255,6 +265,8 @@ def test_each_display_of_the_documented_house_has_what_it_says(tmp_path: Path) -
     assert (bar.id, bar.operator, bar.place) == ("bar", "Hotel Aurora", "")
     assert (lobby.data, bar.data) == (tmp_path / "data/lobby", tmp_path / "data/bar")
     assert lobby.apps == bar.apps
+    assert lobby.location == Location(Spot(Coordinates(51.0504, 13.7373), room="Lobby"))
+    assert bar.location == Location(Spot(Coordinates(51.0504, 13.7373)))
     assert lobby.browser is not None
     assert lobby.browser.env == {"DISPLAY": ":0.0"}
 
@@ -295,6 +307,17 @@ HOUSES = {
     "[limits]\nlevels = []\n" + display("a"): "levels must be some of guest",
     '[server]\nown_connection = "no"\n' + display("a"): "must be kept or dropped.",
     "[records]\ndays = 0\n" + display("a"): "days must be from 1 to 3650, not 0.",
+    "[location]\nlat = 1\n" + display("a"): "lat and lon go together, or neither.",
+    "[location]\nlat = nan\nlon = 0\n" + display("a"): "lat must be from -90 to 90",
+    "[location]\nlat = 0\nlon = 180.1\n" + display("a"): "lon must be from -180 to 180",
+    '[location]\nlat = "51"\nlon = 0\n' + display("a"): "lat must be a number.",
+    "[location]\nlat = true\nlon = 0\n" + display("a"): "lat must be a number.",
+    "[location]\nroom = 5\n" + display("a"): "room must be text in quotes.",
+    display("a", location="{ height = 3 }"): "there is no setting 'height'",
+    display("a", location='{ in_use = "no" }'): "in_use must be hidden or shown.",
+    '[server]\nown_connection = "dropped"\n[location]\n' + display("a"): (
+        'Keep the connection, or say in_use = "shown".'
+    ),
 }
 
 
