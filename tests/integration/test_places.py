@@ -316,6 +316,13 @@ def owned(action: str, **attributes: str) -> Element:
     return pubsub
 
 
+def subscribe(jid: str) -> Element:
+    pubsub = Element("{http://jabber.org/protocol/pubsub}pubsub")
+    name = "{http://jabber.org/protocol/pubsub}subscribe"
+    SubElement(pubsub, name, node=NODE, jid=jid)
+    return pubsub
+
+
 async def test_a_display_writes_its_own_entry_and_no_other(
     server: RunningServer,
 ) -> None:
@@ -337,6 +344,7 @@ async def test_a_display_writes_its_own_entry_and_no_other(
             stanza.admit({thief[0]: "owner"}),
             owned("purge"),
             owned("delete"),
+            subscribe(thief[0]),
         ):
             assert await condition(stream, service, "set", element) == "forbidden"
         assert "Victim" in names(await look())

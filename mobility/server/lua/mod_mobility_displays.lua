@@ -78,15 +78,12 @@ function service:retract(name, actor, id, ...)
 	return original.retract(self, name, true, id, ...);
 end
 
--- It is the server's: nobody makes, changes, empties or deletes it.
-for _, action in ipairs { "create"; "delete"; "purge"; "set_node_config"; "set_affiliation" } do
-	local may = original[action];
-	service[action] = function (self, name, actor, ...)
-		if name == node and actor ~= true then
-			return false, "forbidden";
-		end
-		return may(self, name, actor, ...);
+-- Nobody is told when displays come and go; who wants to know what is there asks.
+function service:add_subscription(name, ...)
+	if name == node then
+		return false, "forbidden";
 	end
+	return original.add_subscription(self, name, ...);
 end
 
 local itemstore = service.config.itemstore;
@@ -154,8 +151,6 @@ function module.load()
 end
 
 function module.unload()
-	for _, action in ipairs { "publish"; "retract"; "create"; "delete"; "purge"; "set_node_config"; "set_affiliation" } do
-		service[action] = nil;
-	end
+	service.publish, service.retract, service.add_subscription = nil, nil, nil;
 	service.config.itemstore = itemstore;
 end
