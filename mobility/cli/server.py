@@ -149,7 +149,7 @@ def users(context: typer.Context, data: Data = None) -> None:
 def displays(
     context: typer.Context,
     jids: Annotated[
-        list[str] | None, typer.Argument(metavar="[JID]...", help="Of displays.")
+        list[str] | None, typer.Argument(metavar="JID", help="Of displays.")
     ] = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="They may be there no more.")

@@ -141,6 +141,7 @@ WRONG = {
     "no list": (["--on", "conference.localhost"], "keeps no list of its displays"),
     "no place": (["--near", "Dresden"], "is no place"),
     "beyond the pole": (["--near", "91,0"], "latitude is from -90 to 90"),
+    "within what": (["--near", "0,0", "--within", "nan"], "number of kilometres"),
     "within of nothing": (["--within", "5"], "needs --near"),
     "a guest of nobody": (["--guest"], "name it with --on"),
 }
