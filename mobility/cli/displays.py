@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
@@ -73,8 +72,6 @@ def displays(
 
 
 def _here(near: str | None, within: float | None) -> Coordinates | None:
-    if within is not None and math.isnan(within):
-        raise SettingsError("--within is a number of kilometres.")
     if near is None:
         if within is not None:
             raise SettingsError("--within needs --near: within so many km of where?")

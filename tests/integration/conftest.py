@@ -41,6 +41,12 @@ def ejabberd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ejabberd]:
 
 
 @pytest.fixture(scope="session")
+def operator(ejabberd: Ejabberd) -> tuple[str, str]:
+    """Return the account of whoever runs that server: it owns the list of displays."""
+    return ejabberd.add("operator")
+
+
+@pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
     """Yield two real servers, for the visitors and for the displays."""
     with Federation(tmp_path_factory.mktemp("federation")) as running:

@@ -71,12 +71,6 @@ async def test_nobody_of_another_server_lists_themselves(
 SERVICE = "pubsub.ejabberd.example"
 
 
-@pytest.fixture(scope="session")
-def operator(ejabberd: Ejabberd) -> tuple[str, str]:
-    """Return the account of whoever runs the server, and made the list."""
-    return ejabberd.add("operator")
-
-
 @contextlib.asynccontextmanager
 async def admitted(
     ejabberd: Ejabberd, operator: tuple[str, str], number: int
@@ -102,6 +96,9 @@ async def test_on_ejabberd_whoever_runs_it_names_the_displays(
         await second.places.publish(entry("Second"))
         with pytest.raises(DirectoryUnavailable, match="names the accounts that may"):
             await stranger.places.publish(entry("Stranger"))
+        async with looking(*ejabberd.add(), **address(ejabberd)) as others:
+            with pytest.raises(DirectoryUnavailable, match="does not let this account"):
+                await others.admit(SERVICE, ["me@ejabberd.example"])
         assert {"First", "Second"} <= names(await places.displays())
         await second.places.publish(entry("Renamed"))
         await first.places.retract()
