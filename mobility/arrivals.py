@@ -14,6 +14,7 @@ from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers, bare
 from mobility.errors import MobilityError, PeerUnreachable
 from mobility.hosted import Ground, Hosted
+from mobility.lost import LostSession
 from mobility.protocol.session import Packet
 from mobility.protocol.transfer import Offer, Phase, Request
 from mobility.store import Store
@@ -72,6 +73,7 @@ class Arrivals:
         self._hosted: dict[str, Hosted] = {}
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
+        self.on_lost: Callable[[LostSession], None] = lambda lost: None
 
     def __contains__(self, session: str) -> bool:
         return session in self._hosted
@@ -162,6 +164,7 @@ class Arrivals:
                 incoming, offer = Incoming.recovered(link, again, phase)
                 if incoming.machine.over:  # we heard so, and stopped before we forgot
                     incoming.discard()
+                    self.on_lost(_lost(offer, incoming))
                     continue
                 incoming.keeps = self._keeps
                 self._recovered[offer.session] = incoming
@@ -175,6 +178,8 @@ class Arrivals:
         def forget() -> None:
             if self._hosted.get(id) is hosted:
                 del self._hosted[id]
+            if hosted.lost:
+                self.on_lost(_lost(hosted.offer, hosted.incoming))
 
         hosted.on_gone = forget
 
@@ -197,3 +202,8 @@ class Arrivals:
             raise UnknownTransfer("That session does not run here.")
         hosted.give(said.sid, peer, said.event)
         hosted.follow(peer)
+
+
+def _lost(offer: Offer, incoming: Incoming) -> LostSession:
+    title = incoming.heading.title
+    return LostSession(offer.session, offer.app, title, incoming.link.place)
