@@ -133,7 +133,8 @@ class TransferRefused(TransferError):
     Args:
         text: The sentence for the user.
         condition: The wire's word for it: busy, declined, no-such-app, schema,
-            too-large or not-allowed.
+            too-large or not-allowed; of a session that was asked for, also not-here,
+            taken or not-acceptable.
 
     """
 
