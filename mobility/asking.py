@@ -97,16 +97,24 @@ class Asking:
         jid: Our full JID now.
         tasks: Owns what goes on beside.
         on_ask: Says yes or no for the user.
+        check: See that a device (the last argument) has proved that it has seen the
+            code of a session; else it raises.
 
     """
 
     def __init__(
-        self, holder: Holder, jid: Callable[[], str], tasks: Tasks, on_ask: OnAsk
+        self,
+        holder: Holder,
+        jid: Callable[[], str],
+        tasks: Tasks,
+        on_ask: OnAsk,
+        check: Callable[[bytes, str, str], None],
     ) -> None:
         self._holder = holder
         self._jid = jid
         self._tasks = tasks
         self._on_ask = on_ask
+        self._check_proof = check
         self._asks = Asks()
         self._deciding: dict[str, asyncio.Lock] = {}
         self._goes: dict[str, str] = {}  # sessions that are on their way: to whom
@@ -130,7 +138,7 @@ class Asking:
                 app, title = await self._held(ask.session)
                 able = _able(app, to)
                 names = tuple(device.name for device in able)
-                await self._check_wish(ask, Asked(app, title, asker, names))
+                await self._check_right(ask, Asked(app, title, asker, names))
                 await self._start(ask.session, app, able)
 
     async def _check(self, peer: str) -> None:
@@ -181,6 +189,16 @@ class Asking:
                 "None of your devices is meant.", condition="not-acceptable"
             )
         return to
+
+    async def _check_right(self, ask: Ask, asked: Asked) -> None:
+        """A code that is shown here stands for the user's yes."""
+        if not ask.proof or ask.to != (ask.asker,):
+            await self._check_wish(ask, asked)
+            return
+        try:
+            self._check_proof(ask.proof, ask.session, ask.asker)
+        except MobilityError as exc:
+            raise _refused(str(exc)) from None
 
     async def _check_wish(self, ask: Ask, asked: Asked) -> None:
         try:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mobility.errors import TransferRefused
-from mobility.protocol.envelope import mac
 
-__all__ = ["AGAIN", "MOST", "Ask", "Asks", "vouched"]
+__all__ = ["AGAIN", "MOST", "Ask", "Asks"]
 
 MOST: Final = 16  # that wait to be decided
 AGAIN: Final = 60.0  # seconds in which a no stands
@@ -29,7 +28,7 @@ class Ask:
         session: Its identifier.
         asker: Name of the device that asks; empty for a program that is none.
         to: Names of the devices.
-        proof: That the owner's code was seen; see `vouched`. Empty if there was none.
+        proof: That a code was seen that the owner shows; empty if there was none.
 
     """
 
@@ -37,11 +36,6 @@ class Ask:
     asker: str
     to: tuple[str, ...]
     proof: bytes = field(default=b"", repr=False)
-
-
-def vouched(token: bytes, ask: Ask) -> bytes:
-    """The proof that whoever asks has seen a code with this token: HMAC-SHA256."""
-    return mac(token, "ask", ask.session, ask.asker, *ask.to)
 
 
 @dataclass(slots=True)

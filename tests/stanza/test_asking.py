@@ -72,7 +72,7 @@ def ask(*to: str, proof: str = "", **attributes: str) -> Element:
     ],
 )
 def test_what_asks_for_nothing_is_refused(wrong: Element) -> None:
-    assert stanza.from_xml(ask(DEVICE))
+    assert stanza.from_xml(ask(DEVICE)).to == (DEVICE,)
     with pytest.raises(RemoteProtocolError):
         stanza.from_xml(wrong)
 

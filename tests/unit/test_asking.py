@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mobility.device import Device
 
 from mobility import asking
 from mobility.app import App
 from mobility.asking import Asked, Asking, always
-from mobility.device import Device
 from mobility.errors import (
     MobilityError,
     PeerUnreachable,
     TransferAborted,
     TransferRefused,
+    VisitRefused,
 )
-from mobility.protocol.asking import AGAIN, MOST, Ask, Asks, vouched
+from mobility.protocol.asking import AGAIN, MOST, Ask, Asks
 from mobility.tasks import Tasks
 
 ME = "juliet@capulet.example/phone"
@@ -87,7 +88,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 
 def owner(holder: Holder, tasks: Tasks, on_ask: Any = always) -> Asking:
-    return Asking(holder, lambda: ME, tasks, on_ask)
+    return Asking(holder, lambda: ME, tasks, on_ask, lambda *_: None)
 
 
 async def asks(owner: Asking, who: str, *to: str, session: str = "board") -> None:
@@ -126,21 +127,22 @@ async def test_the_first_who_asks_has_it_and_the_next_is_told_who_is_faster(
 async def test_of_two_at_the_same_moment_one_has_it(
     holder: Holder, tasks: Tasks
 ) -> None:
-    answers: list[asyncio.Future[bool]] = []
+    answers: list[str] = []
+    answer = asyncio.Event()
 
     async def on_ask(asked: Asked) -> bool:
-        answers.append(asyncio.get_running_loop().create_future())
-        return await answers[-1]
+        answers.append(asked.device)
+        await answer.wait()
+        return True
 
     phone = owner(holder, tasks, on_ask)
     first = asyncio.create_task(asks(phone, TABLET))
     second = asyncio.create_task(refused(phone, LAPTOP))
-    while not answers:
-        await asyncio.sleep(0)
-    answers[0].set_result(True)
+    await asyncio.sleep(0)
+    answer.set()
     await first
     assert (await second)[0] == "taken"
-    assert len(answers) == 1
+    assert answers == ["Tablet"]
 
 
 async def test_if_the_first_is_refused_the_next_is_decided_by_itself(
@@ -253,6 +255,33 @@ async def test_only_devices_that_can_take_it_are_offered_it(
     assert holder.given == ["Laptop"]
 
 
+async def test_who_has_seen_the_code_here_need_not_be_allowed(
+    holder: Holder, tasks: Tasks
+) -> None:
+    checked: list[tuple[bytes, str, str]] = []
+
+    async def on_ask(asked: Asked) -> bool:
+        return False
+
+    def check(proof: bytes, session: str, device: str) -> None:
+        checked.append((proof, session, device))
+        if proof != b"good":
+            raise VisitRefused("This code has expired.")
+
+    phone = Asking(holder, lambda: ME, tasks, on_ask, check)
+    for proof in (b"good", b"late"):
+        ask = Ask("board", TABLET, (TABLET,), proof)
+        if proof == b"late":
+            with pytest.raises(TransferRefused, match="has expired"):
+                await phone.receive(JIDS[TABLET], ask)
+        else:
+            await phone.receive(JIDS[TABLET], ask)
+        assert checked[-1] == (proof, "board", TABLET)
+        holder.accepted.set()
+        await phone._tasks.__aexit__(None, None, None)
+        holder.here["board"] = holder.board
+
+
 async def test_what_is_not_here_is_said_so(holder: Holder, tasks: Tasks) -> None:
     phone = owner(holder, tasks)
     assert (await refused(phone, TABLET, session="other"))[0] == "not-here"
@@ -307,7 +336,8 @@ async def test_nothing_is_kept_of_asks_that_are_over(
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), max_size=200))
 def test_so_many_wait_and_no_more(asked: list[tuple[int, int]]) -> None:
-    asks, waiting = Asks(), set()
+    asks = Asks()
+    waiting: set[tuple[str, str]] = set()
     for number, session in asked:
         which = f"{number:022}", str(session)
         ask = Ask(which[1], which[0], (TABLET,))
@@ -335,16 +365,3 @@ def test_refusals_take_no_room_for_ever() -> None:
     for number in range(1000):
         asks.refuse(Ask("board", f"{number:022}", (TABLET,)), 0)
     assert len(asks._refused) <= 256
-
-
-def test_a_proof_is_for_one_ask() -> None:
-    ask = Ask("board", TABLET, (TABLET,))
-    proofs = {
-        vouched(b"token", ask),
-        vouched(b"other", ask),
-        vouched(b"token", Ask("film", TABLET, (TABLET,))),
-        vouched(b"token", Ask("board", "", (TABLET,))),
-        vouched(b"token", Ask("board", TABLET, (TABLET, LAPTOP))),
-    }
-    assert len(proofs) == 5
-    assert {len(proof) for proof in proofs} == {32}
