@@ -4,6 +4,7 @@ from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
 from mobility.client import Client
 from mobility.devices import Device
+from mobility.directory import ListedSession
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
     ConnectionFailed,
@@ -33,6 +34,7 @@ from mobility.files import File
 from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
+from mobility.lost import LostSession
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
@@ -80,9 +82,11 @@ __all__ = [
     "Leaving",
     "Level",
     "LevelUnavailable",
+    "ListedSession",
     "LocalProtocolError",
     "LogLimits",
     "LoginRefused",
+    "LostSession",
     "Mobilis",
     "MobilityError",
     "MovedSession",

@@ -16,6 +16,7 @@ from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers, bare
 from mobility.errors import LocalProtocolError, MobilityError, PeerUnreachable
 from mobility.hosted import Ground, Hosted
+from mobility.lost import LostSession
 from mobility.protocol.session import Packet
 from mobility.protocol.transfer import Offer, Phase, Request
 from mobility.store import Store
@@ -98,6 +99,7 @@ class Arrivals:
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
         self._wanted: set[tuple[str, str]] = set()  # sessions, and who is to offer them
+        self.on_lost: Callable[[LostSession], None] = lambda lost: None
 
     def __contains__(self, session: str) -> bool:
         return session in self._hosted
@@ -221,6 +223,7 @@ class Arrivals:
                 incoming, offer = Incoming.recovered(link, again, phase)
                 if incoming.machine.over:  # we heard so, and stopped before we forgot
                     incoming.discard()
+                    self.on_lost(_lost(offer, incoming))
                     continue
                 incoming.keeps = self._keeps
                 self._recovered[offer.session] = incoming
@@ -234,6 +237,8 @@ class Arrivals:
         def forget() -> None:
             if self._hosted.get(id) is hosted:
                 del self._hosted[id]
+            if hosted.lost:
+                self.on_lost(_lost(hosted.offer, hosted.incoming))
 
         hosted.on_gone = forget
 
@@ -262,3 +267,8 @@ def _which(waiting: Waiting) -> tuple[str, str]:
     """The session that is offered, and by which device."""
     assert isinstance(waiting.said.event, Offer)
     return waiting.said.event.session, waiting.initiator
+
+
+def _lost(offer: Offer, incoming: Incoming) -> LostSession:
+    title = incoming.heading.title
+    return LostSession(offer.session, offer.app, title, incoming.link.place)

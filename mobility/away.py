@@ -63,6 +63,11 @@ class Away:
     def __iter__(self) -> Iterator[MovedSession]:
         return iter(tuple(self._moved.values()))
 
+    def of(self, id: str) -> MovedSession | None:
+        """That session, if it is there now."""
+        moved = self._moved.get(id)
+        return moved if moved is not None and moved.away else None
+
     def to(self, jid: str) -> list[MovedSession]:
         """Those that run on that device now."""
         return [moved for moved in self if moved.away and moved.peer == jid]

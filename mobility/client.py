@@ -20,12 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from mobility.announcing import Announcing
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
 from mobility.away import Away
 from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices
+from mobility.directory import Directory, ListedSession
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     DirectoryUnavailable,
@@ -38,6 +40,7 @@ from mobility.errors import (
 )
 from mobility.history import History, Visited
 from mobility.introduction import Approve
+from mobility.lost import Losses, LostSession
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
@@ -193,11 +196,24 @@ class Client:
                 keeps=self._folder is not None,
             )
             self._transfers.on_request = self._arrivals.receive_request
+            self._announcing = Announcing(
+                *(self.stream, self._store, self._tasks, self._away), name=self.device
+            )
+            self._directory = self._announcing.directory = Directory(
+                *(self.stream, self.devices),
+                us=lambda: self._announcing.id,
+                ours=self._announcing.entries,
+            )
+            self._directory.on_news = self._announcing.changed
+            self._losses = Losses(self.sessions)
+            self._arrivals.on_lost = self._losses.add
             if self._factories:  # the server tells only who asks before it is there
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
             await stack.enter_async_context(self._tasks)
             await self._running.settle()
+            if not self._guest and (self._factories or self._store.kept()):
+                self._announcing.start()
             self._stack = stack.pop_all()
         if self._store.groups():
             self._tasks.start(self._retract_old())
@@ -223,6 +239,7 @@ class Client:
         if self._waiting:
             await asyncio.wait(self._waiting, timeout=timing.GOODBYE)
         await self._arrivals.close()
+        await self._announcing.close()
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
@@ -230,6 +247,7 @@ class Client:
             return
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
+        self._announcing.changed()
         if self._own is not None and not self.stream.resumed:
             self._tasks.start(self._own.publish(self.stream.jid))
 
@@ -306,6 +324,7 @@ class Client:
             won=self._away.watch,
             report=progress,
         )
+        self._announcing.add(session)
         self._offered.add(session.id)
         try:
             return await self._until_closed(offering.run(expires))
@@ -347,6 +366,69 @@ class Client:
         `IncomingOffer.accept` goes on with each, where it stopped.
         """
         return self._arrivals.again()
+
+    # --- the directory ---------------------------------------------------------
+
+    async def sessions(self) -> list[ListedSession]:
+        """
+        What runs on the user's devices now, the latest first; as far as they say so.
+
+        Where the server keeps no directory, the devices that are online are asked.
+
+        Raises:
+            PeerUnreachable: If the server does not answer.
+
+        """
+        return await self._directory.all()
+
+    async def watch_sessions(self) -> AsyncGenerator[list[ListedSession], None]:
+        """What runs now, and again whenever that has changed, for ever."""
+        async with aclosing(self._directory.watch()) as lists:
+            async for listed in lists:
+                yield listed
+
+    async def list_session(self, app: App, *, title: str = "") -> Session:
+        """
+        Let the user's other devices see a running app, until it or this device ends.
+
+        One that is offered to own devices is listed without that.
+
+        Args:
+            app: Runs here, or was handed over from here.
+            title: What a person calls it; otherwise it is `App.title`.
+
+        Raises:
+            DirectoryUnavailable: A guest has no other devices.
+            LocalProtocolError: It belongs to another device.
+
+        """
+        if self._guest:
+            raise DirectoryUnavailable(
+                "A guest has no other devices. With an account they find one another."
+            )
+        moved = app.session is not None and app.session.id in self._away
+        session = app.session if moved and app.session else self._ours(app)
+        app.title = title or app.title
+        self._announcing.add(session)
+        with contextlib.suppress(DirectoryUnavailable):
+            await self._list()  # who may be asked for it
+        return session
+
+    def unlist_session(self, app: App) -> None:
+        """List it no more; it runs on."""
+        if app.session is not None:
+            self._announcing.remove(app.session)
+
+    async def lost(self) -> AsyncGenerator[LostSession, None]:
+        """
+        Sessions of other devices that ran here and were taken back, for ever.
+
+        Also those that were taken back while this device was offline, once it learns of
+        it; and while it was off, once `arriving` has been asked and gone on with.
+        """
+        async with aclosing(self._losses.all()) as losses:
+            async for lost in losses:
+                yield lost
 
     # --- visits ----------------------------------------------------------------
 
@@ -482,6 +564,8 @@ class Client:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
         session = self._ours(app)
         _check_way_back(app, to.name, to.apps)
+        if self._announcing.active:
+            self._announcing.add(session)
         moved = self._away.moving(session, to.secret, to.name)
         self._away.watch(moved)
 
@@ -524,7 +608,11 @@ class Client:
             factories: The apps that can go on with them here.
 
         """
-        return self._away.again(factories)
+        found = self._away.again(factories)
+        for moved in found:
+            if not self._guest:
+                self._announcing.add_again(moved.session)
+        return found
 
     def _left_behind(self, peer: str) -> None:
         """The visit that it was away on ended for us when we crashed: say so there."""

@@ -87,11 +87,12 @@ class Hosted:
         self.incoming = incoming
         self.running = asyncio.Event()
         self.unclean = False
+        self._was_here = incoming.holds  # before a crash
         self.on_change: Callable[[], None] = lambda: None
         self.on_gone: Callable[[], None] = lambda: None
         self._ground = ground
         self._link = link
-        self._offer = offer
+        self.offer = offer
         self._files: dict[str, bytes | Blob] = {}
         self._dirty = asyncio.Event()
         self._soon = asyncio.Event()
@@ -121,6 +122,12 @@ class Hosted:
         """It is dropped, or about to be."""
         return self._closing is not None
 
+    @property
+    def lost(self) -> bool:
+        """It ran here, and does not any more."""
+        ran = self._was_here or self.running.is_set()
+        return self.gone and ran and not self.incoming.holds
+
     # --- it comes ----------------------------------------------------------------
 
     async def arrive(self, progress: Report = unseen) -> None:
@@ -134,7 +141,7 @@ class Hosted:
         """
         try:
             await self._settle()
-            await self.incoming.receive(self._offer, self._restore, progress)
+            await self.incoming.receive(self.offer, self._restore, progress)
             await self._run(await self.incoming.committed())
         except BaseException:
             await (self._put_aside() if self.incoming.holds else self.drop())
@@ -161,7 +168,7 @@ class Hosted:
     async def _restore(self, state: State) -> None:
         self._files = self.incoming.framed
         self.session.title = state.title
-        await self.session.load(state, self._offer.schema)
+        await self.session.load(state, self.offer.schema)
 
     async def _run(self, tail: Tail) -> None:
         await self.session.take(tail.packets, heard=tail.heard)

@@ -81,6 +81,8 @@ class Session:
         self.runs = True
         self.account: Stream | None = None
         self.title = ""
+        self.size = 0  # bytes of its state when it last moved
+        self.moved: Callable[[], None] = lambda: None  # or came, or ended
         self.touched: Callable[[], None] = lambda: None
         self.missed: Callable[[], None] = lambda: None  # asks the peer to resend
         self._wire = send
@@ -108,6 +110,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.id} epoch {self.epoch}>"
+
+    @property
+    def over(self) -> bool:
+        """It does not run here any more, or its other device is gone."""
+        return self._over
 
     async def ended(self) -> None:
         """Wait until it does not run here any more, and its app has forgotten it."""
@@ -394,6 +401,7 @@ class Session:
         self.heard = self._applied = heard
         self._skipping = False
         self._unheard.clear()
+        self.moved()
 
     async def restore(self, state: State) -> None:
         """
@@ -502,6 +510,7 @@ class Session:
     def part(self) -> None:
         """There is no other device any more."""
         self.peer = ""
+        self.moved()
 
     def end(self) -> None:
         """It does not run here any more, or its other device is gone."""
@@ -515,6 +524,7 @@ class Session:
         if self._published is not None:
             self._published.leave()
         self._over = True
+        self.moved()
 
     async def close(self) -> None:
         """Let the app forget it."""

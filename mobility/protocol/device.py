@@ -27,7 +27,7 @@ from mobility.protocol.envelope import digest
 from mobility.protocol.handshake import claim
 from mobility.protocol.invitation import fingerprint
 
-__all__ = ["DeviceDescription", "check_device", "describe", "device_id"]
+__all__ = ["DeviceDescription", "check_device", "describe", "device_id", "own_id"]
 
 _MOST_APPS = 64
 _KIND = re.compile(r"[a-z][a-z-]{0,31}")
@@ -39,6 +39,12 @@ _LARGEST_SCHEMA = 2**31
 def device_id(identity: bytes) -> str:
     """The name of the device with this Ed25519 public key; it outlives resources."""
     return base64.urlsafe_b64encode(fingerprint(identity)).rstrip(b"=").decode()
+
+
+def own_id(identity: bytes) -> str:
+    """The name of the device with this Ed25519 private key."""
+    key = Ed25519PrivateKey.from_private_bytes(identity)
+    return device_id(key.public_key().public_bytes_raw())
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,11 @@ class MobilityDevices(Feature):
         """
         await self._pep.retract(ns.DEVICES, id)
 
+    @property
+    def resources(self) -> frozenset[str]:
+        """Full JIDs of the account that are online, ours included."""
+        return frozenset(self._online)
+
     def is_online(self, device: DeviceDescription) -> bool:
         """Whether it is connected now, as far as the server has told."""
         return device.jid in self._online
