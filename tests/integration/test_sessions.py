@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import pytest
 
-from mobility import Client, ListedSession, LostSession, MovedSession, Session
-from mobility.directory import observing
+from mobility import Client, ListedSession, MovedSession, Session
 from mobility.server import config
-from mobility.xmpp import ns
-from mobility.xmpp.directory import stanza
-from mobility.xmpp.pep import MobilityPep
-from mobility.xmpp.pep.stanza import Item
-from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Running, address, soon
@@ -81,7 +73,7 @@ async def take(device: Client) -> Session:
 async def lend(
     phone: Client, laptop: Client, app: Board
 ) -> tuple[MovedSession, Session]:
-    (to,) = [each for each in await phone.devices() if each.name == laptop.device]
+    (to,) = [each for each in await phone.devices() if each.name == laptop.name]
     moved, session = await soon(asyncio.gather(phone.offer(app, to=[to]), take(laptop)))
     return moved, session
 
