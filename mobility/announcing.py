@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mobility.away import Away
@@ -83,6 +83,12 @@ class Announcing:
         session.moved = self.changed
         self.start()
 
+    def add_own(self, sessions: Iterable[Session]) -> None:
+        """List those of the journal too, unless that is not wanted."""
+        for session in sessions:
+            if session.id not in self._sessions.keys() | self._unlisted:
+                self.add(session)
+
     def add_again(self, session: Session) -> None:
         """One that was away when this device stopped: list it if it was listed."""
         self._again[session.id] = session
@@ -99,13 +105,17 @@ class Announcing:
 
     def entries(self) -> dict[str, Entry]:
         """The sessions that are ours now, as they should stand there."""
-        for id in [id for id, session in self._sessions.items() if session.over]:
+        for id in [id for id, session in self._sessions.items() if self._gone(session)]:
             del self._sessions[id]
         self._last = {
             id: self._entry(session, self._last.get(id))
             for id, session in self._sessions.items()
         }
         return self._last
+
+    def _gone(self, session: Session) -> bool:
+        """It is over, or somebody else's."""
+        return session.over or not (session.runs or session.id in self._away)
 
     def _entry(self, session: Session, before: Entry | None) -> Entry:
         moved = self._away.of(session.id)
@@ -147,13 +157,13 @@ class Announcing:
         if any(map(self._away.of, self._sessions)):
             with contextlib.suppress(DirectoryUnavailable):
                 found = await self.directory.devices()
-                self._ids = {device.jid: device.id for device in found}
+                self._ids = {device.jid: device.id for device in found if device.id}
 
     async def _tell(self) -> None:
         entries = list(self.entries().values())
         if entries != self._told:
             self._told = entries
-            await self._plugin.tell_each(self.directory.others, entries)
+            await self._plugin.tell_each(await self.directory.others(), entries)
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
         self._remember(there)
@@ -173,8 +183,8 @@ class Announcing:
     def _remember(self, there: Mapping[str, Entry]) -> None:
         """What was listed before we were restarted is listed again, as it was."""
         for id, entry in there.items():
+            self._last.setdefault(id, entry)
             if entry.owner == self.id and id in self._again:
-                self._last.setdefault(id, entry)
                 self.add(self._again.pop(id))
 
     async def close(self) -> None:
@@ -193,4 +203,5 @@ def _continued(entry: Entry, before: Entry) -> Entry:
     where = (entry.place, entry.device, entry.epoch)
     if where == (before.place, before.device, before.epoch):
         entry = replace(entry, since=before.since)
-    return replace(entry, size=entry.size or before.size)
+    title, size = entry.title or before.title, entry.size or before.size
+    return replace(entry, title=title, size=size)

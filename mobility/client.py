@@ -213,6 +213,7 @@ class Client:
                 *(self.stream, self.devices),
                 us=lambda: self._announcing.id,
                 ours=self._announcing.entries,
+                screens=self._running.lent,
             )
             self._directory.on_news = self._announcing.changed
             self._losses = Losses(self.sessions)

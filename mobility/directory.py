@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mobility.devices import Device
-from mobility.errors import DirectoryUnavailable, PeerUnreachable
+from mobility.errors import DirectoryUnavailable, PeerUnreachable, VisitRefused
 from mobility.protocol.directory import Entry
 from mobility.transfer import timing
 from mobility.xmpp.directory import Answer, Question
@@ -76,6 +76,8 @@ class Directory:
         us: Gives the id of this device; empty, if it is none.
         ours: Gives the entries of the sessions that this device owns, which it knows
             better than anybody.
+        screens: Gives resources of the account that were lent to screens: those are
+            told nothing.
 
     """
 
@@ -86,11 +88,13 @@ class Directory:
         *,
         us: Callable[[], str] = str,
         ours: Callable[[], Mapping[str, Entry]] = dict,
+        screens: Callable[[], Awaitable[set[str]]] | None = None,
     ) -> None:
         self._stream = stream
         self.devices = devices
         self._us = us
         self._ours = ours
+        self._screens = screens
         self._watching: set[asyncio.Event] = set()
         self.on_news: Callable[[], None] = lambda: None  # somebody wrote into it
         stream.directory.receive = self._receive
@@ -107,7 +111,8 @@ class Directory:
 
     async def _receive(self, peer: str, event: Asked) -> Asked | None:
         """Another device asks what we run, since the server keeps no directory."""
-        self._stream.directory.check_own(peer)
+        if peer not in await self.others():
+            raise VisitRefused("Only your own devices are told what you run.")
         if isinstance(event, Question):
             return Answer(tuple(self._ours().values()))
         self.changed()
@@ -156,7 +161,7 @@ class Directory:
 
     async def _known(self) -> dict[str, Device]:
         try:
-            return {device.id: device for device in await self.devices()}
+            return {each.id: each for each in await self.devices() if each.id}
         except DirectoryUnavailable:
             return {}  # the entries have names too
 
@@ -170,18 +175,19 @@ class Directory:
 
     async def _ask_each(self) -> dict[str, tuple[Entry, str]]:
         found: dict[str, tuple[Entry, str]] = {}
-        for jid, entries in (
-            await self._stream.directory.ask_each(self.others)
-        ).items():
+        answers = await self._stream.directory.ask_each(await self.others())
+        for jid, entries in answers.items():
             for entry in entries:
                 if entry.id not in found or entry.epoch > found[entry.id][0].epoch:
                     found[entry.id] = entry, jid
         return found
 
-    @property
-    def others(self) -> frozenset[str]:
-        """Full JIDs of the account that are online, without ours."""
-        return self._stream.devices.resources - {self._stream.jid}
+    async def others(self) -> frozenset[str]:
+        """Full JIDs of the account that are online, without ours and lent ones."""
+        screens = set() if self._screens is None else await self._screens()
+        account = self._stream.jid.partition("/")[0]
+        lent = {f"{account}/{resource}" for resource in screens}
+        return self._stream.devices.resources - {self._stream.jid} - lent
 
     def _listed(
         self, entry: Entry, jid: str, devices: Mapping[str, Device]

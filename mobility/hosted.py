@@ -105,7 +105,7 @@ class Hosted:
         self._forgotten = asyncio.Event()
         app.session, app._checkpoint = self.session, self._soon.set
         self.session.touched = self._touched
-        self.session.runs = False
+        self.session.runs, self.session.size = False, offer.size
         self.session.meet(
             *(incoming.peer, incoming.sid, offer.epoch),
             life=incoming.life,

@@ -129,6 +129,7 @@ class Outgoing(Side):
     ) -> proto.Commit:
         """From the acceptance to the commit."""
         first, plain = answer
+        self._session.size = manifest.size
         if not isinstance(first, proto.Ready):
             fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
             name = Fetching.decode(plain).format if fetched else first.format

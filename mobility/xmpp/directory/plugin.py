@@ -12,12 +12,11 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from slixmpp.jid import JID, InvalidJID
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-from mobility.errors import DirectoryUnavailable, MobilityError, VisitRefused
+from mobility.errors import DirectoryUnavailable, MobilityError
 from mobility.protocol.directory import Entry
 from mobility.xmpp import ns
 from mobility.xmpp.directory import stanza
@@ -132,16 +131,3 @@ class MobilityDirectory(Exchange[Asked]):
     async def _tell(self, peer: str, answer: Answer) -> None:
         with contextlib.suppress(MobilityError):  # it may be no device of ours
             await self.ask(peer, answer, seconds=ANSWER)
-
-    def check_own(self, jid: str) -> None:
-        """
-        See that an address is one of this account.
-
-        Raises:
-            VisitRefused: If it is not.
-
-        """
-        with contextlib.suppress(InvalidJID):
-            if JID(jid).bare == self.xmpp.boundjid.bare:
-                return
-        raise VisitRefused("Only your own devices are told what you run.")
