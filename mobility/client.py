@@ -16,6 +16,7 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -40,6 +41,7 @@ from mobility.history import History, Visited
 from mobility.introduction import Approve
 from mobility.moved import MovedSession
 from mobility.offering import Offering
+from mobility.owned import Owned
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
@@ -171,6 +173,12 @@ class Client:
                 session=self._session,
                 link=self._link,
                 left_behind=self._left_behind,
+                over=self._over,
+            )
+            self._owned = Owned(
+                *(self._store, self._tasks),
+                session=self._session,
+                unlink=lambda sid: self._link(b"").unlink(sid),
             )
             self._history = History(self._store)
             self._history.settle()
@@ -191,6 +199,7 @@ class Client:
                 factories=self._factories,
                 largest=self._largest,
                 keeps=self._folder is not None,
+                owned=self._owned,
             )
             self._transfers.on_request = self._arrivals.receive_request
             if self._factories:  # the server tells only who asks before it is there
@@ -223,6 +232,7 @@ class Client:
         if self._waiting:
             await asyncio.wait(self._waiting, timeout=timing.GOODBYE)
         await self._arrivals.close()
+        await self._owned.close()
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
@@ -292,25 +302,125 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        session = self._ours(app)
+        session = await self._settled(app)
         for device in to:
             _check_way_back(app, device.name, device.apps)
-        offering = Offering(
+        offering = await self._offering(session, to, progress, given=False)
+        return await self._run(offering, session, expires)
+
+    async def send(
+        self,
+        app: App,
+        *,
+        to: Sequence[Device],
+        expires: timedelta = timedelta(days=1),
+        progress: Report = unseen,
+    ) -> Device:
+        """
+        Give a running app to own devices for good; the first that accepts has it.
+
+        Unlike with `offer` nothing of it is left here, and nothing comes back: that
+        device decides about it from then on. Only if it loses the session before it
+        could confirm that it runs, the session is here again.
+
+        Args:
+            app: Runs here until one device has all of it; then it is closed.
+            to: At least one of `devices`.
+            expires: Until it is offered no more.
+            progress: Called now and then with how far it has come.
+
+        Returns:
+            The device that has it.
+
+        Raises:
+            TransferRefused: None of them takes it; it still runs here.
+            TransferExpired: None of them answered in time; likewise.
+            SessionAway: The first one stopped answering just as it took it.
+                `moved_to` has it until it is heard of again.
+            MobilityError: Nothing was offered.
+
+        """
+        session = await self._settled(app)
+        offering = await self._offering(session, to, progress, given=True)
+        await self._run(offering, session, expires)
+        assert offering.winner is not None
+        return offering.winner
+
+    async def _offering(
+        self, session: Session, to: Sequence[Device], progress: Report, *, given: bool
+    ) -> Offering:
+        return Offering(
             session,
             to,
             own=await self._list(),
             offers=self.stream.offers,
             store=self._store,
             tasks=self._tasks,
-            begin=lambda secret, place: self._away.moving(session, secret, place),
+            begin=partial(self._away.moving, session, given=given),
             won=self._away.watch,
             report=progress,
         )
+
+    async def _run(
+        self, offering: Offering, session: Session, expires: timedelta
+    ) -> MovedSession:
         self._offered.add(session.id)
         try:
             return await self._until_closed(offering.run(expires))
         finally:
             self._offered.discard(session.id)
+
+    async def _settled(self, app: App) -> Session:
+        """The session of an app that may go elsewhere, if need be after a question."""
+        if app.session is not None:
+            await self._arrivals.settle(app.session.id)
+        return self._ours(app)
+
+    async def keep(self, app: App) -> Session:
+        """
+        Keep a running app in this device's journal, so that it survives a restart.
+
+        It is written down now, at the app's own points (`App.changed`), after 30 s of
+        change, and when this device is closed. What was given to this device is kept
+        anyway.
+
+        Args:
+            app: Not one that was lent to this device.
+
+        Raises:
+            JournalError: It cannot be written down.
+            LocalProtocolError: It does not run here, or is not ours.
+
+        """
+        session = await self._settled(app)
+        await self._owned.keep(session)
+        return session
+
+    async def kept(self, *factories: type[App] | AppFactory) -> list[Session]:
+        """
+        Run again what was kept and ran here when this device stopped, as last saved.
+
+        What was on another device, or on its way there, `away` has.
+
+        Args:
+            factories: The apps that can go on with them.
+
+        """
+        return await self._owned.again(factories)
+
+    async def end(self, app: App) -> None:
+        """
+        A session of ours is over: its app is closed, and nothing of it is kept.
+
+        Raises:
+            LocalProtocolError: It does not run here, or is not ours.
+
+        """
+        session = await self._settled(app)
+        self._owned.let_go(session.id)
+        self._store.forget(session.id)
+        session.end()
+        await session.close()
 
     async def _until_closed(self, job: Coroutine[Any, Any, T]) -> T:
         """What a job comes to, unless this device is closed before."""
@@ -524,7 +634,18 @@ class Client:
             factories: The apps that can go on with them here.
 
         """
-        return self._away.again(factories)
+        found = self._away.again(factories)
+        for moved in found:
+            if moved.session.kept:
+                self._owned.follow(moved.session)
+        return found
+
+    def _over(self, moved: MovedSession) -> None:
+        """It runs here again, or never did elsewhere; or it is not ours any more."""
+        if moved.released:
+            self._owned.let_go(moved.session.id)
+        else:
+            self._owned.back(moved.session, after=moved.stayed)
 
     def _left_behind(self, peer: str) -> None:
         """The visit that it was away on ended for us when we crashed: say so there."""

@@ -59,6 +59,9 @@ class Offering:
     """
     One offer.
 
+    Attributes:
+        winner: The first that has accepted, once there is one.
+
     Args:
         session: Runs here until the first device has accepted and has all of it.
         devices: To whom.
@@ -90,6 +93,7 @@ class Offering:
         self._tasks = tasks
         self._report = report
         self._won = won
+        self.winner: Device | None = None
         self._candidates = {
             each.sid: each for each in (self._candidate(d, begin) for d in devices)
         }
@@ -125,6 +129,7 @@ class Offering:
                 raise TransferExpired("None of your devices took it in time.") from None
             raise
         self._won(winner.moved)
+        self.winner = winner.device
         try:
             return await winner.moved.hand_over_to(answer, state, manifest)
         finally:
