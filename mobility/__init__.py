@@ -2,6 +2,7 @@
 
 from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
+from mobility.asking import Asked
 from mobility.client import Client
 from mobility.device import Device
 from mobility.directory import ListedSession
@@ -63,6 +64,7 @@ __all__ = [
     "App",
     "AppFactory",
     "Approval",
+    "Asked",
     "Blob",
     "Capture",
     "Carrier",

@@ -24,6 +24,7 @@ class IncomingOffer:
         title: What a person calls the session.
         size: Bytes of its state.
         place: What the device that offers it calls itself.
+        given: Whether it would be this device's for good, rather than lent.
 
     """
 
@@ -44,6 +45,7 @@ class IncomingOffer:
         self.title = title
         self.size = offer.size
         self.place = place
+        self.given = incoming.given
         self._ground = ground
         self._incoming = incoming
         self._offer = offer

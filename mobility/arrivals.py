@@ -17,6 +17,7 @@ from mobility.dispatch import Transfers, bare
 from mobility.errors import LocalProtocolError, MobilityError, PeerUnreachable
 from mobility.hosted import Ground, Hosted
 from mobility.lost import LostSession
+from mobility.owned import Owned
 from mobility.protocol.session import Packet
 from mobility.protocol.transfer import Offer, Phase, Request
 from mobility.store import Store
@@ -69,6 +70,7 @@ class Arrivals:
         factories: The apps that it has.
         largest: Bytes of a state that it takes.
         keeps: Whether it goes on with them after a crash.
+        owned: Where those stay that are given to it.
 
     """
 
@@ -84,6 +86,7 @@ class Arrivals:
         factories: Mapping[str, type[App] | AppFactory],
         largest: int,
         keeps: bool,
+        owned: Owned,
     ) -> None:
         self.news = News()
         self._stream = stream
@@ -95,6 +98,7 @@ class Arrivals:
         self._factories = factories
         self._largest = largest
         self._keeps = keeps
+        self._owned = owned
         self._hosted: dict[str, Hosted] = {}
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
@@ -245,8 +249,13 @@ class Arrivals:
     @property
     def _ground(self) -> Ground:
         stream = self._stream
-        start = self._tasks.start
-        return Ground(self._transfers, stream.sessions, stream.published, start)
+        wires = stream.sessions, stream.published
+        return Ground(self._transfers, *wires, self._tasks.start, self._owned)
+
+    async def settle(self, session: str) -> None:
+        """If it was given to us, ask whether it is ours by now."""
+        if session in self._hosted:
+            await self._hosted[session].settle_gift()
 
     async def receive_request(self, peer: str, said: Said) -> None:
         """Who offered us a session wants it back."""

@@ -117,7 +117,7 @@ class Asking:
         self._check_proof = check
         self._asks = Asks()
         self._deciding: dict[str, asyncio.Lock] = {}
-        self._goes: dict[str, str] = {}  # sessions that are on their way: to whom
+        self._goes: dict[str, list[Device]] = {}  # sessions on their way: to whom
         self._gone: dict[str, str] = {}
 
     async def receive(self, peer: str, ask: Ask) -> None:
@@ -129,9 +129,14 @@ class Asking:
             PeerUnreachable: It is ours, and cannot go now.
 
         """
-        await self._check(peer)
-        await self._held(ask.session)
+        if bare(peer) != bare(self._jid()) or peer == self._jid():
+            raise _refused("Only your own devices may ask for a session.")
         with self._one_of_few(ask):
+            if await self._holder.is_screen(peer):
+                raise _refused("A screen cannot ask for your sessions.")
+            if self._offered_already(peer, ask):
+                return
+            await self._held(ask.session)
             asker = await self._asker(peer, ask)
             to = await self._targets(ask)
             async with self._deciding.setdefault(ask.session, asyncio.Lock()):
@@ -141,16 +146,16 @@ class Asking:
                 await self._check_right(ask, Asked(app, title, asker, names))
                 await self._start(ask.session, app, able)
 
-    async def _check(self, peer: str) -> None:
-        if bare(peer) != bare(self._jid()) or peer == self._jid():
-            raise _refused("Only your own devices may ask for a session.")
-        if await self._holder.is_screen(peer):
-            raise _refused("A screen cannot ask for your sessions.")
+    def _offered_already(self, peer: str, ask: Ask) -> bool:
+        """Whoever asked for itself, and was cut off or restarted, may ask again."""
+        to = [(device.id, device.jid) for device in self._goes.get(ask.session, ())]
+        return to == [(ask.asker, peer)] and ask.to == (ask.asker,)
 
     async def _held(self, session: str) -> tuple[App, str]:
         if session in self._goes:
             raise TransferRefused(
-                f"Another device was faster: it goes to {self._goes[session]}.",
+                "Another device was faster: it goes to "
+                f"{_or([device.name for device in self._goes[session]])}.",
                 condition="taken",
             )
         try:
@@ -212,9 +217,9 @@ class Asking:
 
     # --- giving ----------------------------------------------------------------
 
-    async def _start(self, session: str, app: App, to: Sequence[Device]) -> None:
+    async def _start(self, session: str, app: App, to: list[Device]) -> None:
         """Until it is offered; the rest goes on beside."""
-        self._goes[session] = _or([each.name for each in to])
+        self._goes[session] = to
         offered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def tell(problem: MobilityError | None = None) -> None:

@@ -33,6 +33,7 @@ class Away:
         link: Makes one of a secret, to a place with a name.
         left_behind: Told where a session was that is back, if it went before we were
             restarted: nobody visits that place any more.
+        over: Told of each that is back, or that did not go, or was let go.
 
     """
 
@@ -45,6 +46,7 @@ class Away:
         session: Callable[[str, App], Session],
         link: Callable[[bytes, str], Link],
         left_behind: Callable[[str], None],
+        over: Callable[[MovedSession], None],
     ) -> None:
         self._transfers = transfers
         self._store = store
@@ -52,6 +54,7 @@ class Away:
         self._session = session
         self._link = link
         self._left_behind = left_behind
+        self._over = over
         self._moved: dict[str, MovedSession] = {}
 
     def __contains__(self, id: object) -> bool:
@@ -74,10 +77,13 @@ class Away:
 
     # --- there -----------------------------------------------------------------
 
-    def moving(self, session: Session, secret: bytes, place: str) -> MovedSession:
+    def moving(
+        self, session: Session, secret: bytes, place: str, *, given: bool = False
+    ) -> MovedSession:
         """One that is about to go; `watch` it once it may."""
         link = self._link(secret, place)
-        return MovedSession(link, self._transfers, session, place, on_back=self._forget)
+        about = link, self._transfers, session, place
+        return MovedSession(*about, given=given, on_back=self._forget)
 
     def watch(self, moved: MovedSession) -> None:
         self._moved[moved.session.id] = moved
@@ -109,6 +115,7 @@ class Away:
 
     def _forget(self, moved: MovedSession) -> None:
         self._moved.pop(moved.session.id, None)
+        self._over(moved)
 
     def _back_from(self, peer: str, moved: MovedSession) -> None:
         self._forget(moved)

@@ -140,8 +140,9 @@ class OwnDevices:
             InvalidState: If no device of ours offers it.
 
         """
-        if waiting.initiator not in self._known:
-            await self.all()
+        known = self._known.get(waiting.initiator)
+        if known is None or not self._plugin.is_online(known):
+            await self.all()  # it may have another address by now
         initiator = self._known.get(waiting.initiator)
         if initiator is None or initiator.device.id == self.us.id:
             raise InvalidState("None of your devices offers this.")

@@ -65,11 +65,14 @@ class Holding:
         self._away = away
         self._arrivals = arrivals
         self._visits = visits
-        self.own = own
+        self._own = own
         self._give = give
 
     async def holds(self, session: str) -> tuple[App, str]:
         await self._arrivals.settle(session)  # it may be ours by now
+        moved = self._away.of(session)
+        if moved is not None and moved.given:
+            raise TransferRefused(f"It goes to {moved.place}.", condition="taken")
         found = self._found(session)
         if found is None:
             raise self._missing(session)
@@ -81,7 +84,8 @@ class Holding:
         moved = self._away.of(id)
         if moved is not None:
             return moved.session
-        for session in (*self._owned, *self._announcing):
+        ours: tuple[Session, ...] = (*self._owned, *self._announcing)
+        for session in ours:
             if session.id == id and not session.over:
                 return session
         return None
@@ -93,8 +97,13 @@ class Holding:
                 condition="not-here",
             )
         if any(kept.id == id for kept in self._store.kept()):
-            return PeerUnreachable("Its app is not open there now. Open it there first.")
+            return PeerUnreachable(
+                "Its app is not open there now. Open it there first."
+            )
         return TransferRefused("It does not run there any more.", condition="not-here")
+
+    async def own(self) -> list[Device]:
+        return await self._own()
 
     async def is_screen(self, jid: str) -> bool:
         return jid.partition("/")[2] in await self._visits.lent()

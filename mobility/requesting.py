@@ -12,7 +12,6 @@ from mobility.devices import OwnDevices
 from mobility.directory import ListedSession
 from mobility.errors import (
     LocalProtocolError,
-    MobilityError,
     PeerUnreachable,
     RemoteProtocolError,
     TransferAborted,

@@ -151,14 +151,22 @@ class Side:
         """To see what a step leads to: a journal that fails leaves all as it was."""
         return type(self.machine)(self.machine.role, state=self.machine.state)
 
-    async def tell(self, event: proto.Event) -> None:
-        """Send without a step of our own; once more, if it may have been lost."""
+    async def tell(self, event: proto.Event) -> proto.Event | None:
+        """
+        Send without a step of our own; once more, if it may have been lost.
+
+        Returns:
+            What was answered at once, if anything; it has been heard.
+
+        """
         try:
             answer = await self._ask(event)
         except PeerUnreachable:
             answer = await self._ask(event)
-        if answer is not None:
-            self.hear(answer)
+        again = None if answer is None else self.hear(answer)
+        if again is not None:  # what they stand by shows that they missed our last word
+            self.link.tasks.start(self.mention(again))
+        return answer
 
     async def _ask(self, event: proto.Event) -> proto.Event | None:
         self.exchanges += 1

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mobility.device import Device
 
 from mobility import asking
 from mobility.app import App
 from mobility.asking import Asked, Asking, always
+from mobility.device import Device
 from mobility.errors import (
     MobilityError,
     PeerUnreachable,
@@ -194,7 +194,7 @@ async def test_a_flood_waits_in_a_line_that_is_short(
     await asyncio.sleep(0)
     ends = await asyncio.gather(*(refused(phone, TABLET) for _ in range(500)))
     assert {condition for condition, _ in ends} == {"busy"}
-    assert holder.looked <= 2
+    assert holder.looked <= 3
     begun.cancel()
 
 

@@ -12,6 +12,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "App",
         "AppFactory",
         "Approval",
+        "Asked",
         "Blob",
         "Capture",
         "Carrier",
