@@ -25,6 +25,7 @@ from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
 from mobility.away import Away
+from mobility.contents import Contents
 from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices
 from mobility.dispatch import Transfers, bare
@@ -127,6 +128,7 @@ class Client:
             jid, password, host=host, port=port, ca_file=ca_file
         )
         self._folder = data
+        self._contents = Contents(None if data is None else data / "contents")
         self._screens: dict[str, Screen] = {}
 
     @classmethod
@@ -178,7 +180,7 @@ class Client:
             self._owned = Owned(
                 *(self._store, self._tasks),
                 session=self._session,
-                unlink=lambda sid: self._link(b"").unlink(sid),
+                link=self._link(b""),
             )
             self._history = History(self._store)
             self._history.settle()
@@ -207,6 +209,7 @@ class Client:
             await stack.enter_async_context(self.stream)
             await stack.enter_async_context(self._tasks)
             await self._running.settle()
+            self._away.settle()
             self._stack = stack.pop_all()
         if self._store.groups():
             self._tasks.start(self._retract_old())
@@ -417,8 +420,7 @@ class Client:
 
         """
         session = await self._settled(app)
-        self._owned.let_go(session.id)
-        self._store.forget(session.id)
+        self._owned.end(session)
         session.end()
         await session.close()
 
@@ -669,7 +671,7 @@ class Client:
         stream = self.stream
         ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
         frames = None if self._folder is None else self._folder / "frames"
-        about = (secret, ways, frames, place)
+        about = (secret, ways, frames, place, self._contents)
         return Link(stream.transfers, self._store, self._tasks, *about)
 
     def _touch(self, peer: str) -> None:
