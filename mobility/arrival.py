@@ -66,7 +66,11 @@ class IncomingOffer:
         return "" if found is None else found[1]
 
     def _refusal(self, name: str) -> tuple[str, str] | None:
-        return refusal(name, self._factories, self._largest, self._offer)
+        found = refusal(name, self._factories, self._largest, self._offer)
+        owned, session = self._ground.owned, self._offer.session
+        if found is None and owned is not None and owned.has(session):
+            return "busy", f"{name} has this session already."
+        return found
 
     @property
     def over(self) -> bool:

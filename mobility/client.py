@@ -28,6 +28,7 @@ from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
 from mobility.asking import Asking, OnAsk, always
 from mobility.away import Away
+from mobility.contents import Contents
 from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices, found
 from mobility.directory import Directory, ListedSession
@@ -138,6 +139,7 @@ class Client:
             jid, password, host=host, port=port, ca_file=ca_file
         )
         self._folder = data
+        self._contents = Contents(None if data is None else data / "contents")
         self._screens: dict[str, Screen] = {}
 
     @classmethod
@@ -199,7 +201,7 @@ class Client:
             self._owned = Owned(
                 *(self._store, self._tasks),
                 session=self._session,
-                unlink=lambda sid: self._link(b"").unlink(sid),
+                link=self._link(b""),
             )
             self._history = History(self._store)
             self._history.settle()
@@ -259,6 +261,7 @@ class Client:
             await self._running.settle()
             if not self._guest and (self._factories or self._store.kept()):
                 self._announcing.start()
+            self._away.settle()
             self._stack = stack.pop_all()
         if self._store.groups():
             self._tasks.start(self._retract_old())
@@ -504,8 +507,7 @@ class Client:
 
         """
         session = await self._settled(app)
-        self._owned.let_go(session.id)
-        self._store.forget(session.id)
+        self._owned.end(session)
         session.end()
         await session.close()
 
@@ -849,7 +851,7 @@ class Client:
         stream = self.stream
         ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
         frames = None if self._folder is None else self._folder / "frames"
-        about = (secret, ways, frames, place)
+        about = (secret, ways, frames, place, self._contents)
         return Link(stream.transfers, self._store, self._tasks, *about)
 
     def _touch(self, peer: str) -> None:

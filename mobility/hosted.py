@@ -28,7 +28,7 @@ from mobility.protocol.state import encode_state
 from mobility.protocol.transfer import Phase
 from mobility.session import Session
 from mobility.store import Kept
-from mobility.tasks import few_at_once
+from mobility.tasks import aside, few_at_once
 from mobility.transfer import (
     WINDOW,
     Incoming,
@@ -228,7 +228,7 @@ class Hosted:
     async def _become_own(self) -> None:
         """Who sent it does not keep it any more: it is this device's, for good."""
         owned = self._ground.owned
-        while owned is not None:
+        while owned is not None and not self.gone:
             await self._hear_release()
             try:
                 if await self._adopt():
@@ -237,7 +237,7 @@ class Hosted:
                     return
             except Exception as exc:
                 log.info("not yet our own: %s", told(exc))
-                await asyncio.sleep(timing.AGAIN)
+                await asyncio.sleep(changes.CHECKPOINT)
 
     async def _hear_release(self) -> None:
         """Whoever gave it lets go when they hear that it runs here, and says so."""
@@ -252,11 +252,18 @@ class Hosted:
         """Write it down as our own, in the place of how it came."""
         session = self.session
         state, _ = await session.checkpoint()
+        large = {blob.sha256: blob.size for blob in state.blobs.values()}
+        contents = self._link.contents
+        await aside(sum(large.values()), contents.put, session.id, state)
         if not session.runs:
             self._released.clear()
             return False
         about = session.id, session.app.uri, session.app.schema, session.epoch
-        self.incoming.adopt(Kept(*about, encode_state(state), keeps=True))
+        kept = Kept(*about, encode_state(state, known=large), keeps=True)
+        if not self.incoming.adopt(kept):
+            log.warning("a session that came here is out of date, and ends")
+            await self._cease()
+            return False
         return True
 
     async def _part(self) -> None:

@@ -40,6 +40,7 @@ from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.refusal import apart, readable
 from mobility.session import Session
 from mobility.store import Kept
+from mobility.tasks import aside
 from mobility.transfer import (
     Incoming,
     Link,
@@ -222,9 +223,7 @@ class MovedSession:
         if not self.given or self._kept is None or self._outgoing is None:
             return None
         kept, outgoing = self._kept, self._outgoing
-        word = outgoing.release()
-        self._link.store.release(kept, word.sealed)
-        self._link.unlink(kept.sid)
+        word = outgoing.let_go(kept)
         self._kept, self.released = None, True
         self._transfers.close(outgoing)
         self.session.end()
@@ -300,6 +299,7 @@ class MovedSession:
         moved._interrupted = kept.leaving
         moved._files = _framed_contents(link, kept)
         moved._framed = set(moved._files)
+        moved._files |= link.contents.of(kept.id)
         state = decode_state(kept.state, known=moved._files)
         moved._files |= file_digests(state)
         session.expect(state)
@@ -328,6 +328,11 @@ class MovedSession:
             if not resumed:
                 self.session.resend()
             self._link.tasks.start(self._inquire(self._outgoing))
+
+    async def settle(self) -> None:
+        """After a start: what was given is not waited for by anybody."""
+        if self.given and self.away and self._outgoing is not None:
+            await self._inquire(self._outgoing)
 
     async def _inquire(self, outgoing: Outgoing) -> None:
         """What was given, and is lost there, comes back by itself."""
@@ -364,6 +369,16 @@ class MovedSession:
         raw, schema = self._without_blobs(state), self.app.schema
         self._kept = replace(self._kept, state=raw, schema=schema, word=b"")
         self._link.store.keep(self._kept)
+
+    async def _save_all(self) -> None:
+        """As it is here now; if it is kept here, its frames are not needed any more."""
+        assert self._kept is not None
+        state = await self.session.saved()
+        if self._kept.keeps:
+            size = sum(blob.size for blob in state.blobs.values())
+            await aside(size, self._link.contents.put, self.session.id, state)
+            self._framed |= {blob.sha256 for blob in state.blobs.values()}
+        self._save(state)
 
     async def go_on(self, *, progress: Report = unseen) -> Self:
         """
@@ -527,7 +542,7 @@ class MovedSession:
         try:
             state = self._migrated(state, offer.schema)
             await self.session.take(tail.packets, heard=tail.heard, state=state)
-            self._save(await self.session.saved())  # they forget it when we confirm
+            await self._save_all()  # they forget it when we confirm
         finally:
             await incoming.confirm()
             self._link.store.stand_by(incoming.sid, incoming.seal(proto.Confirm))
@@ -589,7 +604,7 @@ class MovedSession:
             # replayed.
             await self.session.take(tail.packets, heard=0, state=state)
             if self._kept.keeps:
-                self._save(await self.session.saved())
+                await self._save_all()
         finally:
             self._settle(epoch)
 

@@ -14,8 +14,8 @@ from mobility.failures import traced
 from mobility.protocol.state import decode_state, encode_state
 from mobility.session import Session
 from mobility.store import Kept, Store
-from mobility.tasks import Tasks
-from mobility.transfer import timing
+from mobility.tasks import Tasks, aside
+from mobility.transfer import Link, timing
 
 __all__ = ["Owned"]
 
@@ -32,7 +32,7 @@ class Owned:
     Args:
         store, tasks: Of this device.
         session: Makes one of an identifier, for an app.
-        unlink: Forgets the frames of a transfer.
+        link: Of this device to itself: it has the files beside the journal.
 
     """
 
@@ -42,20 +42,25 @@ class Owned:
         tasks: Tasks,
         *,
         session: Callable[[str, App], Session],
-        unlink: Callable[[str], None],
+        link: Link,
     ) -> None:
         self.on_change: Callable[[], None] = lambda: None
         self._store = store
         self._tasks = tasks
         self._session = session
-        self._unlink = unlink
+        self._link = link
         self._kept: dict[str, _Keeping] = {}
+        link.contents.drop_others(kept.id for kept in store.kept())
 
     def __contains__(self, id: object) -> bool:
         return id in self._kept
 
     def __iter__(self) -> Iterator[Session]:
         return iter([keeping.session for keeping in self._kept.values()])
+
+    def has(self, id: str) -> bool:
+        """Whether the journal has such a session, wherever it runs."""
+        return id in self or self._store.has(id)
 
     async def keep(self, session: Session) -> None:
         """
@@ -66,13 +71,12 @@ class Owned:
 
         """
         if session.id not in self._kept:
-            keeping = _Keeping(session, self._store, self._unlink)
-            await keeping.save()
+            await _Keeping(session, self._link).save()
             self.follow(session)
 
     def follow(self, session: Session) -> None:
         """Keep what is written down already, here or as being away."""
-        keeping = _Keeping(session, self._store, self._unlink)
+        keeping = _Keeping(session, self._link)
         self._kept[session.id] = keeping
         keeping.begin(self._tasks.start)
         self.on_change()
@@ -92,7 +96,9 @@ class Owned:
     async def _run(self, kept: Kept, app: App) -> Session:
         session = self._session(kept.id, app)
         session.runs, session.epoch = False, kept.epoch
-        await session.run_again(decode_state(kept.state), kept.schema)
+        known = self._link.contents.of(kept.id)
+        state = decode_state(kept.state, known=known)
+        await session.run_again(state, kept.schema)
         app.session = session
         self.follow(session)
         return session
@@ -109,6 +115,12 @@ class Owned:
             keeping.end()
             self.on_change()
 
+    def end(self, session: Session) -> None:
+        """It is over, and nothing of it is needed any more."""
+        self._store.forget(session.id)
+        self._link.contents.drop(session.id)
+        self.let_go(session.id)
+
     async def close(self) -> None:
         """This device stops: write down how far they have come."""
         for keeping in tuple(self._kept.values()):
@@ -122,12 +134,9 @@ class Owned:
 class _Keeping:
     """One of them: the journal follows it while it runs here."""
 
-    def __init__(
-        self, session: Session, store: Store, unlink: Callable[[str], None]
-    ) -> None:
+    def __init__(self, session: Session, link: Link) -> None:
         self.session = session
-        self._store = store
-        self._unlink = unlink
+        self._link = link
         self._changes = Changes()
         self._after = ""
         self._jobs: list[asyncio.Task[None]] = []
@@ -168,15 +177,17 @@ class _Keeping:
         if not session.runs:
             return
         state = await session.saved()
+        large = {blob.sha256: blob.size for blob in state.blobs.values()}
+        contents = self._link.contents
+        await aside(sum(large.values()), contents.put, session.id, state)
         if not session.runs:
             return
-        kept = Kept(
-            *(session.id, session.app.uri, session.app.schema, session.epoch),
-            state=encode_state(state),
-            keeps=True,
-        )
-        if not self._store.keep_here(kept, after=self._after):
+        about = session.id, session.app.uri, session.app.schema, session.epoch
+        kept = Kept(*about, encode_state(state, known=large), keeps=True)
+        if not self._link.store.keep_here(kept, after=self._after):
             self._changes.touch()  # it may stay after all
-        elif self._after:
-            self._unlink(self._after)
+            return
+        contents.drop(session.id, but=large)
+        if self._after:
+            self._link.unlink(self._after)
             self._after = ""

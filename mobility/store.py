@@ -350,11 +350,22 @@ class Store:
             self.keep(kept)
             return True
 
-    def adopt(self, kept: Kept, sid: str) -> None:
-        """What came by that transfer is our own from now on; or nothing has changed."""
+    def adopt(self, kept: Kept, sid: str) -> bool:
+        """
+        What came by that transfer is our own from now on.
+
+        Returns:
+            False if the session was ours already, and not in an older epoch: then what
+            came is out of date, and nothing has changed.
+
+        """
         with self._together():
+            found = self._run("SELECT epoch FROM sessions WHERE id = ?", (kept.id,))
+            if any(epoch >= kept.epoch for (epoch,) in found.fetchall()):
+                return False
             self.keep(kept)
             self.left(sid)
+            return True
 
     def release(self, kept: Kept, word: bytes) -> None:
         """What was given is not ours any more, and that is what we say of it."""
@@ -377,6 +388,11 @@ class Store:
         """All sessions, those that were touched last at the end."""
         rows = self._run("SELECT * FROM sessions ORDER BY rowid").fetchall()
         return [Kept(*row) for row in rows]
+
+    def has(self, id: str) -> bool:
+        """Whether a session is kept."""
+        sql = "SELECT 1 FROM sessions WHERE id = ?"
+        return self._run(sql, (id,)).fetchone() is not None
 
     def waits(self, sid: str) -> bool:
         """Whether a session of ours depends on this transfer."""

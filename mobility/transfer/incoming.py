@@ -120,16 +120,18 @@ class Incoming(Side):
             self.link.store.left(self.sid)
             self.forget()
 
-    def adopt(self, kept: Kept) -> None:
+    def adopt(self, kept: Kept) -> bool:
         """
-        It is our own from now on.
+        It is our own from now on; False if we have a newer one.
 
         Raises:
             JournalError: If that cannot be written down; then nothing has changed.
 
         """
-        self.link.store.adopt(kept, self.sid)
+        if not self.link.store.adopt(kept, self.sid):
+            return False
         self.forget()
+        return True
 
     def forget(self) -> None:
         """The journal says nothing of how it came any more."""

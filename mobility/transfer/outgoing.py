@@ -90,10 +90,19 @@ class Outgoing(Side):
             return self.on_confirmed() or answer
         return answer
 
-    def release(self) -> proto.Release:
-        """From now on we stand by this: what was given is the peer's."""
+    def let_go(self, kept: Kept) -> proto.Release:
+        """
+        What was given is the peer's; that is what we stand by from now on.
+
+        Raises:
+            JournalError: It is not, yet.
+
+        """
         released = proto.Release(self.seal(proto.Release))
+        self.link.store.release(kept, released.sealed)
         self._said[proto.Release] = released
+        self.link.unlink(kept.sid)
+        self.link.contents.drop(kept.id)
         return released
 
     async def run(

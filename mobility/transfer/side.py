@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mobility.contents import Contents
 from mobility.errors import (
     JournalError,
     MobilityError,
@@ -57,6 +58,7 @@ class Link:
         frames: Folder where the frames of large states outlive a crash; None on a
             device that keeps no content.
         place: What the other device calls itself.
+        contents: What is large of the sessions that this device keeps.
 
     """
 
@@ -67,6 +69,7 @@ class Link:
     ways: Ways = field(default_factory=Ways)
     frames: Path | None = None
     place: str = ""
+    contents: Contents = field(default_factory=lambda: Contents(None))
 
     def spool(self, sid: str, size: int) -> Spool:
         """Where the frames of a state of so many bytes are kept."""
