@@ -48,6 +48,7 @@ class Announcing:
         self._sessions: dict[str, Session] = {}
         self._again: dict[str, Session] = {}  # of the journal, perhaps listed before
         self._unlisted: set[str] = set()
+        self._given: set[str] = set()  # whoever has them says so
         self._last: dict[str, Entry] = {}  # as they should stand there
         self._told: list[Entry] = []
         self._ids: dict[str, str] = {}  # of devices, by their addresses
@@ -70,6 +71,11 @@ class Announcing:
         """Correct what stands there of us, now and whenever that is not true."""
         if self._keeper is None:
             self._keeper = self._tasks.start(self._keep())
+        self.changed()
+
+    def online(self) -> None:
+        """What stands there may be out of date; nobody has it who has not said so."""
+        self._given.clear()
         self.changed()
 
     def changed(self) -> None:
@@ -110,6 +116,8 @@ class Announcing:
         """The sessions that are ours now, as they should stand there."""
         for id in [id for id, session in self._sessions.items() if self._gone(session)]:
             del self._sessions[id]
+            if id in self._last and self._last[id].device not in {"", self.id}:
+                self._given.add(id)
         self._last = {
             id: self._entry(session, self._last.get(id))
             for id, session in self._sessions.items()
@@ -170,7 +178,7 @@ class Announcing:
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
         self._remember(there)
-        kept = {kept.id for kept in self._store.kept()} - self._unlisted
+        kept = {kept.id for kept in self._store.kept()} - self._unlisted | self._given
         todo = plan(self.id, self.entries(), kept, there)
         for id in todo.retract:
             await self._plugin.retract(id)

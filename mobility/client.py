@@ -296,7 +296,8 @@ class Client:
             return
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
-        self._announcing.changed()
+        if not self.stream.resumed:
+            self._announcing.online()
         if self._own is not None and self._own.listed and not self.stream.resumed:
             self._tasks.start(self._own.publish())
 

@@ -91,6 +91,8 @@ class MobilityDirectory(Exchange[Asked]):
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
 
         """
+        # WORKAROUND: ejabberd 23.01 tells nobody of a retraction, only of an item.
+        await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
         await self._pep.retract(ns.SESSIONS, id)
 
     async def entries(self) -> tuple[dict[str, Entry], set[str]]:

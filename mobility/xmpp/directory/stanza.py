@@ -23,6 +23,7 @@ __all__ = [
     "Answer",
     "Asked",
     "Question",
+    "ended",
     "entry",
     "from_xml",
     "to_item",
@@ -109,6 +110,11 @@ def to_item(session: Entry) -> Element:
         place.set("device", session.device)
     place.text = legal(session.place)
     return element
+
+
+def ended() -> Element:
+    """What stands in the place of a session until it is taken away."""
+    return Element(f"{{{ns.SESSIONS}}}ended")
 
 
 def entry(id: str, element: Element) -> Entry:
