@@ -2,8 +2,9 @@
 
 from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
+from mobility.asking import Asked
 from mobility.client import Client
-from mobility.devices import Device
+from mobility.device import Device
 from mobility.directory import ListedSession
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
@@ -25,6 +26,7 @@ from mobility.errors import (
     TransferError,
     TransferExpired,
     TransferRefused,
+    UnknownDevice,
     VisitDeclined,
     VisitEnded,
     VisitError,
@@ -62,6 +64,7 @@ __all__ = [
     "App",
     "AppFactory",
     "Approval",
+    "Asked",
     "Blob",
     "Capture",
     "Carrier",
@@ -111,6 +114,7 @@ __all__ = [
     "TransferError",
     "TransferExpired",
     "TransferRefused",
+    "UnknownDevice",
     "Visit",
     "VisitDeclined",
     "VisitEnded",

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from mobility.away import Away
@@ -81,6 +81,9 @@ class Announcing:
     def changed(self) -> None:
         """Something is to be written, perhaps."""
         self._news.set()
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(tuple(self._sessions.values()))
 
     def add(self, session: Session) -> None:
         """List a session of ours, until it is over."""

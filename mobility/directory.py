@@ -223,8 +223,10 @@ async def observing(jid: str, password: str, **where: Any) -> AsyncIterator[Dire
     async def devices() -> list[Device]:
         return [
             Device(
-                *(each.id, each.name, each.kind, each.jid, each.apps),
-                stream.devices.is_online(each),
+                *(each.device.id, each.device.name, each.device.kind, each.jid),
+                *(each.device.apps, stream.devices.is_online(each)),
+                parts=each.device.parts,
+                size=each.device.size,
             )
             for each in await stream.devices.devices()
         ]

@@ -55,6 +55,8 @@ class Session:
         sid: The transfer that it came or went by; empty if it never moved.
         peer: Full JID of the other device, while there is one.
         runs: Whether it runs here.
+        kept: Whether this device's journal has it while it runs here.
+        given: To whom it went for good, while it may still come back; else empty.
         account: On a display that its visitor let log in, the connection under their
             account: an app may talk to the session's participants there.
 
@@ -79,6 +81,8 @@ class Session:
         self.sid = ""
         self.peer = ""
         self.runs = True
+        self.kept = False
+        self.given = ""
         self.account: Stream | None = None
         self.title = ""
         self.size = 0  # bytes of its state when it last moved
@@ -125,6 +129,8 @@ class Session:
     async def _send(self, stanza: Stanza) -> None:
         if self._record is None and not self.peer and not self.runs:
             raise LocalProtocolError("This session has ended here.")
+        if self.given and not self.runs:
+            raise LocalProtocolError(f"{self.given} was given this session.")
         stanza = self._stamped(stanza)
         if self.peer:
             packet = Packet(self.sid, self.epoch, self._number + 1, stanza)
@@ -210,6 +216,11 @@ class Session:
                         await self._guarded(self.app.receive(live))
             if self.runs and self._publishes and self._record is None:
                 await self._publish()
+
+    async def settle(self) -> None:
+        """Wait until no packet is being applied; whoever comes next goes on."""
+        async with self._applying:
+            self._wake.set()
 
     async def _publish(self) -> None:
         """What cannot be published now is, with the next packet or checkpoint."""
@@ -352,6 +363,13 @@ class Session:
             for stanza in since:
                 said = Direction.IN if stanza.sender else Direction.OUT
                 await self._replay(stanza, said)
+            self.runs = True
+            await self.app.start()
+
+    async def run_again(self, state: State, schema: int) -> None:
+        """After a start of this device: as it was written down."""
+        async with self._applying:
+            await self.load(state, schema)
             self.runs = True
             await self.app.start()
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp.asking import MobilityAsking
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.delegation import MobilityDelegation
@@ -109,6 +110,7 @@ class Stream:
             MobilityPublished,
             MobilityLogin,
             MobilityDelegation,
+            MobilityAsking,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
@@ -136,6 +138,7 @@ class Stream:
         self.offers = MobilityOffers.of(xmpp)
         self.running = MobilityVisits.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
+        self.asking = MobilityAsking.of(xmpp)
         self.directory = MobilityDirectory.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():

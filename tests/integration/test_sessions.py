@@ -97,7 +97,7 @@ async def take(device: Client) -> Session:
 async def lend(
     phone: Client, laptop: Client, app: Board
 ) -> tuple[MovedSession, Session]:
-    (to,) = [each for each in await phone.devices() if each.name == laptop.device]
+    (to,) = [each for each in await phone.devices() if each.name == laptop.name]
     moved, session = await soon(asyncio.gather(phone.offer(app, to=[to]), take(laptop)))
     return moved, session
 

@@ -10,6 +10,7 @@ import pytest
 from mobility.errors import MobilityError
 from mobility.protocol import visit
 from mobility.protocol.transfer import Event
+from mobility.xmpp.asking import stanza as asking_xml
 from mobility.xmpp.directory import stanza as directory_xml
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import stanza as login_xml
@@ -28,6 +29,7 @@ CODED = [
     ("login.md", login_xml),
     ("visits.md", visits_xml),
     ("sessions.md", directory_xml),
+    ("asking.md", asking_xml),
 ]
 
 
