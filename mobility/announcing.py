@@ -154,12 +154,14 @@ class Announcing:
 
     async def _write(self) -> None:
         async with self._writing:
-            await self._learn()
             try:
                 there, present = await self._plugin.entries()
             except DirectoryUnavailable:
+                await self._learn()
                 await self._tell()
             else:
+                self._remember(there)
+                await self._learn()
                 await self._correct(there, present)
         self.directory.changed()
 
@@ -177,7 +179,6 @@ class Announcing:
             await self._plugin.tell_each(await self.directory.others(), entries)
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
-        self._remember(there)
         kept = {kept.id for kept in self._store.kept()} - self._unlisted | self._given
         todo = plan(self.id, self.entries(), kept, there)
         for id in todo.retract:
