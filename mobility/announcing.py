@@ -110,6 +110,20 @@ class Announcing:
         self._unlisted.add(session.id)
         self.changed()
 
+    async def disown(self, device: str) -> None:
+        """
+        A device was forgotten: what it had is not listed any more.
+
+        Raises:
+            PeerUnreachable: If the server does not answer.
+
+        """
+        with contextlib.suppress(DirectoryUnavailable):
+            there, _ = await self._plugin.entries()
+            for entry in there.values():
+                if entry.owner == device:
+                    await self._plugin.retract(entry.id)
+
     # --- what stands there -----------------------------------------------------
 
     def entries(self) -> dict[str, Entry]:

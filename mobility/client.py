@@ -358,6 +358,7 @@ class Client:
 
         """
         await self._devices().known.forget(device)
+        await self._announcing.disown(device.id)
 
     async def verify(self, code: str) -> Device:
         """
