@@ -1,103 +1,141 @@
-"""The user's own devices: who they are, and the secrets that we share with them."""
+"""One of the user's devices: what it says of itself, and what it shares with others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+from mobility.acquaintances import Acquaintances
 from mobility.app import App, AppFactory
-from mobility.errors import InvalidState, PeerUnreachable
+from mobility.device import Device
+from mobility.errors import (
+    DirectoryUnavailable,
+    InvalidState,
+    MobilityError,
+    PeerUnreachable,
+)
 from mobility.protocol.agreement import Between, Party, agreement_key, recover, share
 from mobility.protocol.device import DeviceDescription, describe
-from mobility.xmpp.devices import MobilityDevices
+from mobility.store import Store
+from mobility.xmpp.devices.stanza import Listing
 from mobility.xmpp.offers.stanza import Waiting
+from mobility.xmpp.stream import Stream
 
 __all__ = ["Device", "OwnDevices"]
 
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """
-    A device of the user's own, as it describes itself.
-
-    Attributes:
-        id: Outlives its addresses.
-        name, kind: What its user calls it; phone, pc, web ...
-        jid: The full JID that it used last.
-        apps: What it can run, with the schema version of each.
-        online: Whether it is connected now.
-
-    """
-
-    id: str
-    name: str
-    kind: str
-    jid: str
-    apps: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    online: bool = False
+log = logging.getLogger(__name__)
+_FRESH = timedelta(hours=1)  # of when we were seen: nobody needs it more exactly
 
 
 class OwnDevices:
     """
-    What one device knows of the others.
+    One device among the others.
+
+    Attributes:
+        us: What we say of ourselves.
+        known: The others.
 
     Args:
-        plugin: The account's list of devices.
+        stream, store: Of this device; the stream is not open yet.
         identity: Our Ed25519 private key.
         name, kind: What we say of ourselves.
-        apps: What we can run.
+        apps: What we can run. Who can run something is on the list from the beginning,
+            others once they ask for it.
+        size: Largest state that we take, in bytes.
 
     """
 
     def __init__(
         self,
-        plugin: MobilityDevices,
+        stream: Stream,
+        store: Store,
         identity: bytes,
         *,
         name: str,
         kind: str,
         apps: Iterable[type[App] | AppFactory],
+        size: int,
     ) -> None:
-        self._plugin = plugin
+        self._plugin = stream.devices
+        self._resources = stream.resources
+        self._stream = stream
         self._identity = identity
-        self._name = name
-        self._kind = kind
-        self._apps = {app.uri: app.schema for app in apps}
-        self._known: dict[str, DeviceDescription] = {}
-        self._us: DeviceDescription | None = None
-
-    async def publish(self, jid: str) -> None:
-        """Say who we are, under this address."""
-        self._us = describe(
-            self._identity,
-            name=self._name,
-            kind=self._kind,
-            jid=jid,
-            apps=self._apps,
+        apps = tuple(apps)
+        self.us = describe(
+            identity,
+            name=name,
+            kind=kind,
+            apps={app.uri: app.schema for app in apps},
+            parts={app.uri: _parts(app) for app in apps},
+            size=size,
         )
-        await self._plugin.publish(self._us)
+        self._wanted = bool(apps)  # whether we are to be on the list
+        self._said = False  # whether what is there is right
+        self.known = Acquaintances(
+            *(self._plugin, self._resources, store, self.us.id), us=self.us
+        )
+        self._resources.describe(self.us)
+        stream.prepare = self._prepare
 
     @property
-    def us(self) -> DeviceDescription:
-        assert self._us is not None
-        return self._us
+    def jid(self) -> str:
+        """Our full JID."""
+        return self._stream.jid
 
-    async def all(self) -> list[Device]:
+    async def _prepare(self) -> None:
+        """On a new session: others read what we are before they see us."""
+        self._said = False
+        self.known.renew()
+        if self._wanted:
+            with suppress(DirectoryUnavailable, PeerUnreachable):
+                await self.join()
+
+    async def join(self) -> None:
         """
-        The other devices.
+        Be on the account's list.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: If the server keeps no list.
 
         """
-        self._known = {each.id: each for each in await self._plugin.devices()}
-        others = (each for each in self._known.values() if each.id != self.us.id)
-        return [self._device(each) for each in others]
+        self._wanted = True
+        await self.known.update()
+        self.known.check()
+        if not self._said:
+            await self._publish()
+            self._said = True
 
-    def _device(self, of: DeviceDescription) -> Device:
-        online = self._plugin.is_online(of)
-        return Device(of.id, of.name, of.kind, of.jid, of.apps, online)
+    async def _publish(self) -> None:
+        """Say who we are, unless the list says so already."""
+        listing = await self._listing()
+        there = self._plugin.listings.get(self.us.id)
+        if (
+            there is None
+            or (there.device, there.ver) != (listing.device, listing.ver)
+            or listing.seen - there.seen > _FRESH
+        ):
+            await self._plugin.publish(listing)
+
+    async def _listing(self) -> Listing:
+        seen = datetime.now(UTC).replace(microsecond=0)
+        return Listing(self.us, self.jid, seen, await self._resources.ver())
+
+    async def goodbye(self) -> None:
+        """Say when we were seen last."""
+        self.known.close()
+        if self._said and self._stream.online:
+            with suppress(MobilityError):
+                await self._plugin.publish(await self._listing())
+
+    async def all(self) -> list[Device]:
+        """The devices that are known, this one first."""
+        try:
+            await self.join()
+        except (DirectoryUnavailable, PeerUnreachable) as exc:
+            log.info("only devices that are there, or were seen, are known: %s", exc)
+        return await self.known.all()
 
     def share(self, device: Device, sid: str, ephemeral: bytes) -> bytes:
         """
@@ -107,9 +145,10 @@ class OwnDevices:
             PeerUnreachable: If there is no such device any more.
 
         """
-        if device.id not in self._known:
+        described = self.known.describe(device.id)
+        if described is None:
             raise PeerUnreachable(f"{device.name} is not one of your devices any more.")
-        between = self._between(sid, self.us, self._known[device.id])
+        between = self._between(sid, self.us, described[0])
         private = agreement_key(self._identity)
         return share(between, private=private, ephemeral=ephemeral)
 
@@ -119,23 +158,29 @@ class OwnDevices:
 
         Raises:
             InvalidState: If no device of ours offers it.
+            DirectoryUnavailable, PeerUnreachable: If the server keeps no list.
 
         """
-        if waiting.initiator not in self._known:
-            await self.all()
-        initiator = self._known.get(waiting.initiator)
-        if initiator is None or initiator.id == self.us.id:
+        if self.known.describe(waiting.initiator) is None:
+            await self.known.look()
+            self.known.check()
+        described = self.known.describe(waiting.initiator)
+        device = self.known.device(waiting.initiator)
+        if described is None or device is None or device.this:
             raise InvalidState("None of your devices offers this.")
-        between = self._between(waiting.sid, initiator, self.us)
+        between = self._between(waiting.sid, described[0], self.us)
         private = agreement_key(self._identity)
-        secret = recover(between, private=private, ephemeral=waiting.key)
-        return self._device(initiator), secret
+        return device, recover(between, private=private, ephemeral=waiting.key)
 
     def _between(
         self, sid: str, initiator: DeviceDescription, responder: DeviceDescription
     ) -> Between:
-        account = self.us.jid.partition("/")[0]
+        account = self.jid.partition("/")[0]
         parties = (
             Party(each.identity, each.agreement) for each in (initiator, responder)
         )
         return Between(account, sid, *parties)
+
+
+def _parts(app: type[App] | AppFactory) -> tuple[str, ...]:
+    return tuple(part.name for part in getattr(app, "parts", ()))

@@ -11,6 +11,7 @@ from mobility.cli.displays import displays
 from mobility.cli.history import history
 from mobility.cli.qr import qr
 from mobility.cli.server import server
+from mobility.cli.sessions import sessions
 from mobility.cli.visit import reclaim, visit
 from mobility.cli.visits import revoke, visits
 from mobility.errors import MobilityError
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(visit)
 app.command()(reclaim)
+app.command()(sessions)
 app.command()(visits)
 app.command()(revoke)
 app.command()(history)
