@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,7 @@ from mobility.errors import (
 )
 from mobility.protocol.device import DeviceDescription, check_name
 from mobility.store import Store
-from mobility.xmpp.devices import MobilityDevices
+from mobility.xmpp.devices import NODES, MobilityDevices
 from mobility.xmpp.resources import MobilityResources
 from mobility.xmpp.resources.plugin import Resource
 from mobility.xmpp.times import moment, stamp
@@ -90,6 +90,8 @@ class Acquaintances:
         self._problem: MobilityError | None = None  # why there is no list
         self._watchers: set[asyncio.Event] = set()
         plugin.watch(self._on_list)
+        # The server asks what we are, so until now it did not know that we listen.
+        resources.asked = plugin.miss_labels
         resources.changed = self._on_presence
         resources.learnt = store.learn
         resources.recall(store.learnt())
@@ -101,10 +103,10 @@ class Acquaintances:
         async with self._looking:
             await self._look()
 
-    async def _look(self) -> None:
+    async def _look(self, nodes: Collection[str] = NODES) -> None:
         self._problem = None
         try:
-            await self._plugin.look()
+            await self._plugin.look(nodes)
         except (DirectoryUnavailable, PeerUnreachable) as exc:
             self._problem = exc
             log.info("the list of devices is not there: %s", exc)
@@ -134,8 +136,10 @@ class Acquaintances:
         """Look at the list, unless it is known as it is."""
         async with self._looking:
             again = isinstance(self._problem, PeerUnreachable)
-            if not self._looked or self._plugin.missed or again:
+            if not self._looked or again:
                 await self._look()
+            elif self._plugin.missed and self._problem is None:
+                await self._look(tuple(self._plugin.missed))
 
     async def all(self) -> list[Device]:
         """The devices that are known, this one first."""

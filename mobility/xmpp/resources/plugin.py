@@ -72,6 +72,7 @@ class MobilityResources(Feature):
     Attributes:
         resources: Those that are there, by full JID, the last to come at the end.
         changed: Called when they, or what is known of them, changed.
+        asked: Called when the server asks what our presence stands for.
         learnt: Called with what to remember over a restart, for `recall`.
 
     """
@@ -88,6 +89,7 @@ class MobilityResources(Feature):
     def plugin_init(self) -> None:
         self.resources: dict[str, Resource] = {}
         self.changed: Callable[[], None] = lambda: None
+        self.asked: Callable[[], None] = lambda: None
         self.learnt: Callable[[str, str], None] = lambda ver, text: None
         self._known: dict[Caps, About] = {}
         self._recalled: Mapping[str, str] = {}
@@ -160,9 +162,17 @@ class MobilityResources(Feature):
             query.insert(0, Element(f"{stanza.INFO}identity", about))
             if self._observes:
                 SubElement(query, f"{stanza.INFO}feature", var=stanza.OBSERVER)
+        if node and ifrom and str(ifrom) in self._servers:
+            self.asked()
         if self._is_own(ifrom):
             query.extend(deepcopy(form))
         return DiscoInfo(xml=query)
+
+    @property
+    def _servers(self) -> tuple[str, ...]:
+        """As whom servers ask: the account, the domain, or we ourselves."""
+        own = self.xmpp.boundjid
+        return own.bare, own.domain, own.full
 
     def _is_own(self, asker: Any) -> bool:
         """The account, its server, which reads all of it anyway, and we ourselves."""
