@@ -132,6 +132,11 @@ class Acquaintances:
         """There is a new session: what is known of the list may be old."""
         self._looked = False
 
+    async def prepare(self) -> None:
+        """On a new session, of who only looks."""
+        self.renew()
+        await self.update()
+
     async def update(self) -> None:
         """Look at the list, unless it is known as it is."""
         async with self._looking:

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from mobility.cli.demo import demo
+from mobility.cli.devices import devices
 from mobility.cli.history import history
 from mobility.cli.qr import qr
 from mobility.cli.server import server
@@ -29,6 +30,7 @@ app.command()(revoke)
 app.command()(history)
 app.command()(qr)
 app.command()(demo)
+app.add_typer(devices, name="devices")
 app.add_typer(server, name="server")
 
 

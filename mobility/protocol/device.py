@@ -36,6 +36,7 @@ __all__ = [
     "check_name",
     "describe",
     "device_id",
+    "id_of",
     "is_resource",
     "read_app",
     "spelled",
@@ -55,6 +56,12 @@ _LARGEST_SIZE = 2**63
 def device_id(identity: bytes) -> str:
     """The name of the device with this Ed25519 public key; it outlives resources."""
     return base64.urlsafe_b64encode(fingerprint(identity)).rstrip(b"=").decode()
+
+
+def id_of(identity: bytes) -> str:
+    """The name of the device with this Ed25519 private key."""
+    key = Ed25519PrivateKey.from_private_bytes(identity)
+    return device_id(key.public_key().public_bytes_raw())
 
 
 def spelled(id: str) -> str:

@@ -36,7 +36,7 @@ class MobilityDevices(Feature):
 
     Attributes:
         listings: By the devices' ids.
-        labels: What the user calls devices, by their ids.
+        labels: What the user calls devices, by their ids; empty if that is over.
         missed: Of what something may have changed that we were not told, so that one
             has to `look` again.
 
@@ -125,7 +125,9 @@ class MobilityDevices(Feature):
         """
         await self._pep.retract(ns.DEVICES, id)
         self.listings.pop(id, None)
-        await self.call(id, "")
+        if id in self.labels:
+            await self._pep.retract(ns.LABELS, id)
+            self.labels.pop(id, None)
 
     async def call(self, id: str, name: str) -> None:
         """
@@ -135,12 +137,9 @@ class MobilityDevices(Feature):
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
 
         """
-        if name:
-            await self._pep.publish(ns.LABELS, Item(id, stanza.to_label(name)))
-            self.labels[id] = name
-        elif id in self.labels:
-            await self._pep.retract(ns.LABELS, id)
-            self.labels.pop(id, None)
+        # WORKAROUND: ejabberd 23.01 tells nobody that an item was retracted.
+        await self._pep.publish(ns.LABELS, Item(id, stanza.to_label(name)))
+        self.labels[id] = name
 
     def _on_listings(self, change: Change) -> None:
         before = dict(self.listings)
@@ -178,7 +177,8 @@ class MobilityDevices(Feature):
     def _take_labels(self, items: Iterable[Item]) -> None:
         for item in items:
             try:
-                self.labels[item.id] = check_name(stanza.label(item.payload))
+                name = stanza.label(item.payload)
+                self.labels[item.id] = check_name(name) if name else ""
             except MobilityError:
                 self.labels.pop(item.id, None)
 
