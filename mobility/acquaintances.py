@@ -25,6 +25,7 @@ from mobility.errors import (
     UnknownDevice,
 )
 from mobility.protocol.device import DeviceDescription, check_name
+from mobility.protocol.handshake import claim
 from mobility.store import Store
 from mobility.xmpp.devices import NODES, MobilityDevices
 from mobility.xmpp.resources import MobilityResources
@@ -325,7 +326,7 @@ def _foreign(resource: Resource) -> Device | None:
     about = resource.about
     if about is None or about.device is not None or about.observes:
         return None
-    name = about.name or resource.jid.partition("/")[2]
+    name = about.name or claim(resource.jid.partition("/")[2])
     return Device(
         *("", name, about.kind, resource.jid),
         online=True,

@@ -60,9 +60,11 @@ async def test_they_are_shown_as_they_come_and_go(
     server: RunningServer, environment: Environment, phone: Watching
 ) -> None:
     async with mobility(environment, "devices", "--watch", "--json") as command:
+        stdout = command.process.stdout
+        assert stdout is not None
 
         async def until(names: list[str]) -> None:
-            while names != _online(await command.line()):
+            while names != _online(await stdout.readline()):
                 pass
 
         async with asyncio.timeout(10):
@@ -72,7 +74,7 @@ async def test_they_are_shown_as_they_come_and_go(
             await until(["Phone"])
 
 
-def _online(line: str) -> list[str]:
+def _online(line: bytes) -> list[str]:
     return [each["name"] for each in json.loads(line)["devices"] if each["online"]]
 
 
@@ -87,14 +89,11 @@ async def test_a_device_is_renamed_compared_and_forgotten(
         await phone.named("Desk", lambda d: d.online)
         refused = await said(environment, "devices", "forget", "Desk", code=1)
         assert "Log it out there first" in refused
-        assert own.fingerprint in await said(environment, "devices", "verify")
         compared = await said(environment, "devices", "verify", own.fingerprint)
         assert "Desk is the device in your hands" in compared
-        assert "compared" in await said(environment, "devices")
-        wrong = await said(environment, "devices", "verify", "0000 1111", code=1)
-        assert "None of your devices" in wrong
+        printed = await said(environment, "devices", "verify")
+        assert f"compared\n{own.fingerprint}" in printed
     await phone.named("Desk", lambda d: not d.online)
     assert "Desk is forgotten" in await said(environment, "devices", "forget", "Desk")
-    assert "Desk" not in await said(environment, "devices")
     unknown = await said(environment, "devices", "forget", "Desk", code=1)
     assert "no device called Desk. You have: Phone." in unknown

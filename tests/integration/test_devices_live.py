@@ -220,9 +220,9 @@ async def test_a_fingerprint_that_was_compared_is_remembered(
         assert not own.verified
 
 
-def chatting(server: RunningServer, account: tuple[str, str]) -> Stream:
+def chatting(server: RunningServer, account: tuple[str, str], **options: Any) -> Stream:
     """A program for messages, which knows nothing of us."""
-    stream = Stream(*account, **address(server))
+    stream = Stream(*account, **address(server) | options)
     disco: Any = stream.xmpp.plugin["xep_0030"]
     about = {"category": "client", "itype": "handheld", "name": "Pidgin"}
     stream.xmpp.add_event_handler("session_bind", lambda _: disco.add_identity(**about))
@@ -242,6 +242,26 @@ async def test_another_program_of_the_account_is_shown_as_what_it_is(
             with pytest.raises(UnknownDevice, match="keeps its name"):
                 await phone.device.rename(chat, "Mine")
         await phone.until(lambda now: "Pidgin" not in {d.name for d in now})
+
+
+async def test_what_a_resource_says_wrongly_of_its_presence_is_believed_of_nobody_else(
+    server: RunningServer, person: Person, hurry: None
+) -> None:
+    async with watching(person.device("Phone")) as phone:
+        async with person.device("Laptop", Slides) as laptop:
+            await phone.named("Laptop", lambda d: d.online)
+            ver = await laptop.stream.resources.ver()
+            async with chatting(server, person._account, priority=None) as liar:
+                caps: Any = liar.xmpp.plugin["xep_0115"]
+                disco: Any = liar.xmpp.plugin["xep_0030"]
+                said = await disco.get_info(liar.jid, local=True)
+                await disco.set_info(liar.jid, f"{caps.caps_node}#lie", said)
+                await caps.assign_verstring(liar.jid, "lie")
+                liar.xmpp.send_presence(ppriority=-1)
+                await phone.named("Pidgin", lambda d: d.online)
+                believed = {each.ver for each in phone.device.stream.resources.known}
+                assert ver in believed
+                assert "lie" not in believed
 
 
 async def test_who_is_not_the_user_does_not_hear_what_a_device_is(
