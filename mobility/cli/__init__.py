@@ -7,6 +7,7 @@ import sys
 import typer
 
 from mobility.cli.demo import demo
+from mobility.cli.devices import devices
 from mobility.cli.displays import displays
 from mobility.cli.history import history
 from mobility.cli.qr import qr
@@ -33,6 +34,7 @@ app.command()(history)
 app.command()(displays)
 app.command()(qr)
 app.command()(demo)
+app.add_typer(devices, name="devices")
 app.add_typer(server, name="server")
 
 
