@@ -72,6 +72,7 @@ class Arrivals:
         self._hosted: dict[str, Hosted] = {}
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
+        self._shown: dict[str, IncomingOffer] = {}  # and nobody has decided yet
 
     def __contains__(self, session: str) -> bool:
         return session in self._hosted
@@ -99,15 +100,19 @@ class Arrivals:
             for waiting in await self._waiting():
                 found = await self._understood(own, waiting)
                 if found is not None:
+                    self._shown[waiting.sid] = found
                     yield found
             await self.news.wait()
 
     async def _waiting(self) -> list[Waiting]:
         try:
-            return await self._stream.offers.waiting()
+            found = await self._stream.offers.waiting()
         except PeerUnreachable as exc:
             self._ask_again(exc)
             return []
+        for sid in self._shown.keys() - {waiting.sid for waiting in found}:
+            self._shown.pop(sid).withdrawn()
+        return found
 
     def _ask_again(self, exc: PeerUnreachable) -> None:
         log.info("offers are looked for again: %s", exc)

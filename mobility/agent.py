@@ -1,0 +1,252 @@
+"""A device that stays reachable: it takes what it is offered, and keeps what it has."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal, Protocol
+
+from rich.filesize import decimal
+
+from mobility.arrival import IncomingOffer
+from mobility.client import Client
+from mobility.errors import MobilityError, PeerUnreachable
+from mobility.session import Session
+from mobility.tasks import Tasks
+from mobility.xmpp.stream import within
+
+__all__ = ["PAUSES", "Agent", "News", "Take", "Word", "always", "never"]
+
+log = logging.getLogger(__name__)
+PAUSES = (2.0, 5.0, 15.0, 60.0)  # seconds; the last one again and again
+BRIEF = 5.0  # seconds that a server may be away before a person wants to know
+Word = Literal["offered", "taken", "ended", "lost"]
+FULL = "It has as many sessions as it takes."
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """
+    What has happened to a session.
+
+    Args:
+        word: In which way.
+        app: URI of the app.
+        title: What a person calls the session; it is in no log.
+        place: What the device that it came from calls itself.
+        size: Bytes of its state when it was offered.
+
+    """
+
+    word: Word
+    app: str
+    title: str = field(repr=False)
+    place: str
+    size: int
+
+    @classmethod
+    def of(cls, word: Word, offer: IncomingOffer) -> News:
+        place, title = printable(offer.place), printable(offer.title)
+        return cls(word, printable(offer.app), title, place, offer.size)
+
+
+class Take(Protocol):
+    """Decides whether a session is taken; cancelled once the offer is gone."""
+
+    async def __call__(self, news: News) -> bool: ...
+
+
+async def always(news: News) -> bool:
+    """Take whatever comes."""
+    return True
+
+
+async def never(news: News) -> bool:
+    """Take nothing; what was here before goes on."""
+    return False
+
+
+class Agent:
+    """
+    Looks after one device.
+
+    Args:
+        device: Entered already.
+        take: Decides what is taken.
+        tell: Told what has happened.
+        most: Sessions at once; further offers are refused as busy.
+        limit: For a decision; who has not said yes by then has said no.
+
+    """
+
+    def __init__(
+        self,
+        device: Client,
+        *,
+        take: Take,
+        tell: Callable[[News], Awaitable[None]],
+        most: int,
+        limit: timedelta,
+    ) -> None:
+        self._device = device
+        self._take = take
+        self._tell = tell
+        self._most = most
+        self._limit = limit
+        self._here = 0  # sessions, and those that are on their way
+        self._tasks = Tasks()
+
+    async def run(self) -> None:
+        """
+        Do so until cancelled.
+
+        Raises:
+            DirectoryUnavailable: If the server keeps no offers.
+
+        """
+        async with self._tasks:
+            self._tasks.start(self._watch_connection())
+            for offer in self._device.arriving():
+                self._tasks.start(self._go_on(offer))
+            while True:
+                try:
+                    async for offer in self._device.offers():
+                        self._tasks.start(self._consider(offer))
+                except PeerUnreachable as exc:
+                    log.info("offers cannot be asked for yet: %s", exc)
+                    await asyncio.sleep(PAUSES[0])
+
+    async def _watch_connection(self) -> None:
+        stream = self._device.stream
+        while True:
+            await stream.wait_offline()
+            if not await within(BRIEF, stream.wait_online()):
+                log.info("the server cannot be reached; this is tried until it can")
+                await stream.wait_online()
+                log.info("the server is reached again")
+
+    # --- what is offered ---------------------------------------------------------
+
+    async def _consider(self, offer: IncomingOffer) -> None:
+        news = News.of("offered", offer)
+        log.info("%s offers %s", news.place, _described(news))
+        refusal = offer.problem or (FULL if self._here >= self._most else "")
+        if not refusal and (refusal := await self._decision(offer, news)) is None:
+            log.info("%s does not offer %s any more", news.place, _described(news))
+        elif refusal:
+            await self._refuse(offer, refusal)
+        else:
+            await self._accept(offer)
+
+    async def _decision(self, offer: IncomingOffer, news: News) -> str | None:
+        """Why it is not taken; empty if it is, None if there is no offer any more."""
+        asked = asyncio.ensure_future(self._take(news))
+        gone = asyncio.create_task(offer.gone())
+        try:
+            await asyncio.wait(
+                {asked, gone},
+                timeout=self._limit.total_seconds(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if offer.over:
+                return None
+            if not asked.done():
+                return "Nobody has said yes there in time."
+            if not asked.result():
+                return "Nobody wanted it there."
+        finally:
+            for task in (asked, gone):
+                task.cancel()
+            await asyncio.wait({asked, gone})
+        return FULL if self._here >= self._most else ""
+
+    async def _refuse(self, offer: IncomingOffer, why: str) -> None:
+        with contextlib.suppress(MobilityError):
+            busy = why == FULL
+            await offer.refuse(why, condition="busy" if busy else "declined")
+        log.info("it is not taken: %s", why)
+
+    async def _accept(self, offer: IncomingOffer) -> None:
+        async with self._place():
+            try:
+                session = await offer.accept()
+            except MobilityError as exc:
+                log.info("it could not be taken: %s", exc)
+                return
+            await self._host(session, offer)
+
+    # --- what is here ------------------------------------------------------------
+
+    async def _go_on(self, offer: IncomingOffer) -> None:
+        """With what was here, or on its way, when this device stopped."""
+        held = offer.held
+        async with self._place():
+            session = await self._again(offer)
+            if session is not None:
+                await self._host(session, offer)
+            elif held:
+                news = News.of("lost", offer)
+                log.info("%s has gone back to %s", _described(news), news.place)
+                await self._tell(news)
+
+    async def _again(self, offer: IncomingOffer) -> Session | None:
+        """As often as it takes; None if it is not ours any more."""
+        said = ""
+        for pause in _pauses():
+            try:
+                return await offer.accept()
+            except MobilityError as exc:
+                if said != str(exc):
+                    log.info("it does not go on here: %s", exc)
+                said = str(exc)
+                if not offer.held:
+                    return None
+            await within(pause, self._reached())
+        raise AssertionError("there are pauses for ever")
+
+    async def _reached(self) -> None:
+        """Wait until the server is reached anew."""
+        await self._device.stream.wait_offline()
+        await self._device.stream.wait_online()
+
+    async def _host(self, session: Session, offer: IncomingOffer) -> None:
+        news = News.of("taken", offer)
+        log.info("%s from %s runs here", _described(news), news.place)
+        await self._tell(news)
+        await session.ended()
+        log.info("%s from %s does not run here any more", news.app, news.place)
+        await self._tell(News.of("ended", offer))
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Of one session; who can take no more says so in its presence."""
+        self._here += 1
+        self._show()
+        try:
+            yield
+        finally:
+            self._here -= 1
+            self._show()
+
+    def _show(self) -> None:
+        full = self._here >= self._most
+        self._device.stream.show("dnd" if full else "")
+
+
+def _pauses() -> Iterator[float]:
+    yield from PAUSES
+    while True:
+        yield PAUSES[-1]
+
+
+def _described(news: News) -> str:
+    return f"a session of {news.app} ({decimal(news.size)})"
+
+
+def printable(text: str) -> str:
+    """What another device calls something, for a line of a log or of a terminal."""
+    return "".join(each if each.isprintable() else " " for each in text)[:200].strip()
