@@ -134,13 +134,18 @@ class Agent:
     async def _consider(self, offer: IncomingOffer) -> None:
         news = News.of("offered", offer)
         log.info("%s offers %s", news.place, _described(news))
-        refusal = offer.problem or (FULL if self._here >= self._most else "")
-        if not refusal and (refusal := await self._decision(offer, news)) is None:
+        why: str | None = offer.problem or self._no_room()
+        if not why:
+            why = await self._decision(offer, news)
+        if why is None:
             log.info("%s does not offer %s any more", news.place, _described(news))
-        elif refusal:
-            await self._refuse(offer, refusal)
+        elif why:
+            await self._refuse(offer, why)
         else:
             await self._accept(offer)
+
+    def _no_room(self) -> str:
+        return FULL if self._here >= self._most else ""
 
     async def _decision(self, offer: IncomingOffer, news: News) -> str | None:
         """Why it is not taken; empty if it is, None if there is no offer any more."""
@@ -162,7 +167,7 @@ class Agent:
             for task in (asked, gone):
                 task.cancel()
             await asyncio.wait({asked, gone})
-        return FULL if self._here >= self._most else ""
+        return self._no_room()
 
     async def _refuse(self, offer: IncomingOffer, why: str) -> None:
         with contextlib.suppress(MobilityError):

@@ -76,7 +76,7 @@ class IncomingOffer:
 
     @property
     def held(self) -> bool:
-        """It ran here before a restart: only the device that it came from can end it."""
+        """It was here before a restart: only whose it is can end it."""
         return self._incoming.holds
 
     async def gone(self) -> None:

@@ -53,9 +53,9 @@ def _now() -> float:
 
 
 async def _watch_network(check: Callable[[], None]) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # no such socket, or not for us
-        with Network() as network:
-            while True:
-                await network.changed()
-                log.info("the network has changed; asking the server")
-                check()
+    # Elsewhere than on Linux, or in a sandbox, nobody tells us.
+    with contextlib.suppress(OSError, AttributeError), Network() as network:
+        while True:
+            await network.changed()
+            log.info("the network has changed; asking the server")
+            check()

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from mobility.cli.agent import agent
 from mobility.cli.demo import demo
 from mobility.cli.history import history
 from mobility.cli.qr import qr
@@ -29,6 +30,7 @@ app.command()(revoke)
 app.command()(history)
 app.command()(qr)
 app.command()(demo)
+app.add_typer(agent, name="agent")
 app.add_typer(server, name="server")
 
 

@@ -12,7 +12,7 @@ from mobility.app import App, AppFactory
 from mobility.errors import SettingsError
 from mobility.failures import traced
 
-__all__ = ["GROUP", "load_apps"]
+__all__ = ["Factory", "load_apps"]
 
 log = logging.getLogger(__name__)
 GROUP = "mobility.apps"

@@ -22,6 +22,7 @@ __all__ = [
     "load_account",
     "load_data",
     "load_guest",
+    "load_unattended",
 ]
 
 # Key in the file: variable in the environment, which wins.
@@ -102,6 +103,27 @@ def load_guest(domain: str, environ: Mapping[str, str] = os.environ) -> dict[str
     device["data"] /= GUEST
     known = not own or f".{domain}".endswith(f".{own}")
     return device | (_address(values) if known else {})
+
+
+def load_unattended(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """
+    What of the environment a service has to be given to find the same settings.
+
+    Raises:
+        SettingsError: As `load_account`; or it could not find the password by itself.
+
+    """
+    path, values = _values(environ)
+    secret = values.get("password_file")
+    if secret is None or not Path(secret).expanduser().is_absolute():
+        raise SettingsError(
+            "A service cannot be asked for the password, and has no variables of your "
+            f"shell. Put it into a file of its own, and name that in {path}: "
+            'password_file = "~/.config/mobility/password".'
+        )
+    load_account({key: text for key, text in environ.items() if key != _PASSWORD})
+    names = ("MOBILITY_CONFIG", *_KEYS.values())
+    return {name: environ[name] for name in names if environ.get(name)}
 
 
 def load_data(environ: Mapping[str, str] = os.environ) -> Path:

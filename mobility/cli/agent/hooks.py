@@ -37,7 +37,9 @@ class Command:
         try:
             self._words = shlex.split(text)
         except ValueError as exc:
-            raise SettingsError(f"The command {text!r} cannot be read: {exc}.") from None
+            raise SettingsError(
+                f"The command {text!r} cannot be read: {exc}."
+            ) from None
         if not self._words or shutil.which(self._words[0]) is None:
             raise SettingsError(f"There is no program for the command {text!r}.")
         self.name = Path(self._words[0]).name
