@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, Protocol
 
@@ -34,6 +35,7 @@ class News:
     What has happened to a session.
 
     Args:
+        number: Of the session, as long as this agent runs.
         word: In which way.
         app: URI of the app.
         title: What a person calls the session; it is in no log.
@@ -42,6 +44,7 @@ class News:
 
     """
 
+    number: int
     word: Word
     app: str
     title: str = field(repr=False)
@@ -49,9 +52,14 @@ class News:
     size: int
 
     @classmethod
-    def of(cls, word: Word, offer: IncomingOffer) -> News:
-        place, title = printable(offer.place), printable(offer.title)
-        return cls(word, printable(offer.app), title, place, offer.size)
+    def of(cls, number: int, offer: IncomingOffer) -> News:
+        """It is offered."""
+        app, title = printable(offer.app), printable(offer.title)
+        return cls(number, "offered", app, title, printable(offer.place), offer.size)
+
+    def __str__(self) -> str:
+        """For a log."""
+        return f"a session of {self.app} ({decimal(self.size)})"
 
 
 class Take(Protocol):
@@ -97,6 +105,7 @@ class Agent:
         self._tell = tell
         self._most = most
         self._limit = limit
+        self._numbers = itertools.count(1)
         self._here = 0  # sessions, and those that are on their way
         self._tasks = Tasks()
 
@@ -129,20 +138,24 @@ class Agent:
                 await stream.wait_online()
                 log.info("the server is reached again")
 
+    def _news(self, offer: IncomingOffer) -> News:
+        return News.of(next(self._numbers), offer)
+
     # --- what is offered ---------------------------------------------------------
 
     async def _consider(self, offer: IncomingOffer) -> None:
-        news = News.of("offered", offer)
-        log.info("%s offers %s", news.place, _described(news))
+        news = self._news(offer)
+        log.info("[%d] %s offers %s", news.number, news.place, news)
         why: str | None = offer.problem or self._no_room()
         if not why:
             why = await self._decision(offer, news)
         if why is None:
-            log.info("%s does not offer %s any more", news.place, _described(news))
+            log.info("[%d] it is not offered any more", news.number)
         elif why:
             await self._refuse(offer, why)
+            log.info("[%d] it is not taken: %s", news.number, why)
         else:
-            await self._accept(offer)
+            await self._accept(offer, news)
 
     def _no_room(self) -> str:
         return FULL if self._here >= self._most else ""
@@ -173,32 +186,31 @@ class Agent:
         with contextlib.suppress(MobilityError):
             busy = why == FULL
             await offer.refuse(why, condition="busy" if busy else "declined")
-        log.info("it is not taken: %s", why)
 
-    async def _accept(self, offer: IncomingOffer) -> None:
+    async def _accept(self, offer: IncomingOffer, news: News) -> None:
         async with self._place():
             try:
                 session = await offer.accept()
             except MobilityError as exc:
-                log.info("it could not be taken: %s", exc)
+                log.info("[%d] it could not be taken: %s", news.number, exc)
                 return
-            await self._host(session, offer)
+            await self._host(session, news)
 
     # --- what is here ------------------------------------------------------------
 
     async def _go_on(self, offer: IncomingOffer) -> None:
         """With what was here, or on its way, when this device stopped."""
-        held = offer.held
+        held, news = offer.held, self._news(offer)
+        log.info("[%d] here before: %s from %s", news.number, news, news.place)
         async with self._place():
-            session = await self._again(offer)
+            session = await self._again(offer, news)
             if session is not None:
-                await self._host(session, offer)
+                await self._host(session, news)
             elif held:
-                news = News.of("lost", offer)
-                log.info("%s has gone back to %s", _described(news), news.place)
-                await self._tell(news)
+                log.info("[%d] it has gone back to %s", news.number, news.place)
+                await self._tell(replace(news, word="lost"))
 
-    async def _again(self, offer: IncomingOffer) -> Session | None:
+    async def _again(self, offer: IncomingOffer, news: News) -> Session | None:
         """As often as it takes; None if it is not ours any more."""
         said = ""
         for pause in _pauses():
@@ -206,7 +218,7 @@ class Agent:
                 return await offer.accept()
             except MobilityError as exc:
                 if said != str(exc):
-                    log.info("it does not go on here: %s", exc)
+                    log.info("[%d] it does not go on here: %s", news.number, exc)
                 said = str(exc)
                 if not offer.held:
                     return None
@@ -218,13 +230,12 @@ class Agent:
         await self._device.stream.wait_offline()
         await self._device.stream.wait_online()
 
-    async def _host(self, session: Session, offer: IncomingOffer) -> None:
-        news = News.of("taken", offer)
-        log.info("%s from %s runs here", _described(news), news.place)
-        await self._tell(news)
+    async def _host(self, session: Session, news: News) -> None:
+        log.info("[%d] it runs here", news.number)
+        await self._tell(replace(news, word="taken"))
         await session.ended()
-        log.info("%s from %s does not run here any more", news.app, news.place)
-        await self._tell(News.of("ended", offer))
+        log.info("[%d] it does not run here any more", news.number)
+        await self._tell(replace(news, word="ended"))
 
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -238,18 +249,13 @@ class Agent:
             self._show()
 
     def _show(self) -> None:
-        full = self._here >= self._most
-        self._device.stream.show("dnd" if full else "")
+        self._device.stream.show("dnd" if self._no_room() else "")
 
 
 def _pauses() -> Iterator[float]:
     yield from PAUSES
     while True:
         yield PAUSES[-1]
-
-
-def _described(news: News) -> str:
-    return f"a session of {news.app} ({decimal(news.size)})"
 
 
 def printable(text: str) -> str:

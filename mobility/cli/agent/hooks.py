@@ -46,12 +46,16 @@ class Command:
 
     async def __call__(self, news: News) -> bool:
         """Whether it ended with 0; whoever is cancelled ends it."""
-        process = await asyncio.create_subprocess_exec(
-            *self._words,
-            env=environment(news, os.environ),
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._words,
+                env=environment(news, os.environ),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            log.warning("the command %s: %s", self.name, exc.strerror)
+            return False
         try:
             return await process.wait() == 0
         finally:
@@ -108,10 +112,7 @@ class Hooks:
             return
         try:
             async with asyncio.timeout(self._limit.total_seconds()):
-                if await command(news):
-                    return
-            log.warning("the command %s failed (%s)", command.name, news.word)
+                if not await command(news):
+                    log.warning("the command %s failed (%s)", command.name, news.word)
         except TimeoutError:
             log.warning("the command %s took too long (%s)", command.name, news.word)
-        except OSError as exc:
-            log.warning("the command %s: %s", command.name, exc.strerror)

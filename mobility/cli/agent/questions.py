@@ -22,7 +22,7 @@ class _Question:
 
 class Questions:
     """
-    Asks whoever sits at the terminal.
+    Asks whoever sits at the terminal, by the numbers that the log has for sessions.
 
     A mere "y" is for the only question that there is. Where one has vanished since they
     last typed, it may have been meant for that one: then the number is needed.
@@ -39,17 +39,12 @@ class Questions:
         self._console = console
         self._seconds = seconds
         self._open: dict[int, _Question] = {}
-        self._number = 0
         self._vanished = False
 
     async def take(self, news: News) -> bool:
         """See `mobility.agent.Take`."""
-        title = escape(news.title) or "it"
-        return await self._ask(f"Take [bold]{title}[/] from {escape(news.place)}?")
-
-    async def _ask(self, text: str) -> bool:
-        self._number += 1
-        number = self._number
+        number, title = news.number, escape(news.title) or "it"
+        text = f"Take [bold]{title}[/] from {escape(news.place)}?"
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._open[number] = _Question(text, answer)
         self._show(number)

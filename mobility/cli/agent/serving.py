@@ -13,7 +13,7 @@ from kiosk.notify import notify, watchdog
 from mobility import awake
 from mobility.agent import PAUSES, Agent
 from mobility.client import Client
-from mobility.errors import ConnectionFailed
+from mobility.errors import ConnectionFailed, PeerUnreachable
 from mobility.tasks import Tasks
 from mobility.xmpp.stream import within
 
@@ -32,6 +32,7 @@ async def until_signal(*jobs: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         notify("STOPPING=1")
+        log.info("ending; what runs here goes on at the next start")
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -83,10 +84,11 @@ async def _serve(
             device = make()
             async with device:
                 checks.device = device
+                await device.devices()  # it is in the list of them from now on
                 log.info("this device can be reached")
                 notify("READY=1", "STATUS=This device can be reached.")
                 await look_after(device).run()
-        except ConnectionFailed as exc:
+        except (ConnectionFailed, PeerUnreachable) as exc:
             pause = PAUSES[min(attempt, len(PAUSES) - 1)]
             log.warning("%s This is tried again in %d seconds.", exc, pause)
             notify("READY=1", f"STATUS={exc}")
