@@ -8,6 +8,7 @@ give itself. See systemd.exec(5) for each line.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -144,7 +145,9 @@ def _verify(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / NAME
         file.write_text(text, encoding="utf-8")
-        done = _run(program, "verify", "--user", "--man=no", str(file))
+        words = (program, "verify", "--user", "--man=no", str(file))
+        # Who has none is not logged in, and reads so when systemd is to start it.
+        done = _run(*words, environ={"XDG_RUNTIME_DIR": folder, **os.environ})
     if done.returncode or NAME in done.stderr:
         raise SettingsError(f"systemd does not take the unit: {_said(done)}")
 
@@ -182,10 +185,17 @@ def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
     return _run(shutil.which("systemctl") or "systemctl", "--user", *words)
 
 
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    *command: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_DEADLINE
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_DEADLINE,
+            env=environ,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         return subprocess.CompletedProcess(command, 1, "", str(exc))
