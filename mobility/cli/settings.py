@@ -36,6 +36,9 @@ _KEYS: Final[Mapping[str, str]] = {
     "data": "MOBILITY_DATA",
 }
 GUEST = "guest"  # folder of a guest's journal, in that of the phone
+_PATHS = frozenset(
+    ("MOBILITY_CONFIG", "MOBILITY_PASSWORD_FILE", "MOBILITY_CA_FILE", "MOBILITY_DATA")
+)
 _PASSWORD = "MOBILITY_PASSWORD"  # noqa: S105  the variable's name
 
 
@@ -123,7 +126,10 @@ def load_unattended(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         )
     load_account({key: text for key, text in environ.items() if key != _PASSWORD})
     names = ("MOBILITY_CONFIG", *_KEYS.values())
-    return {name: environ[name] for name in names if environ.get(name)}
+    given = {name: environ[name] for name in names if environ.get(name)}
+    for name in _PATHS & given.keys():  # a service begins in another folder
+        given[name] = str(Path(given[name]).expanduser().absolute())
+    return given
 
 
 def load_data(environ: Mapping[str, str] = os.environ) -> Path:

@@ -73,10 +73,14 @@ def test_nothing_that_is_no_message_of_the_kernel_breaks_it(datagram: bytes) -> 
     assert all(isinstance(fact, Fact) for fact in read(datagram))
 
 
-@given(st.integers(min_value=0, max_value=200), st.sampled_from(["10.0.0.1", "1.2.3.4"]))
+@given(
+    st.integers(min_value=0, max_value=200), st.sampled_from(["10.0.0.1", "1.2.3.4"])
+)
 def test_a_message_that_is_cut_off_breaks_nothing(length: int, text: str) -> None:
     whole = link(0x1043) + address(NEW_ADDRESS, text) + route(0, text)
-    assert list(read(whole[:length])) == list(read(whole))[: len([*read(whole[:length])])]
+    assert (
+        list(read(whole[:length])) == list(read(whole))[: len([*read(whole[:length])])]
+    )
 
 
 async def test_the_kernel_lets_everybody_listen() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +24,7 @@ from mobility.cli.agent.questions import Questions
 from mobility.cli.agent.serving import serve, until_signal
 from mobility.cli.apps import Factory, load_apps
 from mobility.cli.lines import Lines
-from mobility.cli.settings import Account, load_account, load_unattended
+from mobility.cli.settings import Account, config_file, load_account, load_unattended
 from mobility.client import Client
 from mobility.errors import DirectoryUnavailable, SettingsError
 
@@ -135,7 +137,10 @@ def install(
     }
     given = [f"{option}={text}" for option, text in options.items() if text is not None]
     named = [f"--app={each}" for each in app or ()]
-    units.install(units.unit(given + named, environment, account.data.resolve()))
+    data = account.data.resolve()
+    needed = [data, config_file(os.environ).resolve(), Path(sys.prefix)]
+    needed += [account.ca_file.resolve()] if account.ca_file else []
+    units.install(units.unit(given + named, environment, data), needed)
     console.print(f"{escape(account.device)} takes sessions now, and at each login.")
     console.print("To let it do so without a login: loginctl enable-linger")
     console.print("What happens is in: journalctl --user -u mobility-agent")

@@ -3,7 +3,9 @@ The agent as a unit of the user's own systemd, and what that says of it.
 
 A user's systemd has no rights over the machine, so what hides parts of it works in a
 user namespace (``PrivateUsers=``) only; the rest are filters that every process may
-give itself. See systemd.exec(5) for each line.
+give itself. See systemd.exec(5) for each line. Left out: what a user cannot do anyway,
+and what breaks the service there (seen with systemd 252): ProtectControlGroups= hides
+the socket of sd_notify, ProtectKernelTunables= and ProtectKernelLogs= cannot be set up.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from platformdirs import user_config_path
@@ -24,7 +26,8 @@ from mobility.units import word
 __all__ = ["NAME", "install", "remove", "status", "unit", "unit_file"]
 
 NAME = "mobility-agent.service"
-_DEADLINE = 60.0  # seconds for systemd to do what it is asked
+UNSEEN = ("/tmp", "/var/tmp")  # noqa: S108  what PrivateTmp= takes out of sight
+_DEADLINE = 90.0  # seconds for systemd to do what it is asked
 _SHOWN = ("ActiveState", "SubState", "StatusText", "UnitFileState", "Result")
 
 UNIT = """\
@@ -59,10 +62,7 @@ PrivateDevices=yes
 PrivateMounts=yes
 ProtectClock=yes
 ProtectHostname=yes
-ProtectControlGroups=yes
-ProtectKernelLogs=yes
 ProtectKernelModules=yes
-ProtectKernelTunables=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 RestrictNamespaces=yes
 RestrictRealtime=yes
@@ -113,15 +113,25 @@ def unit_file() -> Path:
     return user_config_path("systemd") / "user" / NAME
 
 
-def install(text: str) -> None:
+def install(text: str, needed: Iterable[Path]) -> None:
     """
     Verify the unit, write it, and have it started now and at each login.
+
+    Args:
+        text: See `unit`.
+        needed: Files and folders that the agent has to see.
 
     Raises:
         SettingsError: If systemd does not take it, or cannot be asked; the sentence
             says what was written all the same.
 
     """
+    for path in needed:
+        if any(path.is_relative_to(folder) for folder in UNSEEN):
+            raise SettingsError(
+                f"{path} is among temporary files, of which a service has its own. "
+                "Move it."
+            )
     _verify(text)
     file = unit_file()
     try:
@@ -197,8 +207,10 @@ def _run(
             timeout=_DEADLINE,
             env=environ,
         )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        return subprocess.CompletedProcess(command, 1, "", str(exc))
+    except OSError as exc:
+        return subprocess.CompletedProcess(command, 1, "", exc.strerror or "")
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", "it takes too long.")
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:

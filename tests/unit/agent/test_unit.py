@@ -106,6 +106,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr(unit, "UNSEEN", (str(tmp_path / "temporary"),))
     return Machine(tmp_path, monkeypatch)
 
 
@@ -173,3 +174,21 @@ def test_a_systemd_that_does_not_start_it_says_so(machine: Machine) -> None:
 def test_in_a_pipe_nobody_can_be_asked(machine: Machine) -> None:
     code, said = machine.run("run", "--app", "tests.integration.apps:Board")
     assert (code, "There is no terminal to ask on." in said) == (2, True)
+
+
+def test_what_a_service_would_not_see_is_said(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOBILITY_DATA", str(machine.folder / "temporary"))
+    code, said = machine.run(*INSTALL, "always")
+    assert (code, "is among temporary files" in said) == (1, True)
+    assert not unit_file().exists()
+
+
+def test_paths_of_the_shell_hold_wherever_the_service_begins(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(machine.folder)
+    monkeypatch.setenv("MOBILITY_DATA", "data")
+    assert machine.run(*INSTALL, "always")[0] == 0
+    assert f"MOBILITY_DATA={machine.folder}/data" in unit_file().read_text()
