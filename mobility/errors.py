@@ -12,6 +12,7 @@ Every exception this package raises on purpose.
         * :exc:`CarrierLost`
     * :exc:`DirectoryUnavailable`
     * :exc:`UnknownDevice`
+    * :exc:`UnknownSession`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -57,6 +58,7 @@ __all__ = [
     "TransferExpired",
     "TransferRefused",
     "UnknownDevice",
+    "UnknownSession",
     "VisitDeclined",
     "VisitEnded",
     "VisitError",
@@ -106,6 +108,10 @@ class DirectoryUnavailable(MobilityError):
 
 class UnknownDevice(MobilityError):
     """None of the user's devices is called so, or several are."""
+
+
+class UnknownSession(MobilityError):
+    """No session of the user is called so, or several are."""
 
 
 class VisitError(MobilityError):

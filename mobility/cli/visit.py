@@ -21,6 +21,7 @@ from mobility.cli.control import control, keys
 from mobility.cli.history import duration
 from mobility.cli.lines import Lines
 from mobility.cli.presenter import load_presenter
+from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account, load_guest
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
@@ -225,17 +226,5 @@ async def _reclaim(account: Account, folder: Path) -> None:
             except MobilityError as exc:
                 console.print(f"[yellow]{escape(str(exc))}[/] It is, now.")
                 await moved.reclaim()
-            path = escape(str(await _saved(moved, folder)))
+            path = escape(str(await saved(moved.app, folder)))
             console.print(f"{path} is here again, at page {moved.app.page}.")  # type: ignore[attr-defined]
-
-
-async def _saved(moved: MovedSession, folder: Path) -> Path:
-    state = await moved.app.snapshot()
-    for name, body in state.files.items():
-        path = folder / name
-        number = 2
-        while path.exists() and path.read_bytes() != body:
-            path = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
-            number += 1
-        path.write_bytes(body)
-    return path

@@ -77,7 +77,8 @@ def from_stanza(exc: IqError | IqTimeout) -> MobilityError:
     if isinstance(exc, IqTimeout):
         return PeerUnreachable("The other device does not answer.")
     error = exc.iq["error"]
-    text = " ".join(str(error["text"]).split())[:_LONGEST]
+    said = "".join(c if c.isprintable() else " " for c in str(error["text"]))
+    text = " ".join(said.split())[:_LONGEST]
     for child in error.xml:
         space, _, name = child.tag[1:].partition("}")
         if space == ns.ERRORS and name in _BACK:

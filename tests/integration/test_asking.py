@@ -131,7 +131,7 @@ async def test_of_two_that_ask_at_the_same_moment_one_has_it_and_the_other_is_to
         (session,) = [end for end in ends if isinstance(end, Session)]
         (told,) = [end for end in ends if isinstance(end, TransferRefused)]
         winner = "Laptop" if ends[0] is session else "Tablet"
-        assert session.app.running
+        assert session.runs
         assert told.condition in {"taken", "not-here"}
         assert winner in str(told)
         assert not board.running
