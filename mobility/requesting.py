@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
+from mobility.device import Device
 from mobility.devices import OwnDevices
-from mobility.directory import ListedSession
+from mobility.directory import Directory, ListedSession
 from mobility.errors import (
     LocalProtocolError,
     PeerUnreachable,
@@ -24,7 +25,7 @@ from mobility.session import Session
 from mobility.transfer import Report
 from mobility.xmpp.asking import MobilityAsking
 
-__all__ = ["PATIENCE", "Requesting", "ask"]
+__all__ = ["PATIENCE", "Requesting", "ask", "send"]
 
 PATIENCE = 180.0  # seconds for the owner, who may ask a person and fetch it first
 OFFER = 20.0  # seconds until what was promised is here
@@ -100,6 +101,20 @@ class Requesting:
             if not offer.over:
                 raise
             raise TransferAborted(f"{exc} It stays with {offer.place}.") from None
+
+
+async def send(
+    directory: Directory, listed: ListedSession, to: Sequence[Device]
+) -> None:
+    """
+    Have the owner of a session give it to the first of these devices that takes it.
+
+    Raises:
+        TransferRefused, PeerUnreachable: As `ask`.
+
+    """
+    wish = Ask(listed.id, "", tuple(device.id for device in to))
+    await ask(directory.asking, listed, wish)
 
 
 async def ask(plugin: MobilityAsking, listed: ListedSession, wish: Ask) -> None:

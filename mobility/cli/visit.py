@@ -35,7 +35,7 @@ from mobility.screen import Screen
 __all__ = ["reclaim", "visit"]
 
 console = Console(highlight=False)
-BACK = "take it back"
+LEAVE = {"": "take it back"}
 _BY_SCREEN = "%s ended the visit."
 _ENDINGS = {
     Ending.REVOKED: "The visit of %s was revoked.",
@@ -111,7 +111,7 @@ async def _visit(
         ) as screen,
     ):
         moved = await _hand_over(phone, presenter, screen)
-        console.print(f"[green]On {escape(screen.name)} now.[/] {keys(BACK)}")
+        console.print(f"[green]On {escape(screen.name)} now.[/] {keys(LEAVE)}")
         await _control(presenter, moved, screen, lines)
         await _take_back(moved, lines)
         console.print(f"Here again, at page {presenter.page}.")
@@ -172,7 +172,7 @@ async def _control(
 ) -> None:
     """Obey the user until they want it back, or the screen ends the visit."""
     over = moved.ended()
-    if await control(presenter, lines, console, until=over, leave=BACK):
+    if await control(presenter, lines, console, until=over, leave=LEAVE) is None:
         console.print(_ending(screen))
 
 
