@@ -2,8 +2,10 @@
 
 from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
+from mobility.asking import Asked
 from mobility.client import Client
-from mobility.devices import Device
+from mobility.device import Device
+from mobility.directory import ListedSession
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
     ConnectionFailed,
@@ -24,6 +26,7 @@ from mobility.errors import (
     TransferError,
     TransferExpired,
     TransferRefused,
+    UnknownDevice,
     VisitDeclined,
     VisitEnded,
     VisitError,
@@ -33,6 +36,7 @@ from mobility.files import File
 from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
+from mobility.lost import LostSession
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
@@ -60,6 +64,7 @@ __all__ = [
     "App",
     "AppFactory",
     "Approval",
+    "Asked",
     "Blob",
     "Capture",
     "Carrier",
@@ -80,9 +85,11 @@ __all__ = [
     "Leaving",
     "Level",
     "LevelUnavailable",
+    "ListedSession",
     "LocalProtocolError",
     "LogLimits",
     "LoginRefused",
+    "LostSession",
     "Mobilis",
     "MobilityError",
     "MovedSession",
@@ -107,6 +114,7 @@ __all__ = [
     "TransferError",
     "TransferExpired",
     "TransferRefused",
+    "UnknownDevice",
     "Visit",
     "VisitDeclined",
     "VisitEnded",
