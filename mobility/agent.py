@@ -4,78 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Literal, Protocol
 
-from rich.filesize import decimal
-
+from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.client import Client
+from mobility.deciding import Decide, News, printable
 from mobility.errors import MobilityError, PeerUnreachable
+from mobility.moved import MovedSession
 from mobility.session import Session
 from mobility.tasks import Tasks
 from mobility.xmpp.stream import within
 
-__all__ = ["PAUSES", "Agent", "News", "Take", "Word", "always", "never"]
+__all__ = ["FULL", "PAUSES", "Agent"]
 
 log = logging.getLogger(__name__)
 PAUSES = (2.0, 5.0, 15.0, 60.0)  # seconds; the last one again and again
 BRIEF = 5.0  # seconds that a server may be away before a person wants to know
-Word = Literal["offered", "taken", "ended", "lost"]
 FULL = "It has as many sessions as it takes."
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """
-    What has happened to a session.
-
-    Args:
-        number: Of the session, as long as this agent runs.
-        word: In which way.
-        app: URI of the app.
-        title: What a person calls the session; it is in no log.
-        place: What the device that it came from calls itself.
-        size: Bytes of its state when it was offered.
-
-    """
-
-    number: int
-    word: Word
-    app: str
-    title: str = field(repr=False)
-    place: str
-    size: int
-
-    @classmethod
-    def of(cls, number: int, offer: IncomingOffer) -> News:
-        """It is offered."""
-        app, title = printable(offer.app), printable(offer.title)
-        return cls(number, "offered", app, title, printable(offer.place), offer.size)
-
-    def __str__(self) -> str:
-        """For a log."""
-        return f"a session of {self.app} ({decimal(self.size)})"
-
-
-class Take(Protocol):
-    """Decides whether a session is taken; cancelled once the offer is gone."""
-
-    async def __call__(self, news: News) -> bool: ...
-
-
-async def always(news: News) -> bool:
-    """Take whatever comes."""
-    return True
-
-
-async def never(news: News) -> bool:
-    """Take nothing; what was here before goes on."""
-    return False
 
 
 class Agent:
@@ -84,6 +33,8 @@ class Agent:
 
     Args:
         device: Entered already.
+        apps: What it can run.
+        numbers: For the sessions, in the log and for whoever decides.
         take: Decides what is taken.
         tell: Told what has happened.
         most: Sessions at once; further offers are refused as busy.
@@ -95,7 +46,9 @@ class Agent:
         self,
         device: Client,
         *,
-        take: Take,
+        apps: Sequence[type[App] | AppFactory],
+        numbers: Iterator[int],
+        take: Decide,
         tell: Callable[[News], Awaitable[None]],
         most: int,
         limit: timedelta,
@@ -105,8 +58,10 @@ class Agent:
         self._tell = tell
         self._most = most
         self._limit = limit
-        self._numbers = itertools.count(1)
+        self._apps = apps
+        self._numbers = numbers
         self._here = 0  # sessions, and those that are on their way
+        self._hosted: set[str] = set()
         self._tasks = Tasks()
 
     async def run(self) -> None:
@@ -119,8 +74,8 @@ class Agent:
         """
         async with self._tasks:
             self._tasks.start(self._watch_connection())
-            for offer in self._device.arriving():
-                self._tasks.start(self._go_on(offer))
+            self._tasks.start(self._watch_lost())
+            await self._resume()
             while True:
                 try:
                     async for offer in self._device.offers():
@@ -140,6 +95,18 @@ class Agent:
 
     def _news(self, offer: IncomingOffer) -> News:
         return News.of(next(self._numbers), offer)
+
+    async def _watch_lost(self) -> None:
+        """What was here before we began; of the others it is known when they end."""
+        async for lost in self._device.lost():
+            if lost.id in self._hosted:
+                self._hosted.discard(lost.id)
+                continue
+            number, owner = next(self._numbers), printable(lost.owner_name)
+            app, title = printable(lost.app), printable(lost.title)
+            news = News(number, "lost", app, title, owner)
+            log.info("[%d] %s has taken back %s", news.number, news.place, news)
+            await self._tell(news)
 
     # --- what is offered ---------------------------------------------------------
 
@@ -198,17 +165,48 @@ class Agent:
 
     # --- what is here ------------------------------------------------------------
 
+    async def _resume(self) -> None:
+        """Go on with what was here, or on its way, when this device stopped."""
+        for session in await self._device.kept(*self._apps):
+            self._tasks.start(self._keep_on(session))
+        for moved in self._device.away(*self._apps):
+            if moved.given and moved.leaving:
+                self._tasks.start(self._bring_back(moved))
+        for offer in self._device.arriving():
+            self._tasks.start(self._go_on(offer))
+
+    async def _keep_on(self, session: Session) -> None:
+        async with self._place():
+            await self._host(session, self._own(session))
+
+    def _own(self, session: Session) -> News:
+        """It is here, and this device's own."""
+        app, title = printable(session.app.uri), printable(session.app.title)
+        news = News(next(self._numbers), "taken", app, title, "")
+        log.info("[%d] here before: %s", news.number, news)
+        return news
+
+    async def _bring_back(self, moved: MovedSession) -> None:
+        """It was to be another device's; if that does not have it, it is ours still."""
+        for pause in _pauses():
+            try:
+                await moved.retrieve()
+            except MobilityError as exc:
+                if moved.released or not moved.away:
+                    return
+                log.info("it does not come back yet from %s: %s", moved.place, exc)
+            else:
+                await self._keep_on(moved.session)
+                return
+            await within(pause, self._reached())
+
     async def _go_on(self, offer: IncomingOffer) -> None:
-        """With what was here, or on its way, when this device stopped."""
-        held, news = offer.held, self._news(offer)
+        news = self._news(offer)
         log.info("[%d] here before: %s from %s", news.number, news, news.place)
         async with self._place():
             session = await self._again(offer, news)
             if session is not None:
                 await self._host(session, news)
-            elif held:
-                log.info("[%d] it has gone back to %s", news.number, news.place)
-                await self._tell(replace(news, word="lost"))
 
     async def _again(self, offer: IncomingOffer, news: News) -> Session | None:
         """As often as it takes; None if it is not ours any more."""
@@ -231,6 +229,7 @@ class Agent:
         await self._device.stream.wait_online()
 
     async def _host(self, session: Session, news: News) -> None:
+        self._hosted.add(session.id)
         log.info("[%d] it runs here", news.number)
         await self._tell(replace(news, word="taken"))
         await session.ended()
@@ -256,8 +255,3 @@ def _pauses() -> Iterator[float]:
     yield from PAUSES
     while True:
         yield PAUSES[-1]
-
-
-def printable(text: str) -> str:
-    """What another device calls something, for a line of a log or of a terminal."""
-    return "".join(each if each.isprintable() else " " for each in text)[:200].strip()

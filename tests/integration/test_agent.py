@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from mobility import Client, Device, MovedSession, TransferExpired, TransferRefused
-from mobility.agent import FULL, Agent, News, Take, always, never
+from mobility.agent import FULL, Agent
+from mobility.deciding import Decide, News, always, never
 from mobility.tasks import Tasks
 from tests.integration.apps import Board
 from tests.integration.people import recorded, soon
@@ -30,18 +32,20 @@ class Desk:
         self.told: asyncio.Queue[News] = asyncio.Queue()
         self.asked: asyncio.Queue[News] = asyncio.Queue()
         self.answers: dict[int, bool] = {}
-        app = recorded(Board, self.boards)
-        self.client = person.device("Desk", app, data=folder)
+        self.app = recorded(Board, self.boards)
+        self.client = person.device("Desk", self.app, data=folder)
         self._decided = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def serving(
-        self, take: Take | None = None, *, most: int = 5, limit: float = 60
+        self, take: Decide | None = None, *, most: int = 5, limit: float = 60
     ) -> AsyncIterator[Client]:
         async with self.client as device:
             await device.devices()
             agent = Agent(
                 device,
+                apps=[self.app],
+                numbers=itertools.count(1),
                 take=take or self._ask,
                 tell=self.told.put,
                 most=most,
@@ -65,7 +69,8 @@ class Desk:
         self._decided.set()
 
     async def tells(self) -> News:
-        return await soon(self.told.get())
+        news: News = await soon(self.told.get())
+        return news
 
 
 @pytest.fixture
@@ -79,7 +84,9 @@ async def desk_of(phone: Client) -> list[Device]:
 
 
 async def offer(phone: Client, board: Board, **options: Any) -> MovedSession:
-    return await soon(phone.offer(board, to=await desk_of(phone), **options))
+    moved: MovedSession
+    moved = await soon(phone.offer(board, to=await desk_of(phone), **options))
+    return moved
 
 
 async def test_it_takes_a_session_and_gives_it_back(
@@ -90,7 +97,9 @@ async def test_it_takes_a_session_and_gives_it_back(
     async with desk.serving(always):
         board = Board(strokes=("first",))
         moved = await offer(phone, board)
-        assert await desk.tells() == News(1, "taken", Board.uri, "A board", "Phone", 65)
+        news = await desk.tells()
+        assert (news.word, news.app, news.title) == ("taken", Board.uri, "A board")
+        assert (news.place, news.question) == ("Phone", "Take A board from Phone?")
         await desk.boards[0].draw("desk")
         await moved.retrieve()
         assert board.strokes == ["first", "desk"]

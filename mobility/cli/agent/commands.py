@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import socket
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mobility.agent import Agent, Take, Word, always, never
+from mobility.agent import Agent
 from mobility.cli.agent import unit as units
 from mobility.cli.agent.hooks import Command, Hooks
 from mobility.cli.agent.questions import Questions
@@ -26,6 +28,7 @@ from mobility.cli.apps import Factory, load_apps
 from mobility.cli.lines import Lines
 from mobility.cli.settings import Account, config_file, load_account, load_unattended
 from mobility.client import Client
+from mobility.deciding import Decide, Giving, Word, always, never
 from mobility.errors import DirectoryUnavailable, SettingsError
 
 __all__ = ["agent"]
@@ -33,6 +36,7 @@ __all__ = ["agent"]
 console = Console(highlight=False)
 FOLDER = "agent"  # of its journal, in that of the phone
 MISTAKE = 2  # exit code if trying again would not help; the unit knows it
+INSTEAD = "Say always or never, or name a command that asks you."
 ASK, ALWAYS, NEVER = "ask", "always", "never"
 
 agent = typer.Typer(
@@ -47,6 +51,14 @@ Taking = Annotated[
         metavar="ask|always|never|COMMAND",
         help="What is taken: you are asked on the terminal, or a command decides "
         "(exit code 0 takes it; see docs/agent.md).",
+    ),
+]
+Give = Annotated[
+    str,
+    typer.Option(
+        "--give",
+        metavar="ask|always|never|COMMAND",
+        help="What your other devices get when they ask for what runs here.",
     ),
 ]
 Name = Annotated[
@@ -79,6 +91,7 @@ OnLost = Annotated[
 @agent.command()
 def run(
     take: Taking = ASK,
+    give: Give = ALWAYS,
     name: Name = None,
     kind: Kind = "pc",
     app: Apps = None,
@@ -94,8 +107,8 @@ def run(
         apps = load_apps(app or ())
         hooks = _hooks(on_taken, on_ended, on_lost, limit)
         account = _own(load_account(), name)
-        make = partial(_device, account, apps, kind)
-        asyncio.run(_run(make, take, hooks, most=most, limit=limit))
+        desk = _Desk(account, apps, kind, hooks, most, timedelta(seconds=limit))
+        asyncio.run(_run(desk, take, give))
     except (SettingsError, DirectoryUnavailable) as exc:
         print(exc, file=sys.stderr)
         raise typer.Exit(MISTAKE) from None
@@ -104,6 +117,7 @@ def run(
 @agent.command()
 def install(
     take: Taking,
+    give: Give = ALWAYS,
     name: Name = None,
     kind: Kind = "pc",
     app: Apps = None,
@@ -114,19 +128,18 @@ def install(
     on_lost: OnLost = None,
 ) -> None:
     """Make it a service of yours (systemd), and start it."""
-    if take == ASK:
-        raise SettingsError(
-            "A service has no terminal to ask on. Say --take always, --take never, or "
-            "name a command that asks you."
-        )
+    if ASK in {take, give}:
+        raise SettingsError(f"A service has no terminal to ask on. {INSTEAD}")
     load_apps(app or ())
     _hooks(on_taken, on_ended, on_lost, limit)
-    _decider(take)
+    for how in (take, give):
+        _decider(how)
     environment = load_unattended()
     account = _own(load_account(), name)
     account.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = {
         "--take": take,
+        "--give": give,
         "--name": name,
         "--kind": kind,
         "--most": str(most),
@@ -171,30 +184,61 @@ def status() -> None:
         raise typer.Exit(3)
 
 
-async def _run(
-    make: partial[Client], take: str, hooks: Hooks, *, most: int, limit: int
-) -> None:
-    def look_after(device: Client, take: Take) -> Agent:
-        within = timedelta(seconds=limit)
-        return Agent(device, take=take, tell=hooks.tell, most=most, limit=within)
+@dataclass(frozen=True)
+class _Desk:
+    """What the device of an agent is made from, and who looks after it."""
 
-    if take != ASK:
-        await until_signal(serve(make, partial(look_after, take=_decider(take))))
+    account: Account
+    apps: list[Factory]
+    kind: str
+    hooks: Hooks
+    most: int
+    limit: timedelta
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def device(self, give: Decide) -> Client:
+        return Client(
+            self.account.jid,
+            self.account.password,
+            kind=self.kind,
+            apps=self.apps,
+            on_ask=Giving(give, self.numbers, self.limit),
+            **self.account.options(),
+        )
+
+    def agent(self, take: Decide, device: Client) -> Agent:
+        return Agent(
+            device,
+            apps=self.apps,
+            numbers=self.numbers,
+            take=take,
+            tell=self.hooks.tell,
+            most=self.most,
+            limit=self.limit,
+        )
+
+
+async def _run(desk: _Desk, take: str, give: str) -> None:
+    if ASK not in {take, give}:
+        deciders = (_decider(how) for how in (take, give))
+        await until_signal(_served(desk, *deciders))
         return
     if not sys.stdin.isatty():
-        raise SettingsError(
-            "There is no terminal to ask on. Say --take always, --take never, or name "
-            "a command that asks you."
-        )
-    questions = Questions(Lines(), console, seconds=limit)
-    job = serve(make, partial(look_after, take=questions.take))
-    await until_signal(job, questions.until_left())
+        raise SettingsError(f"There is no terminal to ask on. {INSTEAD}")
+    seconds = int(desk.limit.total_seconds())
+    questions = Questions(Lines(), console, seconds=seconds)
+    deciders = (questions.ask if how == ASK else _decider(how) for how in (take, give))
+    await until_signal(_served(desk, *deciders), questions.until_left())
 
 
-def _decider(take: str) -> Take:
-    if take == ALWAYS:
+async def _served(desk: _Desk, take: Decide, give: Decide) -> None:
+    await serve(partial(desk.device, give), partial(desk.agent, take))
+
+
+def _decider(how: str) -> Decide:
+    if how == ALWAYS:
         return always
-    return never if take == NEVER else Command(take)
+    return never if how == NEVER else Command(how)
 
 
 def _hooks(taken: str | None, ended: str | None, lost: str | None, limit: int) -> Hooks:
@@ -207,11 +251,6 @@ def _own(account: Account, name: str | None) -> Account:
     """The agent is a device of its own, beside the one that visits screens."""
     device = name or socket.gethostname() or "Computer"
     return replace(account, device=device, data=account.data / FOLDER)
-
-
-def _device(account: Account, apps: list[Factory], kind: str) -> Client:
-    options = account.options()
-    return Client(account.jid, account.password, kind=kind, apps=apps, **options)
 
 
 def _log() -> None:

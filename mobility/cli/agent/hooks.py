@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk.notify import unheard
-from mobility.agent import News, Word
+from mobility.deciding import News, Word
 from mobility.errors import SettingsError
 
 __all__ = ["Command", "Hooks", "environment"]
@@ -82,7 +82,7 @@ def environment(news: News, environ: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith(PREFIX) and name != "CREDENTIALS_DIRECTORY"
     }
     facts = {
-        "WORD": news.word,
+        "EVENT": news.word,
         "APP": news.app,
         "TITLE": news.title,
         "FROM": news.place,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
-from mobility.agent import News
 from mobility.cli.lines import Lines
+from mobility.deciding import News
 
 __all__ = ["Questions"]
 
@@ -41,12 +41,11 @@ class Questions:
         self._open: dict[int, _Question] = {}
         self._vanished = False
 
-    async def take(self, news: News) -> bool:
-        """See `mobility.agent.Take`."""
-        number, title = news.number, escape(news.title) or "it"
-        text = f"Take [bold]{title}[/] from {escape(news.place)}?"
+    async def ask(self, news: News) -> bool:
+        """See `mobility.deciding.Decide`."""
+        number = news.number
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._open[number] = _Question(text, answer)
+        self._open[number] = _Question(escape(news.question), answer)
         self._show(number)
         try:
             return await answer
@@ -64,7 +63,7 @@ class Questions:
         else:
             how = f"{number} y or {number} n"
         within = f" [dim]({how}, within {self._seconds} s)[/]"
-        self._console.print(f"\\[{number}] {question.text}{within}")
+        self._console.print(f"\\[{number}] [bold]{question.text}[/]{within}")
 
     async def until_left(self) -> None:
         """Hand answers out until whoever typed them has gone."""

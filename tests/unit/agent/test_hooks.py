@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mobility.agent import News
 from mobility.cli.agent.hooks import Command, Hooks, environment
+from mobility.deciding import News
 from mobility.errors import SettingsError
 
 NEWS = News(1, "taken", "urn:app", "My $(secret) talk", "Juliet's phone", 1234)
@@ -52,7 +52,7 @@ def test_a_command_is_told_no_secret_and_nothing_of_systemd() -> None:
     assert environment(NEWS, ours) == {
         "PATH": "/bin",
         "DISPLAY": ":0",
-        "MOBILITY_WORD": "taken",
+        "MOBILITY_EVENT": "taken",
         "MOBILITY_APP": "urn:app",
         "MOBILITY_TITLE": "My $(secret) talk",
         "MOBILITY_FROM": "Juliet's phone",

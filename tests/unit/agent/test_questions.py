@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 from rich.console import Console
 
-from mobility.agent import News
 from mobility.cli.agent.questions import Questions
+from mobility.deciding import News
 
 
 @dataclass
@@ -34,8 +34,16 @@ class Terminal:
         self.questions = Questions(self.typed, console, seconds=60)  # type: ignore[arg-type]
 
     def asks(self, number: int, title: str = "A talk") -> asyncio.Task[bool]:
-        news = News(number, "offered", "urn:app", title, "Phone", 10)
-        return asyncio.create_task(self.questions.take(news))
+        news = News(
+            number,
+            "offered",
+            "urn:app",
+            title,
+            "Phone",
+            10,
+            f"Take {title} from Phone?",
+        )
+        return asyncio.create_task(self.questions.ask(news))
 
     async def type(self, *lines: str) -> None:
         for line in lines:

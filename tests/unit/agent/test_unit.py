@@ -121,7 +121,7 @@ def test_it_is_installed_seen_and_removed(machine: Machine) -> None:
     assert "Desk takes sessions now, and at each login." in said
     text = unit_file().read_text()
     assert unit_file() == machine.folder / "config" / "systemd" / "user" / NAME
-    assert "--take=always --name=Desk" in text
+    assert "--take=always --give=always --name=Desk" in text
     assert f"Environment=MOBILITY_CONFIG={machine.config}" in text
     assert "CANARY" not in text
     data = machine.folder / "data" / "agent"
