@@ -13,9 +13,16 @@ from typing import Any
 
 import pytest
 
-from mobility import Client, Device, MovedSession, TransferExpired, TransferRefused
+from mobility import (
+    Client,
+    Device,
+    ListedSession,
+    MovedSession,
+    TransferExpired,
+    TransferRefused,
+)
 from mobility.agent import FULL, Agent
-from mobility.deciding import Decide, News, always, never
+from mobility.deciding import Decide, Giving, News, always, never
 from mobility.tasks import Tasks
 from tests.integration.apps import Board
 from tests.integration.people import recorded, soon
@@ -27,13 +34,17 @@ __all__ = ["person"]
 class Desk:
     """A computer with an agent; what it told, and what was asked."""
 
-    def __init__(self, person: Person, folder: Path | None = None) -> None:
+    def __init__(
+        self, person: Person, folder: Path | None = None, *, give: Decide = always
+    ) -> None:
         self.boards: list[Board] = []
         self.told: asyncio.Queue[News] = asyncio.Queue()
         self.asked: asyncio.Queue[News] = asyncio.Queue()
         self.answers: dict[int, bool] = {}
         self.app = recorded(Board, self.boards)
-        self.client = person.device("Desk", self.app, data=folder)
+        self.numbers = itertools.count(1)
+        giving = Giving(give, self.numbers, timedelta(seconds=60))
+        self.client = person.device("Desk", self.app, data=folder, on_ask=giving)
         self._decided = asyncio.Event()
 
     @contextlib.asynccontextmanager
@@ -45,7 +56,7 @@ class Desk:
             agent = Agent(
                 device,
                 apps=[self.app],
-                numbers=itertools.count(1),
+                numbers=self.numbers,
                 take=take or self._ask,
                 tell=self.told.put,
                 most=most,
@@ -87,6 +98,16 @@ async def offer(phone: Client, board: Board, **options: Any) -> MovedSession:
     moved: MovedSession
     moved = await soon(phone.offer(board, to=await desk_of(phone), **options))
     return moved
+
+
+async def listed_of(phone: Client) -> ListedSession:
+    """The only session, once it is listed."""
+    async with contextlib.aclosing(phone.watch_sessions()) as lists:
+        async with asyncio.timeout(10):
+            async for listed in lists:
+                if listed:
+                    return listed[0]
+    raise AssertionError("it is watched for ever")
 
 
 async def test_it_takes_a_session_and_gives_it_back(
@@ -262,3 +283,49 @@ async def test_names_from_another_device_are_one_line(person: Person) -> None:
         assert news.place == "Pho ne [2J"
         desk.answer(1, taken=True)
         await offering
+
+
+async def test_what_was_given_to_it_is_its_own_over_a_restart_until_it_is_asked_for(
+    person: Person, phone: Client, tmp_path: Path
+) -> None:
+    before = Desk(person, tmp_path)
+    async with before.serving(always):
+        await soon(phone.send(Board(strokes=("given",)), to=await desk_of(phone)))
+        await before.tells()
+        await before.boards[0].draw("kept")
+    after = Desk(person, tmp_path)
+    async with after.serving(never):
+        news = await after.tells()
+        assert (news.number, news.word, news.app) == (1, "taken", Board.uri)
+        listed = await listed_of(phone)
+        session = await soon(phone.request(listed))
+        assert isinstance(session.app, Board)
+        assert session.app.strokes == ["given", "kept"]
+        assert (await after.tells()).word == "ended"
+        assert not [board for board in after.boards if board.running]
+
+
+async def test_its_user_decides_who_gets_what_runs_there(
+    person: Person, phone: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "mobility.deciding")
+    asked: list[News] = []
+
+    async def refuse(news: News) -> bool:
+        asked.append(news)
+        return False
+
+    desk = Desk(person, give=refuse)
+    async with desk.serving(always):
+        await soon(phone.send(Board(), to=await desk_of(phone)))
+        await desk.tells()
+        listed = await listed_of(phone)
+        with pytest.raises(TransferRefused):
+            await soon(phone.request(listed))
+        assert desk.boards[0].running
+    assert [(news.word, news.place) for news in asked] == [("asked", "Phone")]
+    assert asked[0].question.startswith("Phone wants to go on with ")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"[2] Phone asks for a session of {Board.uri}",
+        "[2] it stays: nobody said yes",
+    ]
