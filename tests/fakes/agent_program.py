@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobility import awake, hosted
+from mobility import awake, changes
 from mobility.cli import main
 from mobility.transfer import timing
 from mobility.xmpp import stream
@@ -11,5 +11,5 @@ if __name__ == "__main__":
     awake.TICK, awake.ASLEEP = 0.05, 0.5
     stream.DOUBT = 0.3
     timing.GOODBYE, timing.ASK = 1.0, 0.2
-    hosted.CHECKPOINT, hosted.SOON = 0.2, 0.01
+    changes.CHECKPOINT, changes.SOON = 0.2, 0.01
     main()

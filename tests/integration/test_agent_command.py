@@ -1,4 +1,4 @@
-"""`mobility agent run` as a process: on a terminal, as a service, killed, put to sleep."""
+"""`mobility agent run` as a process: on a terminal, as a service, killed, asleep."""
 
 from __future__ import annotations
 
