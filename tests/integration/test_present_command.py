@@ -14,7 +14,7 @@ import pytest
 from mobility import Client
 from mobility.cli.presenter import load_presenter
 from tests.fakes.running import RunningServer
-from tests.integration.people import soon
+from tests.integration.people import read_all, soon
 from tests.integration.test_asking import take
 from tests.integration.test_commands import Command, mobility
 
@@ -114,7 +114,7 @@ async def test_a_talk_goes_on_at_the_device_that_asks_and_is_saved_there(
             await laptop.says("Page 5.")
             laptop.type("")
             assert f"{KEPT} 5" in await ends(laptop)
-    assert [path.stat().st_size for path in folder.iterdir()] == [talk.stat().st_size]
+    assert read_all(folder) == load_presenter(talk, 1).document
 
 
 async def test_what_was_kept_is_presented_again_until_it_is_ended(
