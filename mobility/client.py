@@ -33,6 +33,7 @@ from mobility.errors import (
     DirectoryUnavailable,
     LocalProtocolError,
     MobilityError,
+    PeerUnreachable,
     TransferAborted,
     TransferRefused,
     VisitEnded,
@@ -606,6 +607,11 @@ class Client:
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
+        if self._arrivals.unsettled(session.id):
+            raise PeerUnreachable(
+                "The device that gave this session has not said yet that it has let "
+                "go. Try again when it is online."
+            )
         if session.id in self._arrivals:
             raise LocalProtocolError(
                 "This session was lent to this device. Its owner can take it back, and "
