@@ -306,11 +306,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        session = await self._settled(app)
-        for device in to:
-            _check_way_back(app, device.name, device.apps)
-        offering = await self._offering(session, to, progress, given=False)
-        return await self._run(offering, session, expires)
+        _, moved = await self._hand_over(app, to, expires, progress, given=False)
+        return moved
 
     async def send(
         self,
@@ -344,32 +341,34 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
+        device, _ = await self._hand_over(app, to, expires, progress, given=True)
+        return device
+
+    async def _hand_over(
+        self,
+        app: App,
+        to: Sequence[Device],
+        expires: timedelta,
+        progress: Report,
+        *,
+        given: bool,
+    ) -> tuple[Device, MovedSession]:
         session = await self._settled(app)
-        offering = await self._offering(session, to, progress, given=True)
-        await self._run(offering, session, expires)
-        assert offering.winner is not None
-        return offering.winner
-
-    async def _offering(
-        self, session: Session, to: Sequence[Device], progress: Report, *, given: bool
-    ) -> Offering:
-        return Offering(
-            session,
-            to,
-            own=await self._list(),
-            offers=self.stream.offers,
-            store=self._store,
-            tasks=self._tasks,
-            begin=partial(self._away.moving, session, given=given),
-            won=self._away.watch,
-            report=progress,
-        )
-
-    async def _run(
-        self, offering: Offering, session: Session, expires: timedelta
-    ) -> MovedSession:
-        self._offered.add(session.id)
+        self._offered.add(session.id)  # before we wait for anything: it is offered once
         try:
+            for device in to:
+                _check_way_back(app, device.name, device.apps)
+            offering = Offering(
+                session,
+                to,
+                own=await self._list(),
+                offers=self.stream.offers,
+                store=self._store,
+                tasks=self._tasks,
+                begin=partial(self._away.moving, session, given=given),
+                won=self._away.watch,
+                report=progress,
+            )
             return await self._until_closed(offering.run(expires))
         finally:
             self._offered.discard(session.id)

@@ -59,9 +59,6 @@ class Offering:
     """
     One offer.
 
-    Attributes:
-        winner: The first that has accepted, once there is one.
-
     Args:
         session: Runs here until the first device has accepted and has all of it.
         devices: To whom.
@@ -93,7 +90,6 @@ class Offering:
         self._tasks = tasks
         self._report = report
         self._won = won
-        self.winner: Device | None = None
         self._candidates = {
             each.sid: each for each in (self._candidate(d, begin) for d in devices)
         }
@@ -106,9 +102,12 @@ class Offering:
         outgoing = moved.begin(sid, device.jid, self._report)
         return _Candidate(device, sid, public(ephemeral), moved, outgoing)
 
-    async def run(self, expires: timedelta) -> MovedSession:
+    async def run(self, expires: timedelta) -> tuple[Device, MovedSession]:
         """
         Offer it, and hand it over to the first that accepts.
+
+        Returns:
+            That device, and the session there.
 
         Raises:
             TransferError: It runs here as before.
@@ -129,9 +128,9 @@ class Offering:
                 raise TransferExpired("None of your devices took it in time.") from None
             raise
         self._won(winner.moved)
-        self.winner = winner.device
         try:
-            return await winner.moved.hand_over_to(answer, state, manifest)
+            moved = await winner.moved.hand_over_to(answer, state, manifest)
+            return winner.device, moved
         finally:
             self._store.ungroup(self._session.id)
             await self._tasks.complete(self._clean())

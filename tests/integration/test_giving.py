@@ -71,7 +71,7 @@ async def gives(giver: Client, board: Any, taker: Client) -> Any:
 async def owns(client: Client, session: Any) -> None:
     """Wait until it is that device's own."""
     news = asyncio.Event()
-    client._owned.on_change = news.set
+    client._owned.watch(news.set)
     while session.id not in client._owned:
         await soon(news.wait())
         news.clear()
