@@ -37,6 +37,7 @@ from mobility.errors import (
     DirectoryUnavailable,
     LocalProtocolError,
     MobilityError,
+    PeerUnreachable,
     TransferAborted,
     TransferRefused,
     VisitEnded,
@@ -239,7 +240,7 @@ class Client:
             self._arrivals.on_lost = self._losses.add
             if not self._guest:
                 self._own = self._acquaintances()
-                self._owned.on_change = lambda: self._announcing.add_own(self._owned)
+                self._owned.watch(lambda: self._announcing.add_own(self._owned))
             self._requesting = Requesting(
                 self.stream.asking, self._arrivals, self._factories
             )
@@ -376,11 +377,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        session = await self._settled(app)
-        for device in to:
-            _check_way_back(app, device.name, device.apps)
-        offering = await self._offering(session, to, progress, given=False)
-        return await self._run(offering, session, expires)
+        _, moved = await self._hand_over(app, to, expires, progress, given=False)
+        return moved
 
     async def send(
         self,
@@ -414,7 +412,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        return await self._give(app, to=to, expires=expires, progress=progress)
+        device, _ = await self._hand_over(app, to, expires, progress, given=True)
+        return device
 
     async def _give(
         self,
@@ -422,41 +421,45 @@ class Client:
         *,
         to: Sequence[Device],
         expires: timedelta,
-        progress: Report = unseen,
-        offered: Callable[[], None] = lambda: None,
+        offered: Callable[[], None],
     ) -> Device:
+        """To whoever asked; `offered` is called once they could take it."""
+        how = unseen, offered
+        device, _ = await self._hand_over(app, to, expires, *how, given=True)
+        return device
+
+    async def _hand_over(
+        self,
+        app: App,
+        to: Sequence[Device],
+        expires: timedelta,
+        progress: Report,
+        offered: Callable[[], None] = lambda: None,
+        *,
+        given: bool,
+    ) -> tuple[Device, MovedSession]:
         session = await self._settled(app)
-        offering = await self._offering(session, to, progress, given=True)
-        offering.on_offered = offered
-        await self._run(offering, session, expires)
-        assert offering.winner is not None
-        return offering.winner
-
-    async def _offering(
-        self, session: Session, to: Sequence[Device], progress: Report, *, given: bool
-    ) -> Offering:
-        own = await self._list()
-        to = [device for device in to if device.takes]
-        if not to:
-            raise TransferRefused("None of these devices can take a session.")
-        return Offering(
-            session,
-            to,
-            own=own,
-            offers=self.stream.offers,
-            store=self._store,
-            tasks=self._tasks,
-            begin=partial(self._away.moving, session, given=given),
-            won=self._away.watch,
-            report=progress,
-        )
-
-    async def _run(
-        self, offering: Offering, session: Session, expires: timedelta
-    ) -> MovedSession:
-        self._announcing.add(session)
-        self._offered.add(session.id)
+        self._offered.add(session.id)  # before we wait for anything: it is offered once
         try:
+            own = await self._list()
+            to = [device for device in to if device.takes]
+            if not to:
+                raise TransferRefused("None of these devices can take a session.")
+            for device in to:
+                _check_way_back(app, device.name, device.apps)
+            offering = Offering(
+                session,
+                to,
+                own=own,
+                offers=self.stream.offers,
+                store=self._store,
+                tasks=self._tasks,
+                begin=partial(self._away.moving, session, given=given),
+                won=self._away.watch,
+                report=progress,
+            )
+            offering.on_offered = offered
+            self._announcing.add(session)
             return await self._until_closed(offering.run(expires))
         finally:
             self._offered.discard(session.id)
@@ -785,6 +788,11 @@ class Client:
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
+        if self._arrivals.unsettled(session.id):
+            raise PeerUnreachable(
+                "The device that gave this session has not said yet that it has let "
+                "go. Try again when it is online."
+            )
         if session.id in self._arrivals:
             raise LocalProtocolError(
                 "This session was lent to this device. Its owner can take it back, and "

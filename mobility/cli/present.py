@@ -137,8 +137,8 @@ class _Person:
         return yes
 
     async def _tell(self, asked: Asked) -> None:
-        problem = await asked.over()
-        if problem:
+        problem, session = await asked.over(), asked.app.session
+        if problem and session is not None and not session.over:
             console.print(f"[yellow]{escape(problem)}[/] {_title(asked.app)} is here.")
 
 
