@@ -7,7 +7,9 @@ import sys
 import typer
 
 from mobility.cli.demo import demo
+from mobility.cli.desktop import desktop
 from mobility.cli.history import history
+from mobility.cli.opening import open_uri, read
 from mobility.cli.qr import qr
 from mobility.cli.server import server
 from mobility.cli.visit import reclaim, visit
@@ -28,6 +30,9 @@ app.command()(visits)
 app.command()(revoke)
 app.command()(history)
 app.command()(qr)
+app.command()(read)
+app.command("open")(open_uri)
+app.command()(desktop)
 app.command()(demo)
 app.add_typer(server, name="server")
 

@@ -8,7 +8,7 @@ from typing import Any
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from kiosk.qr import outline
+from mobility.qr import outline
 
 URI = "xmpp:lobby@kiosk.example/r1?mobility;v=0;t=q83vEjRWeJCrze8SNFZ4kA;k=3q2-796tvu"
 

@@ -1,0 +1,75 @@
+"""The codes that a device shows to the user's other devices, renewed while they are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from mobility.protocol.code import DeviceCode, SessionCode, prove
+from mobility.protocol.codebook import CodeBook
+from mobility.protocol.device import device_id
+
+__all__ = ["CodeBook", "Codes", "prove"]
+
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Codes:
+    """
+    Those of one device.
+
+    Attributes:
+        key: Name of the device.
+        book: Which of its codes are good.
+
+    Args:
+        account: Bare JID.
+        identity: Ed25519 private key of the device.
+
+    """
+
+    def __init__(self, account: str, identity: bytes) -> None:
+        self._account = account
+        private = Ed25519PrivateKey.from_private_bytes(identity)
+        self.key = device_id(private.public_key().public_bytes_raw())
+        self.book = CodeBook(identity, _BOOT.read_text("ascii"))
+
+    def device(self) -> DeviceCode:
+        """The code of the device, as of now."""
+        return DeviceCode(self._account, self.key, self.book.token("", _now()))
+
+    def session(self, id: str) -> SessionCode:
+        """The code of a session that this device decides about, as of now."""
+        token = self.book.token(id, _now())
+        return SessionCode(self._account, id, self.key, token)
+
+    async def devices(self) -> AsyncGenerator[DeviceCode, None]:
+        """The code to show now, and each that takes its place; for ever."""
+        while True:
+            yield self.device()
+            await asyncio.sleep(self.book.left(_now()))
+
+    async def sessions(self, id: str) -> AsyncGenerator[SessionCode, None]:
+        """Likewise, the code of a session."""
+        while True:
+            yield self.session(id)
+            await asyncio.sleep(self.book.left(_now()))
+
+    def check(self, proof: bytes, session: str, device_id: str) -> None:
+        """
+        See that a device has scanned a code of ours, and use it up.
+
+        Raises:
+            CodeRefused: As `CodeBook.check`.
+
+        """
+        self.book.check(proof, session, device_id, _now())
+
+
+def _now() -> float:
+    return time.monotonic()
