@@ -6,6 +6,7 @@ from mobility.client import Client
 from mobility.devices import Device
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
+    CodeRefused,
     ConnectionFailed,
     InvalidInvitation,
     InvalidState,
@@ -38,6 +39,8 @@ from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.code import Address, DeviceCode, SessionCode
+from mobility.protocol.code import read as read_code
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
@@ -57,6 +60,7 @@ from mobility.visits import ActiveVisit, Revoked, VisitList
 
 __all__ = [
     "ActiveVisit",
+    "Address",
     "App",
     "AppFactory",
     "Approval",
@@ -64,9 +68,11 @@ __all__ = [
     "Capture",
     "Carrier",
     "Client",
+    "CodeRefused",
     "Comparing",
     "ConnectionFailed",
     "Device",
+    "DeviceCode",
     "Direction",
     "Ending",
     "File",
@@ -100,6 +106,7 @@ __all__ = [
     "ServerError",
     "Session",
     "SessionAway",
+    "SessionCode",
     "SettingsError",
     "Stanza",
     "State",
@@ -116,4 +123,5 @@ __all__ = [
     "Visited",
     "Where",
     "Wiping",
+    "read_code",
 ]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mobility.dispatch import bare
+from mobility.errors import CodeRefused
 from mobility.protocol.code import DeviceCode, SessionCode, prove
 from mobility.protocol.codebook import CodeBook
 from mobility.protocol.device import device_id
+from mobility.xmpp.codes.stanza import Scanned
 
 __all__ = ["CodeBook", "Codes", "prove"]
 
+EXPECTED = 600.0  # seconds for who has scanned a code to send something
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -26,6 +30,8 @@ class Codes:
     Attributes:
         key: Name of the device.
         book: Which of its codes are good.
+        on_scanned: Called with the name of a device that has scanned the code of this
+            one: so both have been compared.
 
     Args:
         account: Bare JID.
@@ -38,6 +44,8 @@ class Codes:
         private = Ed25519PrivateKey.from_private_bytes(identity)
         self.key = device_id(private.public_key().public_bytes_raw())
         self.book = CodeBook(identity, _BOOT.read_text("ascii"))
+        self.on_scanned: Callable[[str], None] = lambda device_id: None
+        self._expected: dict[str, float] = {}
 
     def device(self) -> DeviceCode:
         """The code of the device, as of now."""
@@ -59,6 +67,24 @@ class Codes:
         while True:
             yield self.session(id)
             await asyncio.sleep(self.book.left(_now()))
+
+    async def receive(self, peer: str, scanned: Scanned) -> None:
+        """
+        A device of the user has scanned the code of this one.
+
+        Raises:
+            CodeRefused: It has not, or is somebody else's.
+
+        """
+        if bare(peer).lower() != self._account.lower():
+            raise CodeRefused("Only your own devices may scan this code.")
+        self.check(scanned.proof, "", scanned.device)
+        self._expected[scanned.device] = _now() + EXPECTED
+        self.on_scanned(scanned.device)
+
+    def expects(self, device_id: str) -> bool:
+        """Whether that device scanned our code within the last minutes."""
+        return self._expected.get(device_id, 0.0) > _now()
 
     def check(self, proof: bytes, session: str, device_id: str) -> None:
         """

@@ -15,6 +15,7 @@ from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.bytestreams import Bytestreams
+from mobility.xmpp.codes import MobilityCodes
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.devices import MobilityDevices
@@ -108,6 +109,7 @@ class Stream:
             MobilityPublished,
             MobilityLogin,
             MobilityDelegation,
+            MobilityCodes,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
@@ -126,6 +128,7 @@ class Stream:
         self.bytestreams = Bytestreams.of(xmpp)
         self.uploads = Uploads.of(xmpp)
         self.uploads.ca_file = ca_file
+        self.codes = MobilityCodes.of(xmpp)
         self.devices = MobilityDevices.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
         self.running = MobilityVisits.of(xmpp)
