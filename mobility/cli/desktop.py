@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ __all__ = ["desktop", "entry", "with_default"]
 
 NAME: Final = "mobility.desktop"
 SCHEME: Final = "x-scheme-handler/xmpp"
+_PLAIN: Final = re.compile(r"[\w./+:=@-]+", re.ASCII)
 _DEFAULTS: Final = "[Default Applications]"
 
 
@@ -58,7 +60,7 @@ def entry(program: list[str]) -> str:
     return (
         "[Desktop Entry]\n"
         "Type=Application\n"
-        "Version=1.5\n"
+        "Version=1.0\n"
         "Name=Mobility\n"
         "Comment=Visit screens, and carry on at another device\n"
         f"Exec={' '.join(words)}\n"
@@ -70,6 +72,8 @@ def entry(program: list[str]) -> str:
 
 def _quoted(word: str) -> str:
     """One argument of Exec: quoted, its percent signs, and all that as a string."""
+    if _PLAIN.fullmatch(word):  # xdg-mime takes a quoted program for one that is gone
+        return word
     for special in '\\"`$':
         word = word.replace(special, f"\\{special}")
     return f'"{word}"'.replace("%", "%%").replace("\\", "\\\\")
