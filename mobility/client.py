@@ -43,7 +43,7 @@ from mobility.introduction import Approve
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
-from mobility.protocol.code import DeviceCode, SessionCode, check_own, prove
+from mobility.protocol.code import DeviceCode, SessionCode, check_own
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
@@ -392,8 +392,7 @@ class Client:
         if code.key not in known:
             raise InvalidInvitation("This code is not of one of your devices.")
         device = known[code.key]
-        if code.token:
-            proof = prove(code.token, "", self.codes.key)
+        if proof := self.codes.proof(code):
             await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
         return device
 

@@ -68,6 +68,13 @@ class Codes:
             yield self.session(id)
             await asyncio.sleep(self.book.left(_now()))
 
+    def proof(self, code: DeviceCode | SessionCode) -> bytes:
+        """What this device says that has scanned a code; empty if it has no token."""
+        if not code.token:
+            return b""
+        session = code.session if isinstance(code, SessionCode) else ""
+        return prove(code.token, session, self.key)
+
     async def receive(self, peer: str, scanned: Scanned) -> None:
         """
         A device of the user has scanned the code of this one.
@@ -76,11 +83,14 @@ class Codes:
             CodeRefused: It has not, or is somebody else's.
 
         """
-        if bare(peer).lower() != self._account.lower():
-            raise CodeRefused("Only your own devices may scan this code.")
+        self._check_own(peer)
         self.check(scanned.proof, "", scanned.device)
         self._expected[scanned.device] = _now() + EXPECTED
         self.on_scanned(scanned.device)
+
+    def _check_own(self, peer: str) -> None:
+        if bare(peer).lower() != self._account.lower():
+            raise CodeRefused("Only your own devices may scan this code.")
 
     def expects(self, device_id: str) -> bool:
         """Whether that device scanned our code within the last minutes."""

@@ -76,10 +76,8 @@ class CodeBook:
         count = self._find(proof, session, device_id, now)
         if count is None:
             raise CodeRefused(f"This code is not one that is shown here. {SCAN_AGAIN}")
-        if count <= _count(now) - _GOOD:
-            raise CodeRefused(f"This code has expired. {SCAN_AGAIN}")
-        if count <= self._used.get(session, -1):
-            raise CodeRefused(f"This code has been used already. {SCAN_AGAIN}")
+        self._check_fresh(count, now)
+        self._check_unused(count, session)
         self._forget(now)
         self._used[session] = _count(now)
 
@@ -91,6 +89,14 @@ class CodeBook:
             if hmac.compare_digest(proof, expected):
                 return count
         return None
+
+    def _check_fresh(self, count: int, now: float) -> None:
+        if count <= _count(now) - _GOOD:
+            raise CodeRefused(f"This code has expired. {SCAN_AGAIN}")
+
+    def _check_unused(self, count: int, session: str) -> None:
+        if count <= self._used.get(session, -1):
+            raise CodeRefused(f"This code has been used already. {SCAN_AGAIN}")
 
     def _forget(self, now: float) -> None:
         """What has expired need not be remembered as used."""
