@@ -10,6 +10,7 @@ import pytest
 from mobility.errors import MobilityError
 from mobility.protocol import visit
 from mobility.protocol.transfer import Event
+from mobility.xmpp.codes import stanza as codes_xml
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import stanza as login_xml
 from mobility.xmpp.published import stanza as published_xml
@@ -26,6 +27,7 @@ CODED = [
     ("session.md", session_xml),
     ("login.md", login_xml),
     ("visits.md", visits_xml),
+    ("codes.md", codes_xml),
 ]
 
 
