@@ -255,10 +255,7 @@ class Client:
 
     async def _list(self) -> OwnDevices:
         """The list of own devices, once we are in it."""
-        if self._guest:
-            raise DirectoryUnavailable(
-                "A guest has no other devices. With an account they find one another."
-            )
+        self._check_account()
         async with self._listed:
             if self._own is None:
                 identity = self._store.identity(secrets.token_bytes(32))
@@ -272,6 +269,12 @@ class Client:
                 await own.publish(self.stream.jid)
                 self._own = own
             return self._own
+
+    def _check_account(self) -> None:
+        if self._guest:
+            raise DirectoryUnavailable(
+                "A guest has no other devices. With an account they find one another."
+            )
 
     async def offer(
         self,
@@ -362,7 +365,12 @@ class Client:
         The code of this device: "send to me", to be shown until the next one comes.
 
         What shows it ends the stream; nothing else does.
+
+        Raises:
+            DirectoryUnavailable: A guest has no other devices that could scan it.
+
         """
+        self._check_account()
         return self.codes.devices()
 
     def session_code(self, app: App) -> AsyncGenerator[SessionCode, None]:
@@ -371,8 +379,10 @@ class Client:
 
         Raises:
             LocalProtocolError: It does not run here, or another device decides.
+            DirectoryUnavailable: As `device_code`.
 
         """
+        self._check_account()
         return self.codes.sessions(self._ours(app).id)
 
     async def scanned(self, code: DeviceCode) -> Device:
@@ -382,15 +392,16 @@ class Client:
         Then it `expects` an offer of this device.
 
         Raises:
-            InvalidInvitation: It is no device of the user's.
+            InvalidInvitation: It is no other device of the user's.
             CodeRefused: The code is not good any more.
             DirectoryUnavailable, PeerUnreachable: As `devices`; or it is away.
 
         """
+        self._check_account()
         check_own(code, bare(self._account))
         known = {device.id: device for device in await self.devices()}
-        if code.key not in known:
-            raise InvalidInvitation("This code is not of one of your devices.")
+        if code.key not in known or code.key == self.codes.key:
+            raise InvalidInvitation("This code is not of one of your other devices.")
         device = known[code.key]
         if proof := self.codes.proof(code):
             await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))

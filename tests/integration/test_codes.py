@@ -12,10 +12,10 @@ from mobility import (
     Client,
     CodeRefused,
     DeviceCode,
-    DirectoryUnavailable,
     InvalidInvitation,
     LocalProtocolError,
 )
+from mobility.errors import DirectoryUnavailable
 from mobility.xmpp.codes.stanza import Scanned
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
@@ -84,7 +84,7 @@ async def test_a_code_with_another_key_is_of_no_device_of_the_user(
     laptop: Client, phone: Client
 ) -> None:
     code = replace(await code_of(laptop), key="_____________________w")
-    with pytest.raises(InvalidInvitation, match="not of one of your devices"):
+    with pytest.raises(InvalidInvitation, match="not of one of your other devices"):
         await phone.scanned(code)
 
 
@@ -128,7 +128,13 @@ async def test_what_does_not_run_here_has_no_code_here(
         laptop.session_code(app)
 
 
-async def test_a_guest_has_no_devices_to_show_a_code_to(server: RunningServer) -> None:
-    async with Client.guest(server.guests, **address(server)) as guest:
+async def test_a_device_does_not_scan_itself(laptop: Client) -> None:
+    with pytest.raises(InvalidInvitation, match="not of one of your other devices"):
+        await laptop.scanned(await code_of(laptop))
+
+
+async def test_a_guest_has_no_devices_to_show_a_code_to() -> None:
+    guest = Client.guest("guests.localhost")
+    for attempt in (guest.device_code, lambda: guest.session_code(Board())):
         with pytest.raises(DirectoryUnavailable, match="A guest has no other devices"):
-            guest.device_code()
+            attempt()
