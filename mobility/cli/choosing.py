@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mobility.acquaintances import found
 from mobility.app import App
 from mobility.device import Device
-from mobility.devices import found
 from mobility.directory import ListedSession
 from mobility.errors import TransferRefused, UnknownSession
 
