@@ -248,7 +248,7 @@ class Agent:
             self._show()
 
     def _show(self) -> None:
-        self._device.stream.show("dnd" if self._no_room() else "")
+        self._device.busy = bool(self._no_room())
 
 
 def _pauses() -> Iterator[float]:

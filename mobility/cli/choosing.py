@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mobility.acquaintances import found
 from mobility.app import App
 from mobility.device import Device
-from mobility.devices import found
 from mobility.directory import ListedSession
 from mobility.errors import TransferRefused, UnknownSession
 
-__all__ = ["ALL", "chosen", "named", "targets"]
+__all__ = ["ALL", "chosen", "targets"]
 
 ALL = "all"
 
@@ -29,7 +29,7 @@ def chosen(listed: Sequence[ListedSession], wanted: str) -> ListedSession:
         case []:
             raise UnknownSession(_none(listed, wanted))
         case several:
-            names = ", ".join(f"{named(each)} ({each.id})" for each in several)
+            names = ", ".join(f"{_named(each)} ({each.id})" for each in several)
             raise UnknownSession(
                 f"{wanted} may be any of {names}. Name it by its id, or by its "
                 "number in mobility sessions."
@@ -42,21 +42,21 @@ def _meant(listed: Sequence[ListedSession], wanted: str) -> list[ListedSession]:
         return by_id
     if wanted.isdecimal() and 0 < int(wanted[:9]) <= len(listed):
         return [listed[int(wanted[:9]) - 1]]
-    wanted = wanted.casefold()
+    wanted = wanted.casefold() or "\0"  # nothing names nothing
     exact = [each for each in listed if each.title.casefold() == wanted]
     return exact or [
-        each for each in listed if wanted and each.title.casefold().startswith(wanted)
+        each for each in listed if each.title.casefold().startswith(wanted)
     ]
 
 
 def _none(listed: Sequence[ListedSession], wanted: str) -> str:
     if not listed:
         return "None of your devices lists a session."
-    names = ", ".join(map(named, listed))
+    names = ", ".join(map(_named, listed))
     return f"No session is called {wanted}. There are: {names}."
 
 
-def named(session: ListedSession) -> str:
+def _named(session: ListedSession) -> str:
     """What a person calls it, and where it is."""
     return f"{session.title or session.app} on {session.place}"
 
@@ -80,7 +80,8 @@ def targets(
     if ALL in wanted:
         meant = [d for d in devices if d.id and d.name != listed.place and d.online]
     else:
-        meant = [found(devices, each) for each in wanted]
+        named = (found(devices, each) for each in wanted)
+        meant = list({device.id: device for device in named}.values())
     problems = [_problem(device, listed) for device in meant]
     able = [device for device, why in zip(meant, problems, strict=True) if not why]
     why_not = [problem for problem in problems if problem]

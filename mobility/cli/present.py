@@ -24,11 +24,13 @@ from mobility.cli.settings import Account, load_account
 from mobility.client import Client
 from mobility.directory import ListedSession
 from mobility.errors import (
+    LocalProtocolError,
     MobilityError,
     SettingsError,
     TransferAborted,
     TransferRefused,
 )
+from mobility.requesting import check_online
 from mobility.session import Session
 from mobility.tasks import Tasks
 
@@ -135,8 +137,8 @@ class _Person:
         return yes
 
     async def _tell(self, asked: Asked) -> None:
-        problem = await asked.over()
-        if problem:
+        problem, session = await asked.over(), asked.app.session
+        if problem and session is not None and not session.over:
             console.print(f"[yellow]{escape(problem)}[/] {_title(asked.app)} is here.")
 
 
@@ -172,6 +174,9 @@ async def _resumed(device: Client) -> list[Session]:
         with contextlib.suppress(MobilityError, TimeoutError):
             async with asyncio.timeout(ARRIVES):
                 sessions.append(await offer.accept())
+    for session in sessions:
+        with contextlib.suppress(LocalProtocolError):  # it was only lent to us
+            await device.list_session(session.app)
     return sessions
 
 
@@ -182,6 +187,7 @@ async def _taken(device: Client, wanted: str, lines: Lines) -> Session:
         if session.id == listed.id:
             return session
     _check_app(listed)
+    check_online(listed)
     owner = listed.owner_name
     console.print(f"Asking {escape(owner)} for {escape(listed.title or listed.app)} …")
     with progress.shown(console, f"From {owner}") as report:

@@ -18,6 +18,7 @@ from mobility.device import Device
 from mobility.directory import Directory, ListedSession
 from mobility.errors import TransferRefused
 from mobility.holding import EXPIRES
+from mobility.requesting import check_online
 from mobility.requesting import send as ask_to_send
 
 __all__ = ["send"]
@@ -49,6 +50,7 @@ def send(
 async def _send(account: Account, wanted: str, to: Sequence[str]) -> None:
     async with observed(account) as directory:
         listed = chosen(await directory.all(), wanted)
+        check_online(listed)
         able, why_not = targets(await directory.devices(), listed, to)
         for problem in why_not:
             console.print(f"[yellow]{escape(problem)}[/]")

@@ -24,7 +24,7 @@ async def main() -> None:
         def owns() -> None:
             tell("owns", sessions=len([*client._owned]))
 
-        client._owned.on_change = owns
+        client._owned.watch(owns)
         await client.devices()
         tell("listed")
         async with Tasks() as tasks:

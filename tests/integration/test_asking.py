@@ -196,6 +196,19 @@ async def test_an_owner_that_is_away_is_named(prosody: Person) -> None:
             await soon(laptop.request(found))
 
 
+async def test_an_owner_that_was_cut_off_keeps_nobody_waiting(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requesting, "ALIVE", 0.3)
+    async with prosody.devices("Phone", "Laptop") as (phone, laptop):
+        await phone.list_session(Board(), title="A board")
+        found = await listed(laptop)
+        monkeypatch.setattr(phone.stream.xmpp, "data_received", lambda data: None)
+        with pytest.raises(PeerUnreachable, match="does not answer"):
+            await soon(laptop.request(found))
+        monkeypatch.undo()
+
+
 async def test_an_owner_whose_app_is_not_open_says_so(prosody: Person) -> None:
     board = Board(strokes=("first",))
     async with prosody.device("Laptop") as laptop:

@@ -26,7 +26,13 @@ from mobility.cli.agent.questions import Questions
 from mobility.cli.agent.serving import serve, until_signal
 from mobility.cli.apps import Factory, load_apps
 from mobility.cli.lines import Lines
-from mobility.cli.settings import Account, config_file, load_account, load_unattended
+from mobility.cli.settings import (
+    AGENT,
+    Account,
+    config_file,
+    load_account,
+    load_unattended,
+)
 from mobility.client import Client
 from mobility.deciding import Decide, Giving, Word, always, never
 from mobility.errors import DirectoryUnavailable, SettingsError
@@ -34,7 +40,7 @@ from mobility.errors import DirectoryUnavailable, SettingsError
 __all__ = ["agent"]
 
 console = Console(highlight=False)
-FOLDER = "agent"  # of its journal, in that of the phone
+
 MISTAKE = 2  # exit code if trying again would not help; the unit knows it
 INSTEAD = "Say always or never, or name a command that asks you."
 ASK, ALWAYS, NEVER = "ask", "always", "never"
@@ -250,7 +256,7 @@ def _hooks(taken: str | None, ended: str | None, lost: str | None, limit: int) -
 def _own(account: Account, name: str | None) -> Account:
     """The agent is a device of its own, beside the one that visits screens."""
     device = name or socket.gethostname() or "Computer"
-    return replace(account, device=device, data=account.data / FOLDER)
+    return replace(account, device=device, data=account.data / AGENT)
 
 
 def _log() -> None:
