@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kiosk.keys import credential
 from kiosk.settings import Kiosk
+from mobility.units import word
 
 __all__ = ["units", "unseen"]
 
@@ -123,7 +124,7 @@ AFTER_SEAT = " seatd.service\nRequires=seatd.service\nConflicts=getty@tty1.servi
 
 def units(file: Path, kiosk: Kiosk) -> str:
     """The unit for this file, with what has to be done beside it in comments."""
-    start = f"{_word(sys.executable)} -m kiosk run {_word(str(file))}"
+    start = f"{word(sys.executable)} -m kiosk run {word(str(file))}"
     credentials = "".join(f"{line}\n" for line in _credentials(kiosk))
     if any(display.browser for display in kiosk.displays):
         return WITH_BROWSER + SERVICE.format(
@@ -176,10 +177,3 @@ def _credentials(kiosk: Kiosk) -> Iterator[str]:
     for path in dict.fromkeys(display.secret for display in kiosk.displays):
         if path is not None:
             yield "LoadCredential=" + f"{credential(path)}:{path}".replace("%", "%%")
-
-
-def _word(text: str) -> str:
-    """As one word of a unit, in which % and $ have a meaning."""
-    text = text.replace("%", "%%").replace("$", "$$")
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{quoted}"' if any(each in text for each in " \t\"\\;'") else text

@@ -8,6 +8,7 @@ from mobility.device import Device
 from mobility.directory import ListedSession
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
+    CodeRefused,
     ConnectionFailed,
     InvalidInvitation,
     InvalidState,
@@ -44,6 +45,8 @@ from mobility.placing import Listing
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.code import Address, DeviceCode, SessionCode
+from mobility.protocol.code import read as read_code
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.place import Coordinates, Spot
@@ -64,6 +67,7 @@ from mobility.visits import ActiveVisit, Revoked, VisitList
 
 __all__ = [
     "ActiveVisit",
+    "Address",
     "App",
     "AppFactory",
     "Approval",
@@ -72,10 +76,12 @@ __all__ = [
     "Capture",
     "Carrier",
     "Client",
+    "CodeRefused",
     "Comparing",
     "ConnectionFailed",
     "Coordinates",
     "Device",
+    "DeviceCode",
     "Direction",
     "DisplayList",
     "Ending",
@@ -114,6 +120,7 @@ __all__ = [
     "ServerError",
     "Session",
     "SessionAway",
+    "SessionCode",
     "SettingsError",
     "Spot",
     "Stanza",
@@ -132,4 +139,5 @@ __all__ = [
     "Visited",
     "Where",
     "Wiping",
+    "read_code",
 ]

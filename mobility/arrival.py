@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from mobility.app import App, AppFactory
 from mobility.errors import LocalProtocolError, TransferAborted, TransferRefused
@@ -54,6 +56,7 @@ class IncomingOffer:
         self._largest = largest
         self._on_hosted = on_hosted
         self._accepted = False
+        self._gone = asyncio.Event()
         incoming.on_over = self._forget
 
     def __repr__(self) -> str:
@@ -75,7 +78,16 @@ class IncomingOffer:
     @property
     def over(self) -> bool:
         """It is not to be had any more."""
-        return self._incoming.machine.over
+        return self._gone.is_set() or self._incoming.machine.over
+
+    @property
+    def held(self) -> bool:
+        """It was here before a restart: only whose it is can end it."""
+        return self._incoming.holds
+
+    async def gone(self) -> None:
+        """Wait until it is not to be had any more, though nobody here has taken it."""
+        await self._gone.wait()
 
     async def accept(self, *, progress: Report = unseen) -> Session:
         """
@@ -123,12 +135,15 @@ class IncomingOffer:
         await hosted.arrive(progress)
         return hosted.session
 
-    async def refuse(self, text: str = "") -> None:
+    async def refuse(
+        self, text: str = "", *, condition: Literal["declined", "busy"] = "declined"
+    ) -> None:
         """
         Say no; the initiator may still find somebody else.
 
         Args:
             text: Why; it has a default, which names the problem if there is one.
+            condition: Whether it may be taken another time, if there is no problem.
 
         Raises:
             LocalProtocolError: If it was accepted.
@@ -136,13 +151,19 @@ class IncomingOffer:
         """
         if self._accepted or self._incoming.holds:
             raise LocalProtocolError("This session was accepted before.")
-        declined = "declined", "Nobody wanted it there."
-        condition, why = self._refusal(self._name) or declined
-        await self._incoming.refuse(condition, text or why)
+        no = condition, "Nobody wanted it there."
+        found, why = self._refusal(self._name) or no
+        await self._incoming.refuse(found, text or why)
         self._ground.transfers.close(self._incoming)
+
+    def withdrawn(self) -> None:
+        """It waits no longer where it was found."""
+        if self._incoming.machine.state is Phase.OFFERED:
+            self._forget()
 
     def _forget(self) -> None:
         """It was ended before anybody here wanted it."""
         if not self._accepted:
+            self._gone.set()
             self._ground.transfers.close(self._incoming)
             self._incoming.discard()

@@ -102,6 +102,7 @@ class Arrivals:
         self._hosted: dict[str, Hosted] = {}
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
+        self._shown: dict[str, IncomingOffer] = {}  # and nobody has decided yet
         self._wanted: set[tuple[str, str]] = set()  # sessions, and who is to offer them
         self.on_lost: Callable[[LostSession], None] = lambda lost: None
 
@@ -131,6 +132,7 @@ class Arrivals:
                 if _which(waiting) not in self._wanted:
                     found = await self._understood(own, waiting)
                     if found is not None:
+                        self._shown[waiting.sid] = found
                         yield found
 
     @contextlib.contextmanager
@@ -169,10 +171,13 @@ class Arrivals:
 
     async def _waiting(self) -> list[Waiting]:
         try:
-            return await self._stream.offers.waiting()
+            found = await self._stream.offers.waiting()
         except PeerUnreachable as exc:
             self._ask_again(exc)
             return []
+        for sid in self._shown.keys() - {waiting.sid for waiting in found}:
+            self._shown.pop(sid).withdrawn()
+        return found
 
     def _ask_again(self, exc: PeerUnreachable) -> None:
         log.info("offers are looked for again: %s", exc)
@@ -251,6 +256,11 @@ class Arrivals:
         stream = self._stream
         wires = stream.sessions, stream.published
         return Ground(self._transfers, *wires, self._tasks.start, self._owned)
+
+    def unsettled(self, session: str) -> bool:
+        """Whether it was given to us, but may yet go on where it came from."""
+        hosted = self._hosted.get(session)
+        return hosted is not None and hosted.incoming.given
 
     async def settle(self, session: str) -> None:
         """If it was given to us, ask whether it is ours by now."""

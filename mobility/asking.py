@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mobility.app import App
@@ -20,6 +20,7 @@ __all__ = ["Asked", "Asking", "Holder", "OnAsk", "always"]
 
 log = logging.getLogger(__name__)
 PATIENCE = 60.0  # seconds for a person to say yes or no
+_NOT_NOW = "It cannot go now. Try again."
 _MOST_GIVEN = 64  # sessions of which we know where they have gone
 
 
@@ -41,6 +42,20 @@ class Asked:
     title: str
     device: str
     to: tuple[str, ...]
+    _end: asyncio.Future[str] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future(),
+        repr=False,
+        compare=False,
+    )
+
+    async def over(self) -> str:
+        """Wait for what comes of a yes: nothing if it has gone, else why it stays."""
+        return await asyncio.shield(self._end)
+
+    def end(self, why: str) -> None:
+        """It is given, if `why` is empty; else it stays."""
+        if not self._end.done():
+            self._end.set_result(why)
 
     @property
     def question(self) -> str:
@@ -143,8 +158,9 @@ class Asking:
                 app, title = await self._held(ask.session)
                 able = _able(app, to)
                 names = tuple(device.name for device in able)
-                await self._check_right(ask, Asked(app, title, asker, names))
-                await self._start(ask.session, app, able)
+                asked = Asked(app, title, asker, names)
+                await self._check_right(ask, asked)
+                await self._start(ask.session, asked, able)
 
     def _offered_already(self, peer: str, ask: Ask) -> bool:
         """Whoever asked for itself, and was cut off or restarted, may ask again."""
@@ -217,7 +233,7 @@ class Asking:
 
     # --- giving ----------------------------------------------------------------
 
-    async def _start(self, session: str, app: App, to: list[Device]) -> None:
+    async def _start(self, session: str, asked: Asked, to: list[Device]) -> None:
         """Until it is offered; the rest goes on beside."""
         self._goes[session] = to
         offered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -230,23 +246,30 @@ class Asking:
             else:
                 offered.set_exception(problem)
 
-        self._tasks.start(self._give(session, app, to, tell))
+        self._tasks.start(self._give(session, asked, to, tell))
         await offered
 
     async def _give(
-        self, session: str, app: App, to: Sequence[Device], tell: Callable[..., None]
+        self,
+        session: str,
+        asked: Asked,
+        to: Sequence[Device],
+        tell: Callable[..., None],
     ) -> None:
         try:
-            await self._holder.bring(app)
-            winner = await self._holder.give(app, to, tell)
+            await self._holder.bring(asked.app)
+            winner = await self._holder.give(asked.app, to, tell)
         except MobilityError as exc:
-            log.info("what was asked for stays here: %s", exc)
+            log.info("what was asked for does not go: %s", exc)
+            asked.end(str(exc))
             tell(_told(exc))
         else:
             self._note_gone(session, winner.name)
+            asked.end("")
         finally:
             del self._goes[session]
-            tell(PeerUnreachable("It cannot go now. Try again."))
+            asked.end(_NOT_NOW)
+            tell(PeerUnreachable(_NOT_NOW))
 
     def _note_gone(self, session: str, place: str) -> None:
         self._gone.pop(session, None)

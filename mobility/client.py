@@ -29,6 +29,7 @@ from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
 from mobility.asking import Asking, OnAsk, always
 from mobility.away import Away
+from mobility.codes import Codes
 from mobility.contents import Contents
 from mobility.delegating import Delegating
 from mobility.device import Device
@@ -37,8 +38,10 @@ from mobility.directory import Directory, ListedSession
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     DirectoryUnavailable,
+    InvalidInvitation,
     LocalProtocolError,
     MobilityError,
+    PeerUnreachable,
     TransferAborted,
     TransferRefused,
     VisitEnded,
@@ -53,6 +56,7 @@ from mobility.offering import Offering
 from mobility.owned import Owned
 from mobility.places import DisplayList, Places
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.code import DeviceCode, SessionCode, check_own
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
@@ -72,6 +76,7 @@ from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
 from mobility.visiting import IDLE, LIFETIME, Visiting
 from mobility.visits import Revoked, VisitList, Visits
+from mobility.xmpp.codes.stanza import Scanned
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream, within
@@ -219,6 +224,9 @@ class Client:
             )
             self.stream.visits.receive = self._visiting.receive
             self.stream.logins.receive = self._visiting.lending.receive
+            identity = self._store.identity(secrets.token_bytes(32))
+            self.codes = Codes(bare(self._account), identity)
+            self.stream.codes.receive = self.codes.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
                 name=self.name,
@@ -230,7 +238,7 @@ class Client:
             self._transfers.on_request = self._arrivals.receive_request
             if not self._guest:
                 self._own = self._acquaintances()
-                self._owned.on_change = lambda: self._announcing.add_own(self._owned)
+                self._owned.watch(lambda: self._announcing.add_own(self._owned))
             self._announcing = Announcing(
                 *(self.stream, self._store, self._tasks, self._away), name=self.name
             )
@@ -255,7 +263,7 @@ class Client:
             )
             self._asking = Asking(
                 *(holding, lambda: self.stream.jid, self._tasks, self._on_ask),
-                check=_no_codes,
+                check=self.codes.check,
             )
             self.stream.asking.receive = self._asking.receive
             if self._factories:  # the server tells only who asks before it is there
@@ -423,11 +431,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        session = await self._settled(app)
-        for device in to:
-            _check_way_back(app, device.name, device.apps)
-        offering = await self._offering(session, to, progress, given=False)
-        return await self._run(offering, session, expires)
+        _, moved = await self._hand_over(app, to, expires, progress, given=False)
+        return moved
 
     async def send(
         self,
@@ -461,7 +466,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        return await self._give(app, to=to, expires=expires, progress=progress)
+        device, _ = await self._hand_over(app, to, expires, progress, given=True)
+        return device
 
     async def _give(
         self,
@@ -469,41 +475,45 @@ class Client:
         *,
         to: Sequence[Device],
         expires: timedelta,
-        progress: Report = unseen,
-        offered: Callable[[], None] = lambda: None,
+        offered: Callable[[], None],
     ) -> Device:
+        """To whoever asked; `offered` is called once they could take it."""
+        how = unseen, offered
+        device, _ = await self._hand_over(app, to, expires, *how, given=True)
+        return device
+
+    async def _hand_over(
+        self,
+        app: App,
+        to: Sequence[Device],
+        expires: timedelta,
+        progress: Report,
+        offered: Callable[[], None] = lambda: None,
+        *,
+        given: bool,
+    ) -> tuple[Device, MovedSession]:
         session = await self._settled(app)
-        offering = await self._offering(session, to, progress, given=True)
-        offering.on_offered = offered
-        await self._run(offering, session, expires)
-        assert offering.winner is not None
-        return offering.winner
-
-    async def _offering(
-        self, session: Session, to: Sequence[Device], progress: Report, *, given: bool
-    ) -> Offering:
-        own = await self._list()
-        to = [device for device in to if device.takes]
-        if not to:
-            raise TransferRefused("None of these devices can take a session.")
-        return Offering(
-            session,
-            to,
-            own=own,
-            offers=self.stream.offers,
-            store=self._store,
-            tasks=self._tasks,
-            begin=partial(self._away.moving, session, given=given),
-            won=self._away.watch,
-            report=progress,
-        )
-
-    async def _run(
-        self, offering: Offering, session: Session, expires: timedelta
-    ) -> MovedSession:
-        self._announcing.add(session)
-        self._offered.add(session.id)
+        self._offered.add(session.id)  # before we wait for anything: it is offered once
         try:
+            own = await self._list()
+            to = [device for device in to if device.takes]
+            if not to:
+                raise TransferRefused("None of these devices can take a session.")
+            for device in to:
+                _check_way_back(app, device.name, device.apps)
+            offering = Offering(
+                session,
+                to,
+                own=own,
+                offers=self.stream.offers,
+                store=self._store,
+                tasks=self._tasks,
+                begin=partial(self._away.moving, session, given=given),
+                won=self._away.watch,
+                report=progress,
+            )
+            offering.on_offered = offered
+            self._announcing.add(session)
             return await self._until_closed(offering.run(expires))
         finally:
             self._offered.discard(session.id)
@@ -684,6 +694,59 @@ class Client:
             async for lost in losses:
                 yield lost
 
+    # --- codes -----------------------------------------------------------------
+
+    def device_code(self) -> AsyncGenerator[DeviceCode, None]:
+        """
+        The code of this device: "send to me", to be shown until the next one comes.
+
+        What shows it ends the stream; nothing else does.
+
+        Raises:
+            DirectoryUnavailable: A guest has no other devices that could scan it.
+
+        """
+        self._devices()
+        return self.codes.devices()
+
+    def session_code(self, app: App) -> AsyncGenerator[SessionCode, None]:
+        """
+        The code of a session that runs here: "take this", likewise.
+
+        Raises:
+            LocalProtocolError: It does not run here, or another device decides.
+            DirectoryUnavailable: As `device_code`.
+
+        """
+        self._devices()
+        return self.codes.sessions(self._ours(app).id)
+
+    async def scanned(self, code: DeviceCode) -> Device:
+        """
+        Find the own device whose code was scanned, and tell it that it was us.
+
+        Then it `expects` an offer of this device.
+
+        Raises:
+            InvalidInvitation: It is no other device of the user's.
+            CodeRefused: The code is not good any more.
+            DirectoryUnavailable, PeerUnreachable: As `devices`; or it is away.
+
+        """
+        self._devices()
+        check_own(code, bare(self._account))
+        known = {device.id: device for device in await self.devices()}
+        if code.key not in known or code.key == self.codes.key:
+            raise InvalidInvitation("This code is not of one of your other devices.")
+        device = known[code.key]
+        if proof := self.codes.proof(code):
+            await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
+        return device
+
+    def expects(self, device: Device) -> bool:
+        """Whether that device has just scanned the code of this one."""
+        return self.codes.expects(device.id)
+
     # --- visits ----------------------------------------------------------------
 
     @property
@@ -849,6 +912,11 @@ class Client:
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
+        if self._arrivals.unsettled(session.id):
+            raise PeerUnreachable(
+                "The device that gave this session has not said yet that it has let "
+                "go. Try again when it is online."
+            )
         if session.id in self._arrivals:
             raise LocalProtocolError(
                 "This session was lent to this device. Its owner can take it back, and "
@@ -940,10 +1008,6 @@ class Client:
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
         self._touch(peer)
         self._away.receive_checkpoint(peer, frame)
-
-
-def _no_codes(proof: bytes, session: str, device: str) -> None:
-    raise VisitRefused("This device shows no codes.")
 
 
 def _check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:

@@ -22,6 +22,7 @@ from mobility.errors import DirectoryUnavailable, PeerUnreachable, VisitRefused
 from mobility.protocol.directory import Entry
 from mobility.store import Store
 from mobility.transfer import timing
+from mobility.xmpp.asking import MobilityAsking
 from mobility.xmpp.directory import Answer, Question
 from mobility.xmpp.directory.stanza import Asked
 from mobility.xmpp.stream import Stream
@@ -104,6 +105,11 @@ class Directory:
         self.on_news: Callable[[], None] = lambda: None  # somebody wrote into it
         stream.directory.receive = self._receive
         stream.directory.watch(self._on_news)
+
+    @property
+    def asking(self) -> MobilityAsking:
+        """Asks owners for what they have."""
+        return self._stream.asking
 
     def _on_news(self) -> None:
         self.on_news()

@@ -6,12 +6,14 @@ Every exception this package raises on purpose.
         * :exc:`LocalProtocolError` -- our caller broke the rules
         * :exc:`RemoteProtocolError` -- the peer broke the rules
     * :exc:`InvalidInvitation`
+    * :exc:`CodeRefused`
     * :exc:`ConnectionFailed`
     * :exc:`LoginRefused`
     * :exc:`PeerUnreachable`
         * :exc:`CarrierLost`
     * :exc:`DirectoryUnavailable`
     * :exc:`UnknownDevice`
+    * :exc:`UnknownSession`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -36,6 +38,7 @@ from __future__ import annotations
 
 __all__ = [
     "CarrierLost",
+    "CodeRefused",
     "ConnectionFailed",
     "DirectoryUnavailable",
     "InvalidInvitation",
@@ -57,6 +60,7 @@ __all__ = [
     "TransferExpired",
     "TransferRefused",
     "UnknownDevice",
+    "UnknownSession",
     "VisitDeclined",
     "VisitEnded",
     "VisitError",
@@ -84,6 +88,10 @@ class InvalidInvitation(MobilityError):
     """The scanned text is not a code of ours, or is damaged."""
 
 
+class CodeRefused(MobilityError):
+    """The code of an own device is not good: used, expired, or another one's."""
+
+
 class ConnectionFailed(MobilityError):
     """The XMPP server could not be reached, or would not let us in."""
 
@@ -106,6 +114,10 @@ class DirectoryUnavailable(MobilityError):
 
 class UnknownDevice(MobilityError):
     """None of the user's devices is called so, or several are."""
+
+
+class UnknownSession(MobilityError):
+    """No session of the user is called so, or several are."""
 
 
 class VisitError(MobilityError):

@@ -13,6 +13,7 @@ from mobility.away import Away
 from mobility.device import Device
 from mobility.errors import PeerUnreachable, TransferRefused
 from mobility.owned import Owned
+from mobility.protocol.handshake import claim
 from mobility.session import Session
 from mobility.store import Store
 from mobility.visits import Visits
@@ -77,7 +78,7 @@ class Holding:
         if found is None:
             raise self._missing(session)
         app = found.app
-        return app, app.title or found.title
+        return app, claim(app.title or found.title)
 
     def _found(self, id: str) -> Session | None:
         """One of ours that its app has open, here or as the remote control of it."""

@@ -381,8 +381,8 @@ class Store:
     @contextlib.contextmanager
     def _together(self) -> Iterator[None]:
         """All that is written within, or nothing."""
-        self._run("BEGIN IMMEDIATE")
         try:
+            self._run("BEGIN IMMEDIATE")
             yield
             self._run("COMMIT")
         except BaseException:

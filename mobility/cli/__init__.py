@@ -6,11 +6,16 @@ import sys
 
 import typer
 
+from mobility.cli.agent import agent
 from mobility.cli.demo import demo
+from mobility.cli.desktop import desktop
 from mobility.cli.devices import devices
 from mobility.cli.displays import displays
 from mobility.cli.history import history
+from mobility.cli.opening import open_uri, read
+from mobility.cli.present import continue_, present
 from mobility.cli.qr import qr
+from mobility.cli.sending import send
 from mobility.cli.server import server
 from mobility.cli.sessions import sessions
 from mobility.cli.visit import reclaim, visit
@@ -28,13 +33,20 @@ app = typer.Typer(
 app.command()(visit)
 app.command()(reclaim)
 app.command()(sessions)
+app.command()(present)
+app.command("continue")(continue_)
+app.command()(send)
 app.command()(visits)
 app.command()(revoke)
 app.command()(history)
 app.command()(displays)
 app.command()(qr)
+app.command()(read)
+app.command("open")(open_uri)
+app.command()(desktop)
 app.command()(demo)
 app.add_typer(devices, name="devices")
+app.add_typer(agent, name="agent")
 app.add_typer(server, name="server")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.markup import escape
 
@@ -14,33 +15,44 @@ from mobility.errors import LocalProtocolError
 
 __all__ = ["agreed", "control", "keys"]
 
+_KEYS: Final = {
+    "n": "next page",
+    "p": "previous",
+    "7": "page 7",
+    "w TEXT": "write on the screen",
+}
 _YES: Final = frozenset({"y", "yes"})
 _NO: Final = frozenset({"", "n", "no"})
 
 
-def keys(leave: str) -> str:
-    """What may be typed; `leave` is what Enter does."""
-    return (
-        "[bold]n[/] next page   [bold]p[/] previous   [bold]7[/] page 7   "
-        f"[bold]w TEXT[/] write on the screen   [bold]Enter[/] {leave}"
-    )
+def keys(leave: Mapping[str, str]) -> Columns:
+    """What may be typed; `leave` says what else there is, as for `control`."""
+    ways = {word or "Enter": what for word, what in leave.items()}
+    said = [f"[bold]{word}[/] {what}" for word, what in (_KEYS | ways).items()]
+    return Columns(said, padding=(0, 3))
 
 
 async def control(
-    presenter: Any, lines: Lines, console: Console, *, until: Awaitable[Any], leave: str
-) -> bool:
+    presenter: Any,
+    lines: Lines,
+    console: Console,
+    *,
+    until: Awaitable[Any],
+    leave: Mapping[str, str],
+) -> str | None:
     """
     Obey the person until they have had enough, or something else ends it.
 
     Args:
         presenter: The app.
-        lines: What they type; an empty line says that they have had enough.
+        lines: What they type.
         console: Where the answers go.
         until: What else ends it.
-        leave: What the empty line does, for the list of `keys`.
+        leave: The words that end it, with what each does, for the list of `keys`; the
+            empty one is that of who just presses Enter, or goes away.
 
     Returns:
-        Whether `until` came first.
+        That word; None if `until` came first.
 
     """
     over = asyncio.ensure_future(until)
@@ -50,9 +62,9 @@ async def control(
             await asyncio.wait({line, over}, return_when=asyncio.FIRST_COMPLETED)
             if over.done():
                 line.cancel()
-                return True
-            if not (text := line.result().strip()):
-                return False
+                return None
+            if (text := line.result().strip()) in leave:
+                return text
             console.print(await _answer(presenter, text) or keys(leave))
     finally:
         over.cancel()

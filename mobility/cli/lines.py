@@ -21,6 +21,7 @@ class Lines:
 
     Attributes:
         ended: There is nobody to type any more: the input ended, or a signal came.
+        stopped: Set by a signal.
 
     """
 
@@ -29,10 +30,11 @@ class Lines:
         self._waiting: list[asyncio.Future[str]] = []
         self._rest = b""
         self.ended = False
+        self.stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Whoever goes away takes the document along, as with Enter.
-            loop.add_signal_handler(number, self._take, b"")
+            loop.add_signal_handler(number, self._stop)
         try:
             loop.add_reader(sys.stdin.fileno(), self._read)
         except PermissionError:  # a file is always ready, and cannot be waited for
@@ -66,6 +68,10 @@ class Lines:
                 waiting.set_result(line)
                 return
         self._typed.append(line)
+
+    def _stop(self) -> None:
+        self.stopped.set()
+        self._end()
 
     def _read(self) -> None:
         self._take(os.read(sys.stdin.fileno(), 65536))

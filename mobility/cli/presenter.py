@@ -23,6 +23,13 @@ def presenter_module(name: str = "") -> ModuleType:
     raise SettingsError("The example app is not installed with this copy of mobility.")
 
 
+def __getattr__(name: str) -> Any:
+    """`Presenter`, wherever it is installed: what the entry point names."""
+    if name == "Presenter":
+        return presenter_module(".presenter").Presenter
+    raise AttributeError(name)
+
+
 def load_presenter(document: Path | None, page: int) -> Any:
     """
     The presenter with a document at a page; the sample if there is none.
@@ -43,4 +50,4 @@ def load_presenter(document: Path | None, page: int) -> Any:
             f"{path} has {len(body) // 1024} KiB; in this version a document may have "
             f"{LARGEST // 1024} KiB."
         )
-    return presenter_module(".presenter").Presenter(body, page=page)
+    return presenter_module(".presenter").Presenter(body, page=page, title=path.name)

@@ -20,7 +20,7 @@ from mobility.cli.history import moment
 from mobility.cli.settings import Account, load_account
 from mobility.directory import Directory, ListedSession, observing
 
-__all__ = ["sessions"]
+__all__ = ["observed", "sessions"]
 
 console = Console(highlight=False)
 Show = Callable[[list[ListedSession]], None]
@@ -48,20 +48,21 @@ def sessions(
 
 
 async def _once(account: Account) -> list[ListedSession]:
-    async with _observing(account) as directory:
+    async with observed(account) as directory:
         return await directory.all()
 
 
 async def _watch(account: Account, show: Show) -> None:
     async with (
-        _observing(account) as directory,
+        observed(account) as directory,
         aclosing(directory.watch()) as lists,
     ):
         async for listed in lists:
             show(listed)
 
 
-def _observing(account: Account) -> AbstractAsyncContextManager[Directory]:
+def observed(account: Account) -> AbstractAsyncContextManager[Directory]:
+    """The sessions of the account, without being one of its devices."""
     options = account.options()
     del options["device"], options["data"]
     return observing(account.jid, account.password, **options)
@@ -83,10 +84,11 @@ def _shown(listed: list[ListedSession]) -> RenderableType:
     if not listed:
         return "None of your devices lists a session."
     table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False)
+    table.add_column("#", no_wrap=True)
     table.add_column("ID", no_wrap=True)
     table.add_column("Session", overflow="fold")
-    for each in listed:
-        table.add_row(escape(each.id), _lines(each))
+    for number, each in enumerate(listed, 1):
+        table.add_row(str(number), escape(each.id), _lines(each))
     return table
 
 

@@ -16,12 +16,15 @@ from platformdirs import user_config_path, user_data_path
 from mobility.errors import SettingsError
 
 __all__ = [
+    "AGENT",
     "GUEST",
     "Account",
     "config_file",
     "load_account",
     "load_data",
     "load_guest",
+    "load_jid",
+    "load_unattended",
 ]
 
 # Key in the file: variable in the environment, which wins.
@@ -34,7 +37,11 @@ _KEYS: Final[Mapping[str, str]] = {
     "ca_file": "MOBILITY_CA_FILE",
     "data": "MOBILITY_DATA",
 }
+AGENT = "agent"  # folder of the agent's journal, in that of the phone
 GUEST = "guest"  # folder of a guest's journal, in that of the phone
+_PATHS = frozenset(
+    ("MOBILITY_CONFIG", "MOBILITY_PASSWORD_FILE", "MOBILITY_CA_FILE", "MOBILITY_DATA")
+)
 _PASSWORD = "MOBILITY_PASSWORD"  # noqa: S105  the variable's name
 
 
@@ -74,15 +81,27 @@ def load_account(environ: Mapping[str, str] = os.environ) -> Account:
         SettingsError: With the file or variable that is to be mended.
 
     """
+    values = _values(environ)[1]
+    jid = load_jid(environ)
+    password = _password(values.get("password_file"), environ, jid)
+    return Account(jid, password, **_device(values), **_address(values))
+
+
+def load_jid(environ: Mapping[str, str] = os.environ) -> str:
+    """
+    The JID of the account, for what needs no password.
+
+    Raises:
+        SettingsError: As `load_account`.
+
+    """
     path, values = _values(environ)
-    jid = values.get("jid")
-    if not jid:
+    if not values.get("jid"):
         raise SettingsError(
             f'No account is set up. Write jid = "you@example.org" into {path}, '
             "or set MOBILITY_JID."
         )
-    password = _password(values.get("password_file"), environ, jid)
-    return Account(jid, password, **_device(values), **_address(values))
+    return values["jid"]
 
 
 def load_guest(domain: str, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -102,6 +121,30 @@ def load_guest(domain: str, environ: Mapping[str, str] = os.environ) -> dict[str
     device["data"] /= GUEST
     known = not own or f".{domain}".endswith(f".{own}")
     return device | (_address(values) if known else {})
+
+
+def load_unattended(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """
+    What of the environment a service has to be given to find the same settings.
+
+    Raises:
+        SettingsError: As `load_account`; or it could not find the password by itself.
+
+    """
+    path, values = _values(environ)
+    secret = values.get("password_file")
+    if secret is None or not Path(secret).expanduser().is_absolute():
+        raise SettingsError(
+            "A service cannot be asked for the password, and has no variables of your "
+            f"shell. Put it into a file of its own, and name that in {path}: "
+            'password_file = "~/.config/mobility/password".'
+        )
+    load_account({key: text for key, text in environ.items() if key != _PASSWORD})
+    names = ("MOBILITY_CONFIG", *_KEYS.values())
+    given = {name: environ[name] for name in names if environ.get(name)}
+    for name in _PATHS & given.keys():  # a service begins in another folder
+        given[name] = str(Path(given[name]).expanduser().absolute())
+    return given
 
 
 def load_data(environ: Mapping[str, str] = os.environ) -> Path:

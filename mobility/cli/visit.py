@@ -21,6 +21,7 @@ from mobility.cli.control import control, keys
 from mobility.cli.history import duration
 from mobility.cli.lines import Lines
 from mobility.cli.presenter import load_presenter
+from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account, load_guest
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
@@ -34,7 +35,7 @@ from mobility.screen import Screen
 __all__ = ["reclaim", "visit"]
 
 console = Console(highlight=False)
-BACK = "take it back"
+LEAVE = {"": "take it back"}
 _BY_SCREEN = "%s ended the visit."
 _ENDINGS = {
     Ending.REVOKED: "The visit of %s was revoked.",
@@ -110,7 +111,8 @@ async def _visit(
         ) as screen,
     ):
         moved = await _hand_over(phone, presenter, screen)
-        console.print(f"[green]On {escape(screen.name)} now.[/] {keys(BACK)}")
+        console.print(f"[green]On {escape(screen.name)} now.[/]")
+        console.print(keys(LEAVE))
         await _control(presenter, moved, screen, lines)
         await _take_back(moved, lines)
         console.print(f"Here again, at page {presenter.page}.")
@@ -171,7 +173,7 @@ async def _control(
 ) -> None:
     """Obey the user until they want it back, or the screen ends the visit."""
     over = moved.ended()
-    if await control(presenter, lines, console, until=over, leave=BACK):
+    if await control(presenter, lines, console, until=over, leave=LEAVE) is None:
         console.print(_ending(screen))
 
 
@@ -225,17 +227,5 @@ async def _reclaim(account: Account, folder: Path) -> None:
             except MobilityError as exc:
                 console.print(f"[yellow]{escape(str(exc))}[/] It is, now.")
                 await moved.reclaim()
-            path = escape(str(await _saved(moved, folder)))
+            path = escape(str(await saved(moved.app, folder)))
             console.print(f"{path} is here again, at page {moved.app.page}.")  # type: ignore[attr-defined]
-
-
-async def _saved(moved: MovedSession, folder: Path) -> Path:
-    state = await moved.app.snapshot()
-    for name, body in state.files.items():
-        path = folder / name
-        number = 2
-        while path.exists() and path.read_bytes() != body:
-            path = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
-            number += 1
-        path.write_bytes(body)
-    return path

@@ -23,6 +23,7 @@ from mobility.testing.hostile import Distortion
 from mobility.testing.network import Network
 from mobility.testing.pipes import Bytestreams
 from mobility.testing.power import Life
+from mobility.xmpp.codes import MobilityCodes
 from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
@@ -137,6 +138,7 @@ class SimulatedStream:
         self.sessions = self._plugin(MobilitySession)
         self.bytestreams = Bytestreams(network, self)
         self.logins = self._plugin(MobilityLogin)
+        self.codes = self._plugin(MobilityCodes)
         self.login = Anonymous()  # nobody proves here who they are, so nobody lends it
         self.uploads = self.published = self.delegation = None  # there is no server
 

@@ -110,6 +110,14 @@ class Connection(ClientXMPP):
             if use_filters and isinstance(data, RootStanza):
                 super().send(data)
 
+    def _reset_sendq(self) -> None:
+        # WORKAROUND: slixmpp 1.17 drops this uncounted, and whoever waits until all is
+        # sent, to say goodbye, then waits in vain.
+        dropped = self.waiting_queue.qsize()
+        super()._reset_sendq()
+        for _ in range(dropped):
+            self.waiting_queue.task_done()
+
     def abort(self) -> None:
         # WORKAROUND: slixmpp closes before it aborts, and where the peer had closed
         # already, asyncio's TLS transport in Python 3.11.2 then raises.

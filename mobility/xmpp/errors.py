@@ -13,6 +13,7 @@ from typing import Any, Final
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 
 from mobility.errors import (
+    CodeRefused,
     InvalidState,
     MobilityError,
     PeerUnreachable,
@@ -32,6 +33,7 @@ class UnknownTransfer(MobilityError):
 
 _CONDITIONS: Final[dict[type[MobilityError], tuple[Any, Any, str]]] = {
     VisitRefused: ("not-allowed", "cancel", "refused"),
+    CodeRefused: ("not-allowed", "cancel", "code-refused"),
     UnknownTransfer: ("item-not-found", "cancel", "unknown"),
     InvalidState: ("bad-request", "modify", "invalid"),
     RemoteProtocolError: ("unexpected-request", "modify", "out-of-turn"),
@@ -77,7 +79,8 @@ def from_stanza(exc: IqError | IqTimeout) -> MobilityError:
     if isinstance(exc, IqTimeout):
         return PeerUnreachable("The other device does not answer.")
     error = exc.iq["error"]
-    text = " ".join(str(error["text"]).split())[:_LONGEST]
+    said = "".join(c if c.isprintable() else " " for c in str(error["text"]))
+    text = " ".join(said.split())[:_LONGEST]
     for child in error.xml:
         space, _, name = child.tag[1:].partition("}")
         if space == ns.ERRORS and name in _BACK:

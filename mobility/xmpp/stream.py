@@ -16,6 +16,7 @@ from slixmpp.jid import JID, InvalidJID
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.asking import MobilityAsking
 from mobility.xmpp.bytestreams import Bytestreams
+from mobility.xmpp.codes import MobilityCodes
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.devices import MobilityDevices
@@ -37,6 +38,7 @@ __all__ = ["Stream", "within"]
 log = logging.getLogger(__name__)
 PING = 30.0  # seconds between signs of life
 PONG = 10.0  # seconds to wait for one, or for a connection
+DOUBT = 4.0  # seconds to wait for one where we have a reason to think that none comes
 PREPARE = 5.0  # seconds at most until we show that we are there
 FIRST = 15.0  # seconds to wait for the first connection
 _SLOWEST = 5.0  # seconds between two attempts to connect again
@@ -95,6 +97,7 @@ class Stream:
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._gone = asyncio.Event()
+        self._doubted = asyncio.Event()  # the next sign of life is not waited for
         self.resumed = False  # whether nothing can have been lost since the last cut
         self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
@@ -120,6 +123,7 @@ class Stream:
             MobilityLogin,
             MobilityDelegation,
             MobilityAsking,
+            MobilityCodes,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
@@ -145,6 +149,7 @@ class Stream:
         self.bytestreams = Bytestreams.of(xmpp)
         self.uploads = Uploads.of(xmpp)
         self.uploads.ca_file = ca_file
+        self.codes = MobilityCodes.of(xmpp)
         self.devices = MobilityDevices.of(xmpp)
         self.resources = MobilityResources.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
@@ -242,6 +247,19 @@ class Stream:
     async def wait_online(self) -> None:
         await self._up.wait()
 
+    async def wait_offline(self) -> None:
+        while self.online:
+            await self._gone.wait()
+
+    def check(self) -> None:
+        """
+        Doubt the connection: ask for a sign of life now, or connect again now.
+
+        For after a suspend, or where the network is another one. A connection that
+        holds stays; an attempt to connect that is under way is made anew.
+        """
+        self._doubted.set()
+
     async def close(self) -> None:
         """Say goodbye, so that the server forgets the session at once."""
         self._fail(f"The connection to {self._server} was closed.")
@@ -284,21 +302,30 @@ class Stream:
         pause = 0.1
         while True:
             self._gone = asyncio.Event()
+            self._doubted.clear()
             self.xmpp.connect(*self._address)
-            if await self._in_time(PONG, self._up, self._gone) and self.online:
+            events = (self._up, self._gone, self._doubted)
+            if await self._in_time(PONG, *events) and self.online:
                 pause = 0.1
                 await self._watch()
             self.xmpp.cancel_connection_attempt()
             if self.xmpp.is_connected():
                 self.xmpp.abort()
-            await asyncio.sleep(pause)
-            pause = min(_SLOWEST, pause * 2)
+            if await within(pause, self._doubted.wait()):
+                pause = 0.1
+            else:
+                pause = min(_SLOWEST, pause * 2)
 
     async def _watch(self) -> None:
         """Until the connection is gone, or the server does not answer any more."""
-        while not await within(PING, self._gone.wait()):
+        while True:
+            await within(PING, self._gone.wait(), self._doubted.wait())
+            if self._gone.is_set():
+                return
+            patience = DOUBT if self._doubted.is_set() else PONG
+            self._doubted.clear()
             ping = self.xmpp.plugin["xep_0199"].send_ping(JID(self._account.domain))
-            if not await within(PONG, ping):
+            if not await within(patience, ping):
                 log.info("the server does not answer; connecting again")
                 return
 

@@ -36,6 +36,7 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stranded: set[asyncio.StreamWriter] = set()
         self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
@@ -78,6 +79,10 @@ class Proxy:
         at = self.port
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", at)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def strand(self) -> None:
+        """Let what is connected be silent for ever, as if an address had changed."""
+        self._stranded |= self._writers
 
     def stall(self) -> None:
         """Let nothing through, while everything seems connected."""
@@ -123,9 +128,11 @@ class Proxy:
             while True:
                 due, piece = await line.get()
                 await asyncio.sleep(due - _now())
-                if not piece:
+                if not piece and writer not in self._stranded:
                     break
                 await self._flowing.wait()
+                if writer in self._stranded:
+                    continue
                 if self.passed is not None:
                     self.passed += piece
                 writer.write(piece)

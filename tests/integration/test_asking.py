@@ -131,7 +131,7 @@ async def test_of_two_that_ask_at_the_same_moment_one_has_it_and_the_other_is_to
         (session,) = [end for end in ends if isinstance(end, Session)]
         (told,) = [end for end in ends if isinstance(end, TransferRefused)]
         winner = "Laptop" if ends[0] is session else "Tablet"
-        assert session.app.running
+        assert session.runs
         assert told.condition in {"taken", "not-here"}
         assert winner in str(told)
         assert not board.running
@@ -194,6 +194,19 @@ async def test_an_owner_that_is_away_is_named(prosody: Person) -> None:
         assert not found.online
         with pytest.raises(PeerUnreachable, match="Phone has this session, and is not"):
             await soon(laptop.request(found))
+
+
+async def test_an_owner_that_was_cut_off_keeps_nobody_waiting(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requesting, "ALIVE", 0.3)
+    async with prosody.devices("Phone", "Laptop") as (phone, laptop):
+        await phone.list_session(Board(), title="A board")
+        found = await listed(laptop)
+        monkeypatch.setattr(phone.stream.xmpp, "data_received", lambda data: None)
+        with pytest.raises(PeerUnreachable, match="does not answer"):
+            await soon(laptop.request(found))
+        monkeypatch.undo()
 
 
 async def test_an_owner_whose_app_is_not_open_says_so(prosody: Person) -> None:

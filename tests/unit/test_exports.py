@@ -9,6 +9,7 @@ import mobility.testing
 def test_the_public_names_are_these_and_no_others() -> None:
     assert mobility.__all__ == [
         "ActiveVisit",
+        "Address",
         "App",
         "AppFactory",
         "Approval",
@@ -17,10 +18,12 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "Capture",
         "Carrier",
         "Client",
+        "CodeRefused",
         "Comparing",
         "ConnectionFailed",
         "Coordinates",
         "Device",
+        "DeviceCode",
         "Direction",
         "DisplayList",
         "Ending",
@@ -59,6 +62,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "ServerError",
         "Session",
         "SessionAway",
+        "SessionCode",
         "SettingsError",
         "Spot",
         "Stanza",
@@ -77,6 +81,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "Visited",
         "Where",
         "Wiping",
+        "read_code",
     ]
 
 

@@ -145,12 +145,11 @@ async def test_what_is_typed_turns_pages_until_an_empty_line() -> None:
     presenter.turn, presenter.write = turn, write
     lines = Typed("n", "p", "7", "w mind the gap", "what?", "", "9")
     never = asyncio.Event()
-    assert not await control(
-        presenter, lines, out, until=never.wait(), leave="stop here"
-    )
+    leave = {"": "stop here", "x": "end it"}
+    assert await control(presenter, lines, out, until=never.wait(), leave=leave) == ""
     assert (pages, presenter.text) == ([4, 3, 7], "mind the gap")
     assert lines.coming == ["9"]
-    assert "Enter stop here" in printed(out)
+    assert "Enter stop here" in " ".join(printed(out).split())
 
 
 async def test_control_ends_when_something_else_does() -> None:
@@ -164,9 +163,10 @@ async def test_control_ends_when_something_else_does() -> None:
 
     over = asyncio.Event()
     over.set()
-    assert await control(
-        load_presenter(None, 1), Silent(), console(), until=over.wait(), leave="stop"
-    )
+    presenter, leave = load_presenter(None, 1), {"": "stop"}
+    until = over.wait()
+    ended = await control(presenter, Silent(), console(), until=until, leave=leave)
+    assert ended is None
 
 
 async def test_a_page_that_is_turned_just_as_it_goes_is_answered_by_a_sentence() -> (
@@ -179,7 +179,9 @@ async def test_a_page_that_is_turned_just_as_it_goes_is_answered_by_a_sentence()
 
     presenter.turn = turn
     never = asyncio.Event()
-    await control(presenter, Typed("n"), out, until=never.wait(), leave="stop")
+    leave = {"x": "end it", "": "stop"}
+    typed = Typed("n", "x")
+    assert await control(presenter, typed, out, until=never.wait(), leave=leave) == "x"
     assert "This session has ended here." in printed(out)
 
 
