@@ -12,6 +12,8 @@ Every exception this package raises on purpose.
     * :exc:`PeerUnreachable`
         * :exc:`CarrierLost`
     * :exc:`DirectoryUnavailable`
+    * :exc:`UnknownDevice`
+    * :exc:`UnknownSession`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -57,6 +59,8 @@ __all__ = [
     "TransferError",
     "TransferExpired",
     "TransferRefused",
+    "UnknownDevice",
+    "UnknownSession",
     "VisitDeclined",
     "VisitEnded",
     "VisitError",
@@ -108,6 +112,14 @@ class DirectoryUnavailable(MobilityError):
     """The account's server does not keep what the user's devices tell one another."""
 
 
+class UnknownDevice(MobilityError):
+    """None of the user's devices is called so, or several are."""
+
+
+class UnknownSession(MobilityError):
+    """No session of the user is called so, or several are."""
+
+
 class VisitError(MobilityError):
     """Phone and display did not come together; nothing has moved."""
 
@@ -139,7 +151,8 @@ class TransferRefused(TransferError):
     Args:
         text: The sentence for the user.
         condition: The wire's word for it: busy, declined, no-such-app, schema,
-            too-large or not-allowed.
+            too-large or not-allowed; of a session that was asked for, also not-here,
+            taken or not-acceptable.
 
     """
 

@@ -10,8 +10,11 @@ from mobility.cli.demo import demo
 from mobility.cli.desktop import desktop
 from mobility.cli.history import history
 from mobility.cli.opening import open_uri, read
+from mobility.cli.present import continue_, present
 from mobility.cli.qr import qr
+from mobility.cli.sending import send
 from mobility.cli.server import server
+from mobility.cli.sessions import sessions
 from mobility.cli.visit import reclaim, visit
 from mobility.cli.visits import revoke, visits
 from mobility.errors import MobilityError
@@ -26,6 +29,10 @@ app = typer.Typer(
 )
 app.command()(visit)
 app.command()(reclaim)
+app.command()(sessions)
+app.command()(present)
+app.command("continue")(continue_)
+app.command()(send)
 app.command()(visits)
 app.command()(revoke)
 app.command()(history)

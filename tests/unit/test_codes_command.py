@@ -14,6 +14,8 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+import typer.core
+import typer.main
 import typer.testing
 
 from mobility import InvalidInvitation, MobilityError, SettingsError
@@ -152,7 +154,19 @@ OPENED = {
 
 @pytest.mark.parametrize("uri", OPENED)
 def test_each_kind_of_code_has_its_command(phone: Path, uri: str) -> None:
-    assert command(read(uri)) == [*OPENED[uri], uri]
+    name, *arguments = command(read(uri))
+    assert [name, *arguments] == [*OPENED[uri], uri]
+    subcommands = typer.main.get_command(app)
+    assert isinstance(subcommands, typer.core.TyperGroup)
+    subcommands.commands[name].make_context(name, arguments)  # it takes them
+
+
+@pytest.mark.parametrize("uri", [u for u in OPENED if ME in u])
+def test_a_link_moves_nothing_before_its_user_says_so(phone: Path, uri: str) -> None:
+    result = RUNNER.invoke(app, ["open", uri], "n\n")
+    assert result.exit_code == 1
+    assert "[y/N]" in result.output
+    assert result.output.endswith("Aborted.\n")
 
 
 @pytest.mark.parametrize("uri", [u for u in OPENED if ME in u])
