@@ -110,6 +110,20 @@ class Announcing:
         self._unlisted.add(session.id)
         self.changed()
 
+    async def disown(self, device: str) -> None:
+        """
+        A device was forgotten: what it had is not listed any more.
+
+        Raises:
+            PeerUnreachable: If the server does not answer.
+
+        """
+        with contextlib.suppress(DirectoryUnavailable):
+            there, _ = await self._plugin.entries()
+            for entry in there.values():
+                if entry.owner == device:
+                    await self._plugin.retract(entry.id)
+
     # --- what stands there -----------------------------------------------------
 
     def entries(self) -> dict[str, Entry]:
@@ -154,12 +168,14 @@ class Announcing:
 
     async def _write(self) -> None:
         async with self._writing:
-            await self._learn()
             try:
                 there, present = await self._plugin.entries()
             except DirectoryUnavailable:
+                await self._learn()
                 await self._tell()
             else:
+                self._remember(there)
+                await self._learn()
                 await self._correct(there, present)
         self.directory.changed()
 
@@ -177,7 +193,6 @@ class Announcing:
             await self._plugin.tell_each(await self.directory.others(), entries)
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
-        self._remember(there)
         kept = {kept.id for kept in self._store.kept()} - self._unlisted | self._given
         todo = plan(self.id, self.entries(), kept, there)
         for id in todo.retract:

@@ -252,6 +252,11 @@ class Arrivals:
         wires = stream.sessions, stream.published
         return Ground(self._transfers, *wires, self._tasks.start, self._owned)
 
+    def unsettled(self, session: str) -> bool:
+        """Whether it was given to us, but may yet go on where it came from."""
+        hosted = self._hosted.get(session)
+        return hosted is not None and hosted.incoming.given
+
     async def settle(self, session: str) -> None:
         """If it was given to us, ask whether it is ours by now."""
         if session in self._hosted:

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from mobility.acquaintances import found
 from mobility.announcing import Announcing
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
@@ -31,7 +32,8 @@ from mobility.away import Away
 from mobility.codes import Codes
 from mobility.contents import Contents
 from mobility.delegating import Delegating
-from mobility.devices import Device, OwnDevices, found
+from mobility.device import Device
+from mobility.devices import OwnDevices
 from mobility.directory import Directory, ListedSession
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
@@ -39,6 +41,7 @@ from mobility.errors import (
     InvalidInvitation,
     LocalProtocolError,
     MobilityError,
+    PeerUnreachable,
     TransferAborted,
     TransferRefused,
     VisitEnded,
@@ -74,7 +77,7 @@ from mobility.visits import Revoked, VisitList, Visits
 from mobility.xmpp.codes.stanza import Scanned
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
-from mobility.xmpp.stream import Stream
+from mobility.xmpp.stream import Stream, within
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
 
@@ -129,7 +132,6 @@ class Client:
         self._factories = {factory.uri: factory for factory in apps}
         self._largest = size
         self._on_ask = on_ask
-        self._listed = asyncio.Lock()
         self._own: OwnDevices | None = None
         self._offered: set[str] = set()  # sessions that wait for somebody to accept
         self._waiting: set[asyncio.Task[Any]] = set()
@@ -178,7 +180,7 @@ class Client:
 
     def _acquaintances(self) -> OwnDevices | None:
         return OwnDevices(
-            self.stream.devices,
+            *(self.stream, self._store),
             self._store.identity(secrets.token_bytes(32)),
             name=self.name,
             kind=self._kind,
@@ -232,11 +234,15 @@ class Client:
                 owned=self._owned,
             )
             self._transfers.on_request = self._arrivals.receive_request
+            if not self._guest:
+                self._own = self._acquaintances()
+                self._owned.watch(lambda: self._announcing.add_own(self._owned))
             self._announcing = Announcing(
                 *(self.stream, self._store, self._tasks, self._away), name=self.name
             )
             self._directory = self._announcing.directory = Directory(
                 *(self.stream, self.devices),
+                self._own.known.watchers if self._own else set(),
                 us=lambda: self._announcing.id,
                 ours=self._announcing.entries,
                 screens=self._running.lent,
@@ -244,9 +250,6 @@ class Client:
             self._directory.on_news = self._announcing.changed
             self._losses = Losses(self.sessions)
             self._arrivals.on_lost = self._losses.add
-            if not self._guest:
-                self._own = self._acquaintances()
-                self._owned.on_change = lambda: self._announcing.add_own(self._owned)
             self._requesting = Requesting(
                 self.stream.asking, self._arrivals, self._factories
             )
@@ -296,6 +299,8 @@ class Client:
         await self._arrivals.close()
         await self._owned.close()
         await self._announcing.close()
+        if self._own is not None:
+            await within(timing.GOODBYE, self._own.goodbye())
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
@@ -305,8 +310,6 @@ class Client:
         self._arrivals.online(resumed=self.stream.resumed)
         if not self.stream.resumed:
             self._announcing.online()
-        if self._own is not None and self._own.listed and not self.stream.resumed:
-            self._tasks.start(self._own.publish())
 
     # --- own devices -----------------------------------------------------------
 
@@ -314,12 +317,13 @@ class Client:
         """
         The user's devices: this one first, then those that are online.
 
+        Where the server keeps no list, those that are online, or were seen before.
+
         Raises:
-            DirectoryUnavailable: If the server keeps no list of them.
-            PeerUnreachable: If the server does not answer.
+            DirectoryUnavailable: A guest has none.
 
         """
-        return await (await self._list()).all()
+        return await self._devices().all()
 
     async def device(self, wanted: str) -> Device:
         """
@@ -327,38 +331,77 @@ class Client:
 
         Raises:
             UnknownDevice: There is none, or several; the sentence names them.
-            DirectoryUnavailable, PeerUnreachable: As for `devices`.
 
         """
         return found(await self.devices(), wanted)
 
     async def watch_devices(self) -> AsyncGenerator[list[Device], None]:
-        """
-        The user's devices now, and again whenever something about them changes.
-
-        Raises:
-            DirectoryUnavailable, PeerUnreachable: As for `devices`.
-
-        """
-        own = await self._list()
-        async with aclosing(own.watch()) as lists:
+        """The user's devices now, and again whenever something about them changes."""
+        own = self._devices()
+        await own.all()
+        async with aclosing(own.known.watch()) as lists:
             async for devices in lists:
                 yield devices
 
-    async def _list(self) -> OwnDevices:
-        """The list of own devices, once we are in it."""
-        self._check_account()
-        async with self._listed:
-            assert self._own is not None
-            if not self._own.listed:
-                await self._own.publish()
-            return self._own
+    async def rename(self, device: Device, name: str) -> None:
+        """
+        Call a device so, on all devices of the account; by its own name, if empty.
 
-    def _check_account(self) -> None:
-        if self._guest:
+        Raises:
+            InvalidState: That cannot be shown as a name.
+            DirectoryUnavailable, PeerUnreachable: The server does not keep it.
+
+        """
+        await self._devices().known.rename(device, name)
+
+    async def forget(self, device: Device) -> None:
+        """
+        Take a device that is away off the list, on all devices of the account.
+
+        If it comes back, it is on the list again: only a new password keeps it out.
+
+        Raises:
+            LocalProtocolError: It is connected.
+            DirectoryUnavailable, PeerUnreachable: The server does not do so.
+
+        """
+        await self._devices().known.forget(device)
+        await self._announcing.disown(device.id)
+
+    async def verify(self, code: str) -> Device:
+        """
+        Note that a device is the one that the user has in hand.
+
+        Args:
+            code: Its `Device.id` or `Device.fingerprint`, as that device shows it.
+
+        Raises:
+            UnknownDevice: No device of the account has it.
+
+        """
+        return await self._devices().known.verify(code)
+
+    @property
+    def busy(self) -> bool:
+        """Whether this device says that it can take no more sessions now."""
+        return self.stream.busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self.stream.busy = busy
+
+    def _devices(self) -> OwnDevices:
+        if self._own is None:
             raise DirectoryUnavailable(
                 "A guest has no other devices. With an account they find one another."
             )
+        return self._own
+
+    async def _list(self) -> OwnDevices:
+        """The other devices, once we are on the list."""
+        own = self._devices()
+        await own.join()
+        return own
 
     async def offer(
         self,
@@ -386,11 +429,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        session = await self._settled(app)
-        for device in to:
-            _check_way_back(app, device.name, device.apps)
-        offering = await self._offering(session, to, progress, given=False)
-        return await self._run(offering, session, expires)
+        _, moved = await self._hand_over(app, to, expires, progress, given=False)
+        return moved
 
     async def send(
         self,
@@ -424,7 +464,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        return await self._give(app, to=to, expires=expires, progress=progress)
+        device, _ = await self._hand_over(app, to, expires, progress, given=True)
+        return device
 
     async def _give(
         self,
@@ -432,41 +473,45 @@ class Client:
         *,
         to: Sequence[Device],
         expires: timedelta,
-        progress: Report = unseen,
-        offered: Callable[[], None] = lambda: None,
+        offered: Callable[[], None],
     ) -> Device:
+        """To whoever asked; `offered` is called once they could take it."""
+        how = unseen, offered
+        device, _ = await self._hand_over(app, to, expires, *how, given=True)
+        return device
+
+    async def _hand_over(
+        self,
+        app: App,
+        to: Sequence[Device],
+        expires: timedelta,
+        progress: Report,
+        offered: Callable[[], None] = lambda: None,
+        *,
+        given: bool,
+    ) -> tuple[Device, MovedSession]:
         session = await self._settled(app)
-        offering = await self._offering(session, to, progress, given=True)
-        offering.on_offered = offered
-        await self._run(offering, session, expires)
-        assert offering.winner is not None
-        return offering.winner
-
-    async def _offering(
-        self, session: Session, to: Sequence[Device], progress: Report, *, given: bool
-    ) -> Offering:
-        own = await self._list()
-        to = [device for device in to if device.takes]
-        if not to:
-            raise TransferRefused("None of these devices can take a session.")
-        return Offering(
-            session,
-            to,
-            own=own,
-            offers=self.stream.offers,
-            store=self._store,
-            tasks=self._tasks,
-            begin=partial(self._away.moving, session, given=given),
-            won=self._away.watch,
-            report=progress,
-        )
-
-    async def _run(
-        self, offering: Offering, session: Session, expires: timedelta
-    ) -> MovedSession:
-        self._announcing.add(session)
-        self._offered.add(session.id)
+        self._offered.add(session.id)  # before we wait for anything: it is offered once
         try:
+            own = await self._list()
+            to = [device for device in to if device.takes]
+            if not to:
+                raise TransferRefused("None of these devices can take a session.")
+            for device in to:
+                _check_way_back(app, device.name, device.apps)
+            offering = Offering(
+                session,
+                to,
+                own=own,
+                offers=self.stream.offers,
+                store=self._store,
+                tasks=self._tasks,
+                begin=partial(self._away.moving, session, given=given),
+                won=self._away.watch,
+                report=progress,
+            )
+            offering.on_offered = offered
+            self._announcing.add(session)
             return await self._until_closed(offering.run(expires))
         finally:
             self._offered.discard(session.id)
@@ -558,59 +603,6 @@ class Client:
         """
         return self._arrivals.again()
 
-    # --- codes -----------------------------------------------------------------
-
-    def device_code(self) -> AsyncGenerator[DeviceCode, None]:
-        """
-        The code of this device: "send to me", to be shown until the next one comes.
-
-        What shows it ends the stream; nothing else does.
-
-        Raises:
-            DirectoryUnavailable: A guest has no other devices that could scan it.
-
-        """
-        self._check_account()
-        return self.codes.devices()
-
-    def session_code(self, app: App) -> AsyncGenerator[SessionCode, None]:
-        """
-        The code of a session that runs here: "take this", likewise.
-
-        Raises:
-            LocalProtocolError: It does not run here, or another device decides.
-            DirectoryUnavailable: As `device_code`.
-
-        """
-        self._check_account()
-        return self.codes.sessions(self._ours(app).id)
-
-    async def scanned(self, code: DeviceCode) -> Device:
-        """
-        Find the own device whose code was scanned, and tell it that it was us.
-
-        Then it `expects` an offer of this device.
-
-        Raises:
-            InvalidInvitation: It is no other device of the user's.
-            CodeRefused: The code is not good any more.
-            DirectoryUnavailable, PeerUnreachable: As `devices`; or it is away.
-
-        """
-        self._check_account()
-        check_own(code, bare(self._account))
-        known = {device.id: device for device in await self.devices()}
-        if code.key not in known or code.key == self.codes.key:
-            raise InvalidInvitation("This code is not of one of your other devices.")
-        device = known[code.key]
-        if proof := self.codes.proof(code):
-            await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
-        return device
-
-    def expects(self, device: Device) -> bool:
-        """Whether that device has just scanned the code of this one."""
-        return self.codes.expects(device.id)
-
     # --- the directory ---------------------------------------------------------
 
     async def sessions(self) -> list[ListedSession]:
@@ -646,7 +638,10 @@ class Client:
             LocalProtocolError: It belongs to another device.
 
         """
-        self._check_account()
+        if self._guest:
+            raise DirectoryUnavailable(
+                "A guest has no other devices. With an account they find one another."
+            )
         moved = app.session is not None and app.session.id in self._away
         session = app.session if moved and app.session else self._ours(app)
         app.title = title or app.title
@@ -696,6 +691,59 @@ class Client:
         async with aclosing(self._losses.all()) as losses:
             async for lost in losses:
                 yield lost
+
+    # --- codes -----------------------------------------------------------------
+
+    def device_code(self) -> AsyncGenerator[DeviceCode, None]:
+        """
+        The code of this device: "send to me", to be shown until the next one comes.
+
+        What shows it ends the stream; nothing else does.
+
+        Raises:
+            DirectoryUnavailable: A guest has no other devices that could scan it.
+
+        """
+        self._devices()
+        return self.codes.devices()
+
+    def session_code(self, app: App) -> AsyncGenerator[SessionCode, None]:
+        """
+        The code of a session that runs here: "take this", likewise.
+
+        Raises:
+            LocalProtocolError: It does not run here, or another device decides.
+            DirectoryUnavailable: As `device_code`.
+
+        """
+        self._devices()
+        return self.codes.sessions(self._ours(app).id)
+
+    async def scanned(self, code: DeviceCode) -> Device:
+        """
+        Find the own device whose code was scanned, and tell it that it was us.
+
+        Then it `expects` an offer of this device.
+
+        Raises:
+            InvalidInvitation: It is no other device of the user's.
+            CodeRefused: The code is not good any more.
+            DirectoryUnavailable, PeerUnreachable: As `devices`; or it is away.
+
+        """
+        self._devices()
+        check_own(code, bare(self._account))
+        known = {device.id: device for device in await self.devices()}
+        if code.key not in known or code.key == self.codes.key:
+            raise InvalidInvitation("This code is not of one of your other devices.")
+        device = known[code.key]
+        if proof := self.codes.proof(code):
+            await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
+        return device
+
+    def expects(self, device: Device) -> bool:
+        """Whether that device has just scanned the code of this one."""
+        return self.codes.expects(device.id)
 
     # --- visits ----------------------------------------------------------------
 
@@ -845,6 +893,11 @@ class Client:
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
+        if self._arrivals.unsettled(session.id):
+            raise PeerUnreachable(
+                "The device that gave this session has not said yet that it has let "
+                "go. Try again when it is online."
+            )
         if session.id in self._arrivals:
             raise LocalProtocolError(
                 "This session was lent to this device. Its owner can take it back, and "

@@ -281,7 +281,9 @@ class Hosted:
         if self.incoming.given and self._ground.owned is not None:
             await self.incoming.inquire()
             if self.incoming.released:
-                await self._forgotten.wait()
+                with contextlib.suppress(TimeoutError):  # then it is not ours yet
+                    async with asyncio.timeout(timing.STEP):
+                        await self._forgotten.wait()
 
     # --- it goes -----------------------------------------------------------------
 

@@ -4,37 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mobility.acquaintances import found
 from mobility.app import App
 from mobility.device import Device
-from mobility.devices import found
 from mobility.directory import ListedSession
 from mobility.errors import InvalidInvitation, TransferRefused, UnknownSession
-from mobility.protocol.code import Code, DeviceCode, SessionCode, read
+from mobility.protocol.code import DeviceCode, SessionCode, check_own, read
 
-__all__ = ["ALL", "chosen", "scanned", "targets"]
+__all__ = ["ALL", "chosen", "device_names", "scanned", "session_code", "targets"]
 
 ALL = "all"
-_NO_CODE = "This is not the code of a {}. mobility open tells what it is."
 
 
 def chosen(listed: Sequence[ListedSession], wanted: str) -> ListedSession:
     """
-    The one session with that id, number in the list, beginning of its title, or code.
-
-    Args:
-        listed: What there is.
-        wanted: As typed; if empty, the only one is meant.
+    The one session with that id, number in the list, or beginning of its title.
 
     Raises:
         UnknownSession: There is none, or several; the sentence names them.
-        InvalidInvitation: A code was given, and it is not one of a session.
 
     """
-    code = scanned(wanted)
-    if code is not None:
-        return _shown(listed, code)
-    if not wanted and len(listed) == 1:
-        return listed[0]
     match _meant(listed, wanted):
         case [session]:
             return session
@@ -46,29 +35,6 @@ def chosen(listed: Sequence[ListedSession], wanted: str) -> ListedSession:
                 f"{wanted} may be any of {names}. Name it by its id, or by its "
                 "number in mobility sessions."
             )
-
-
-def scanned(text: str) -> Code | None:
-    """
-    The code that was given in the place of a name; None if it is a name.
-
-    Raises:
-        InvalidInvitation: It begins as a code does, and is none.
-
-    """
-    return read(text) if text.strip().lower().startswith("xmpp:") else None
-
-
-def _shown(listed: Sequence[ListedSession], code: Code) -> ListedSession:
-    if not isinstance(code, SessionCode):
-        raise InvalidInvitation(_NO_CODE.format("session"))
-    for each in listed:
-        if each.id == code.session and each.owner == code.key:
-            return each
-    raise UnknownSession(
-        "The session of this code runs no more, or belongs to another device now. "
-        "See mobility sessions."
-    )
 
 
 def _meant(listed: Sequence[ListedSession], wanted: str) -> list[ListedSession]:
@@ -88,14 +54,67 @@ def _none(listed: Sequence[ListedSession], wanted: str) -> str:
     if not listed:
         return "None of your devices lists a session."
     names = ", ".join(map(_named, listed))
-    if not wanted:
-        return f"Name a session. There are: {names}."
     return f"No session is called {wanted}. There are: {names}."
 
 
 def _named(session: ListedSession) -> str:
     """What a person calls it, and where it is."""
     return f"{session.title or session.app} on {session.place}"
+
+
+def scanned(listed: Sequence[ListedSession], code: SessionCode) -> ListedSession:
+    """
+    The session whose code was scanned.
+
+    Raises:
+        UnknownSession: The device that showed it does not decide about it any more.
+
+    """
+    for each in listed:
+        if (each.id, each.owner) == (code.session, code.key):
+            return each
+    raise UnknownSession(
+        "What this code stands for has ended, or has gone elsewhere: mobility "
+        "sessions shows what runs now."
+    )
+
+
+def session_code(text: str, account: str) -> SessionCode | None:
+    """
+    The code of a session of this account, if the text is a code.
+
+    Raises:
+        InvalidInvitation: It is another one, or somebody else's.
+
+    """
+    if not text.lower().startswith("xmpp:"):
+        return None
+    code = read(text)
+    if not isinstance(code, SessionCode):
+        raise InvalidInvitation("This is not the code of a session.")
+    check_own(code, account)
+    return code
+
+
+def device_names(texts: Sequence[str], account: str) -> list[str]:
+    """
+    Names or ids of devices, where some may be given by their code.
+
+    Raises:
+        InvalidInvitation: A code is another one, or somebody else's.
+
+    """
+    return [_device_name(text, account) for text in texts]
+
+
+def _device_name(text: str, account: str) -> str:
+    if not text.lower().startswith("xmpp:"):
+        return text
+    code = read(text)
+    if not isinstance(code, DeviceCode):
+        raise InvalidInvitation("This is not the code of a device.")
+    check_own(code, account)
+    return code.key
 
 
 def targets(
@@ -107,19 +126,17 @@ def targets(
     Args:
         devices: The user's.
         listed: The session.
-        wanted: Names, ids or codes; ``all`` are those that are online and do not have
-            it.
+        wanted: Names or ids; ``all`` are those that are online and do not have it.
 
     Raises:
         UnknownDevice: One of them is not known.
-        InvalidInvitation: A code was given, and it is not one of a device.
         TransferRefused: None of them can take it.
 
     """
     if ALL in wanted:
         meant = [d for d in devices if d.id and d.name != listed.place and d.online]
     else:
-        named = (found(devices, _name(each)) for each in wanted)
+        named = (found(devices, each) for each in wanted)
         meant = list({device.id: device for device in named}.values())
     problems = [_problem(device, listed) for device in meant]
     able = [device for device, why in zip(meant, problems, strict=True) if not why]
@@ -128,15 +145,6 @@ def targets(
         text = " ".join(why_not) or "None of your other devices is online."
         raise TransferRefused(text, condition="not-acceptable")
     return able, why_not
-
-
-def _name(wanted: str) -> str:
-    code = scanned(wanted)
-    if code is None:
-        return wanted
-    if not isinstance(code, DeviceCode):
-        raise InvalidInvitation(_NO_CODE.format("device"))
-    return code.key
 
 
 def _problem(device: Device, listed: ListedSession) -> str:

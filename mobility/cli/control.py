@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.markup import escape
 
@@ -24,11 +25,11 @@ _YES: Final = frozenset({"y", "yes"})
 _NO: Final = frozenset({"", "n", "no"})
 
 
-def keys(leave: Mapping[str, str]) -> str:
+def keys(leave: Mapping[str, str]) -> Columns:
     """What may be typed; `leave` says what else there is, as for `control`."""
     ways = {word or "Enter": what for word, what in leave.items()}
-    said = (f"[bold]{word}[/] {what}" for word, what in (_KEYS | ways).items())
-    return "   ".join(each.replace(" ", "\N{NO-BREAK SPACE}") for each in said)
+    said = [f"[bold]{word}[/] {what}" for word, what in (_KEYS | ways).items()]
+    return Columns(said, padding=(0, 3))
 
 
 async def control(

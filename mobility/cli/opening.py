@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -20,12 +20,6 @@ from mobility.protocol.invitation import Invitation
 
 __all__ = ["command", "open_uri", "read"]
 
-# Any web page can have a link opened.
-_QUESTIONS: Final[dict[type, str]] = {
-    DeviceCode: "Have what runs on your devices go on there?",
-    SessionCode: "Take it to this device?",
-}
-
 
 def open_uri(
     ctx: typer.Context,
@@ -37,9 +31,7 @@ def open_uri(
 ) -> None:
     """Do what a code is for: visit a screen, take a session, send one."""
     try:
-        code = read_code(uri)
-        name, *arguments = command(code)
-        _confirm(code)
+        name, *arguments = command(read_code(uri))
         subcommands = ctx.find_root().command
         assert isinstance(subcommands, typer.core.TyperGroup)
         subcommands.commands[name].main(arguments, name, standalone_mode=False)
@@ -52,13 +44,6 @@ def open_uri(
         if stay:
             with contextlib.suppress(EOFError, KeyboardInterrupt):
                 input("Press Enter to close this. ")
-
-
-def _confirm(code: Code) -> None:
-    """A visit asks by itself, and shows whom."""
-    if isinstance(code, DeviceCode | SessionCode):
-        print(_what(code))
-        typer.confirm(_QUESTIONS[type(code)], abort=True)
 
 
 def read(
@@ -76,6 +61,9 @@ def read(
 def command(code: Code) -> list[str]:
     """
     The `mobility` command line that does what a code is for.
+
+    Each of these commands asks its user before anything moves: any web page can have a
+    link opened.
 
     Raises:
         InvalidInvitation: If there is none, or the code is of somebody else's device.

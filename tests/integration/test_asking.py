@@ -163,6 +163,31 @@ async def test_the_user_is_asked_and_may_say_no(person: Person) -> None:
         ]
 
 
+async def test_who_scans_the_code_of_a_session_has_the_yes_of_who_shows_it(
+    prosody: Person,
+) -> None:
+    async def on_ask(asked: Asked) -> bool:
+        return False
+
+    async with (
+        prosody.device("Phone", on_ask=on_ask) as phone,
+        prosody.devices("Laptop", "Tablet") as (laptop, tablet),
+    ):
+        board = Board(strokes=("first",))
+        here = await phone.list_session(board, title="A board")
+        async with contextlib.aclosing(phone.session_code(board)) as codes:
+            code = await anext(codes)
+        found = await listed(laptop)
+        with pytest.raises(TransferRefused, match="You said no"):
+            await soon(tablet.request(found))
+        with pytest.raises(TransferRefused, match="not one that is shown here"):
+            await soon(laptop.request(found, proof=tablet.codes.proof(code)))
+        proof = laptop.codes.proof(code)
+        there: Any = await soon(laptop.request(found, proof=proof))
+        assert there.app.strokes == ["first"]
+        await gone(here)
+
+
 async def test_an_owner_whose_user_does_not_answer_says_so(
     prosody: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

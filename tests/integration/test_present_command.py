@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mobility import Client
+from mobility import Asked, Client
 from mobility.cli.presenter import load_presenter
-from mobility.store import Store
 from tests.fakes.running import RunningServer
-from tests.integration.people import soon
+from tests.integration.people import read_all, soon
 from tests.integration.test_asking import take
 from tests.integration.test_commands import Command, mobility
 
@@ -76,7 +72,7 @@ async def presenting(
 
 
 @contextlib.asynccontextmanager
-async def client(environment: Environment) -> AsyncIterator[Client]:
+async def client(environment: Environment, **options: Any) -> AsyncIterator[Client]:
     """A device that is no command, which has the presenter."""
     async with Client(
         environment["MOBILITY_JID"],
@@ -87,6 +83,7 @@ async def client(environment: Environment) -> AsyncIterator[Client]:
         port=int(environment["MOBILITY_PORT"]),
         ca_file=Path(environment["MOBILITY_CA_FILE"]),
         apps=[Presenter],
+        **options,
     ) as device:
         await device.devices()
         yield device
@@ -118,38 +115,7 @@ async def test_a_talk_goes_on_at_the_device_that_asks_and_is_saved_there(
             await laptop.says("Page 5.")
             laptop.type("")
             assert f"{KEPT} 5" in await ends(laptop)
-    assert [path.stat().st_size for path in folder.iterdir()] == [talk.stat().st_size]
-
-
-async def test_who_scans_the_code_of_a_talk_has_it_and_nobody_is_asked(
-    prosody: Home, talk: Path
-) -> None:
-    async with presenting(prosody("Phone"), talk, "--page", 3) as phone:
-        with Store(Path(prosody("Phone")["MOBILITY_DATA"])) as journal:
-            (kept,) = journal.kept()
-        async with mobility(prosody("Phone"), "qr", "--session", kept.id) as shown:
-            await ends(shown)
-        (uri,) = re.findall(r"xmpp:\S+", shown.printed)
-        async with mobility(prosody("Laptop"), "continue", uri) as laptop:
-            await laptop.says("talk.pdf runs here now, at page 3.")
-            printed = await ends(phone)
-            assert GOES_ON in printed
-            assert "Give it?" not in printed
-            laptop.type("")
-            await ends(laptop)
-
-
-async def test_a_talk_goes_on_at_the_device_whose_code_was_scanned(
-    prosody: Home, talk: Path
-) -> None:
-    async with client(prosody("Laptop")) as laptop, aclosing(laptop.offers()) as offers:
-        code = replace(laptop.codes.device(), token=b"")
-        async with presenting(prosody("Phone"), talk, "--give", "always") as phone:
-            async with mobility(prosody("Other"), "send", "--to", str(code)) as send:
-                session = await soon((await soon(anext(offers))).accept())
-                assert session.app.page == 1
-                assert "talk.pdf goes on at Laptop." in await ends(send)
-                assert GOES_ON in await ends(phone)
+    assert read_all(folder) == load_presenter(talk, 1).document
 
 
 async def test_what_was_kept_is_presented_again_until_it_is_ended(
@@ -284,6 +250,24 @@ async def test_what_cannot_be_sent_is_refused_in_one_sentence(
         ):
             async with mobility(prosody("Tool"), *arguments) as command:
                 assert sentence in await ends(command, 1)
+
+
+async def test_a_code_is_scanned_and_the_person_says_yes_where_they_scan(
+    prosody: Home, talk: Path
+) -> None:
+    async with client(prosody("Phone"), on_ask=refused) as phone:
+        session = await phone.list_session(load_presenter(talk, 2))
+        code = str(phone.codes.session(session.id))
+        async with mobility(prosody("Laptop"), "continue", code) as laptop:
+            await laptop.says("Go on here with talk.pdf from Phone?")
+            laptop.type("y")
+            await laptop.says("talk.pdf runs here now, at page 2.")
+            laptop.type("")
+            assert KEPT in await ends(laptop)
+
+
+async def refused(asked: Asked) -> bool:
+    return False
 
 
 async def test_two_that_continue_at_the_same_moment(prosody: Home, talk: Path) -> None:

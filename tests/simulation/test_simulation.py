@@ -155,6 +155,41 @@ def test_a_crash_at_any_step_loses_nothing(victim: str) -> None:
     assert step > 50
 
 
+async def kept_there_and_back(phone: Phone, lobby: Display) -> None:
+    """The journal has it before it goes, and when it is back."""
+    ledger = Ledger("zero")
+    while not phone.app(Ledger).session if phone.here else True:
+        with contextlib.suppress(PowerCut):
+            await phone.keep(ledger if not phone.here else phone.app(Ledger))
+    try:
+        await phone.transfer(phone.app(Ledger), to=lobby)
+        await lobby.do(lobby.app(Ledger).write("one"))
+    except (MobilityError, PowerCut, AssertionError):
+        pass
+    await phone.take_back()
+
+
+@pytest.mark.parametrize("victim", ["phone", "lobby"])
+def test_a_crash_at_any_step_loses_nothing_that_is_kept(victim: str) -> None:
+    for step in itertools.count(1):
+        with Simulation(seed=step) as world:
+            lobby, phone = world.display(Ledger), world.phone(Ledger)
+            device = phone if victim == "phone" else lobby
+            device.crash(step=step)
+            world.run(kept_there_and_back(phone, lobby))
+            world.check()
+            entries = phone.app(Ledger).entries
+            phone.crash()
+            phone.start()
+            world.run(phone.ready())
+            world.check()
+            assert phone.app(Ledger).entries == entries
+            assert entries[:1] == ["zero"]
+            if device.crashes == (victim == "phone"):
+                break
+    assert step > 50
+
+
 @pytest.mark.parametrize("victim", ["phone", "lobby"])
 def test_a_cut_at_any_step_loses_nothing(victim: str) -> None:
     for step in range(1, 100, 3):

@@ -29,9 +29,9 @@ CODED = [
     ("session.md", session_xml),
     ("login.md", login_xml),
     ("visits.md", visits_xml),
-    ("codes.md", codes_xml),
     ("sessions.md", directory_xml),
     ("asking.md", asking_xml),
+    ("codes.md", codes_xml),
 ]
 
 

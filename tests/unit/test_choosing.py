@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from mobility.cli.choosing import chosen, targets
+from mobility.cli.choosing import (
+    chosen,
+    device_names,
+    scanned,
+    session_code,
+    targets,
+)
 from mobility.device import Device
 from mobility.directory import ListedSession
 from mobility.errors import (
@@ -59,7 +65,7 @@ def test_a_session_is_named_by_id_number_or_title(wanted: str, id: str) -> None:
         ("0", "No session is called 0"),
         ("5", "No session is called 5"),
         ("9" * 5000, "No session is called 9"),
-        ("", "Name a session. There are: Talk in May"),
+        ("", "No session is called"),
     ],
 )
 def test_what_names_none_or_several_is_said_so(wanted: str, sentence: str) -> None:
@@ -118,34 +124,47 @@ def test_if_none_can_take_it_the_sentence_says_why(
     assert str(caught.value) == sentence
 
 
-KEY = "_____________________w"
-OF_DEVICE = f"xmpp:a@b.example?mobility-device;v=0;k={KEY}"
-OF_SESSION = f"xmpp:a@b.example?mobility-session;v=0;s=2222;k={KEY}"
+KEY = "XisKEvyRi1uBi3FsPWWWug"
+SESSION = f"xmpp:juliet@capulet.example?mobility-session;v=0;s=cccc;k={KEY}"
+DEVICE = f"xmpp:juliet@capulet.example?mobility-device;v=0;k={KEY}"
+JULIET = "juliet@capulet.example"
 
 
-def test_a_session_is_named_by_its_code() -> None:
-    listed = [replace(each, owner=KEY) for each in LISTED]
-    assert chosen(listed, OF_SESSION).id == "2222"
-    with pytest.raises(UnknownSession, match="belongs to another device now"):
-        chosen(LISTED, OF_SESSION)
-    with pytest.raises(InvalidInvitation, match="not the code of a session"):
-        chosen(listed, OF_DEVICE)
-    with pytest.raises(InvalidInvitation, match="for a chat program"):
-        chosen(listed, "xmpp:a@b.example?message")
+def test_a_code_names_a_session_or_a_device() -> None:
+    code = session_code(SESSION, JULIET)
+    assert code is not None
+    assert code.session == "cccc"
+    assert session_code("talk", JULIET) is None
+    assert device_names(["Laptop", DEVICE], JULIET) == ["Laptop", KEY]
 
 
-def test_the_only_session_need_not_be_named() -> None:
-    assert chosen(LISTED[:1], "") == LISTED[0]
-    with pytest.raises(UnknownSession, match="None of your devices lists"):
-        chosen([], "")
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            SESSION.replace("juliet", "romeo"),
+            "Scan one that a device of your own shows",
+        ),
+        (DEVICE, "This is not the code of a session."),
+        ("xmpp:lobby@kiosk.example", "This is not the code of a session."),
+    ],
+)
+def test_another_code_is_no_session(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidInvitation, match=sentence):
+        session_code(text, JULIET)
 
 
-def test_a_device_is_named_by_its_code() -> None:
-    device = Device(KEY, "Tablet", "pc", "a@b/c", {URI: 2}, True, size=10_000)
-    other = replace(device, id="other", name="Desk")
-    able, _ = targets([other, device], LISTED[0], [OF_DEVICE])
-    assert able == [device]
-    with pytest.raises(UnknownDevice):
-        targets([other], LISTED[0], [OF_DEVICE])
-    with pytest.raises(InvalidInvitation, match="not the code of a device"):
-        targets([device], LISTED[0], [OF_SESSION])
+def test_another_code_is_no_device() -> None:
+    with pytest.raises(InvalidInvitation, match="This is not the code of a device."):
+        device_names([SESSION], JULIET)
+    with pytest.raises(InvalidInvitation, match="Scan one that a device"):
+        device_names([DEVICE.replace("juliet", "romeo")], JULIET)
+
+
+def test_a_code_is_of_who_decides_about_the_session_now() -> None:
+    code = session_code(SESSION, JULIET)
+    assert code is not None
+    with pytest.raises(UnknownSession, match="has ended, or has gone elsewhere"):
+        scanned(LISTED, code)
+    moved = [replace(each, owner=KEY) for each in LISTED]
+    assert scanned(moved, code).id == "cccc"

@@ -162,14 +162,6 @@ def test_each_kind_of_code_has_its_command(phone: Path, uri: str) -> None:
 
 
 @pytest.mark.parametrize("uri", [u for u in OPENED if ME in u])
-def test_a_link_moves_nothing_before_its_user_says_so(phone: Path, uri: str) -> None:
-    result = RUNNER.invoke(app, ["open", uri], "n\n")
-    assert result.exit_code == 1
-    assert "[y/N]" in result.output
-    assert result.output.endswith("Aborted.\n")
-
-
-@pytest.mark.parametrize("uri", [u for u in OPENED if ME in u])
 def test_a_code_of_somebody_else_is_not_opened(
     phone: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
