@@ -17,6 +17,7 @@ from mobility import (
     LocalProtocolError,
     PeerUnreachable,
     Session,
+    TransferExpired,
     TransferRefused,
     VisitRefused,
     asking,
@@ -442,6 +443,31 @@ def never(held: asyncio.Event) -> Callable[..., Any]:
     return understood
 
 
+async def test_another_device_cannot_give_what_was_asked_for(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requesting, "OFFER", 0.5)
+    async with prosody.devices("Phone", "Laptop", "Tablet") as (phone, laptop, tablet):
+        here = await phone.list_session(Board(), title="A board")
+        found = await listed(laptop)
+
+        async def silent(peer: str, ask: Ask) -> None:
+            pass
+
+        phone.stream.asking.receive = silent
+        other = Board(strokes=("planted",))
+        other.session = tablet._session(here.id, other)
+        to = [await tablet.device("Laptop")]
+        giving = asyncio.create_task(tablet.send(other, to=to))
+        with pytest.raises(TransferExpired):
+            await soon(laptop.request(found))
+        offer = await offered(laptop)  # like any other: its user decides
+        assert offer.place == "Tablet"
+        await offer.refuse()
+        with pytest.raises(TransferRefused):
+            await soon(giving)
+
+
 async def test_what_was_promised_and_does_not_come_is_not_waited_for(
     prosody: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -454,5 +480,5 @@ async def test_what_was_promised_and_does_not_come_is_not_waited_for(
             pass
 
         phone.stream.asking.receive = silent
-        with pytest.raises(Exception, match="It stays there; try again"):
+        with pytest.raises(TransferExpired, match="It stays there; try again"):
             await soon(laptop.request(found))
