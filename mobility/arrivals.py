@@ -210,9 +210,9 @@ class Arrivals:
         ours = waiting.responder == own.us.id and waiting.sid not in self._seen
         if not ours or waiting.expired(datetime.now(UTC)):
             return None
-        self._seen.add(waiting.sid)
         if self._transfers.phase(waiting.sid) is not None:
-            return None  # we have answered it, and were restarted
+            return None  # we have answered it, and were restarted: `again` has it
+        self._seen.add(waiting.sid)
         try:
             device, secret = await own.recover(waiting)
             link = self._link(secret, device.name)

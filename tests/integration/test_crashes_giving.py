@@ -13,6 +13,7 @@ from tests.fakes.running import RunningServer
 
 # The riskiest; `python -m tests.bench.crash --real` runs all of them.
 CELLS = [
+    Cell("give", "accept", "taker", "after", "kill", "taker"),
     Cell("give", "commit", "giver", "after", "kill", "taker"),
     Cell("give", "confirm", "giver", "after", "kill", "taker"),
     Cell("give", "release", "taker", "before", "kill", "taker"),

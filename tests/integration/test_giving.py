@@ -232,6 +232,37 @@ async def test_what_was_reclaimed_before_it_was_confirmed_is_not_the_receivers(
         silent.set()
 
 
+async def test_what_was_given_is_let_go_after_a_restart_without_its_app(
+    home: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "PATIENCE", 0.2)
+    said, confirm = asyncio.Event(), Incoming.confirm
+
+    async def later(self: Incoming) -> None:
+        await said.wait()
+        await confirm(self)
+
+    monkeypatch.setattr(Incoming, "confirm", later)
+    async with home.on("Laptop") as laptop:
+        async with home.on("Phone") as phone:
+            board = Board(strokes=("first",))
+            sending = asyncio.create_task(
+                phone.send(board, to=await to(phone, "Laptop"))
+            )
+            there: Any = await (await offered(laptop)).accept()
+            with pytest.raises(SessionAway):
+                await sending
+        async with home.on("Phone") as phone:
+            (kept,) = rows(phone)
+            assert kept.given
+            assert kept.away
+            said.set()
+            await owns(laptop, there)
+            assert rows(phone) == []
+            assert phone.away(Board) == []
+            assert there.app.running
+
+
 async def test_what_has_arrived_cannot_be_reclaimed(
     home: Household, monkeypatch: pytest.MonkeyPatch
 ) -> None:
