@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,8 +25,9 @@ from mobility.errors import (
     UnknownDevice,
 )
 from mobility.protocol.device import DeviceDescription, check_name
+from mobility.protocol.handshake import claim
 from mobility.store import Store
-from mobility.xmpp.devices import MobilityDevices
+from mobility.xmpp.devices import NODES, MobilityDevices
 from mobility.xmpp.resources import MobilityResources
 from mobility.xmpp.resources.plugin import Resource
 from mobility.xmpp.times import moment, stamp
@@ -93,6 +94,8 @@ class Acquaintances:
         self._problem: MobilityError | None = None  # why there is no list
         self.watchers: set[asyncio.Event] = set()
         plugin.watch(self._on_list)
+        # The server asks what we are, so until now it did not know that we listen.
+        resources.asked = plugin.miss_labels
         resources.changed = self._on_presence
         resources.learnt = store.learn
         resources.recall(store.learnt())
@@ -104,10 +107,10 @@ class Acquaintances:
         async with self._looking:
             await self._look()
 
-    async def _look(self) -> None:
+    async def _look(self, nodes: Collection[str] = NODES) -> None:
         self._problem = None
         try:
-            await self._plugin.look()
+            await self._plugin.look(nodes)
         except (DirectoryUnavailable, PeerUnreachable) as exc:
             self._problem = exc
             log.info("the list of devices is not there: %s", exc)
@@ -133,12 +136,19 @@ class Acquaintances:
         """There is a new session: what is known of the list may be old."""
         self._looked = False
 
+    async def prepare(self) -> None:
+        """On a new session, of who only looks."""
+        self.renew()
+        await self.update()
+
     async def update(self) -> None:
         """Look at the list, unless it is known as it is."""
         async with self._looking:
             again = isinstance(self._problem, PeerUnreachable)
-            if not self._looked or self._plugin.missed or again:
+            if not self._looked or again:
                 await self._look()
+            elif self._plugin.missed and self._problem is None:
+                await self._look(tuple(self._plugin.missed))
 
     async def all(self) -> list[Device]:
         """The devices that are known, this one first."""
@@ -262,7 +272,9 @@ class Acquaintances:
         self._verified.discard(id)
 
     def close(self) -> None:
-        """This device stops: who is there was seen now."""
+        """This device stops: who is there was seen now, and nobody later."""
+        self._resources.changed = lambda: None
+        self._resources.learnt = lambda ver, query: None
         with contextlib.suppress(MobilityError):
             self._remember(self._present)
 
@@ -319,7 +331,7 @@ def _foreign(resource: Resource) -> Device | None:
     about = resource.about
     if about is None or about.device is not None or about.observes:
         return None
-    name = about.name or resource.jid.partition("/")[2]
+    name = about.name or claim(resource.jid.partition("/")[2])
     return Device(
         *("", name, about.kind, resource.jid),
         online=True,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from mobility.away import Away
 from mobility.directory import Directory
 from mobility.errors import DirectoryUnavailable, MobilityError
-from mobility.protocol.device import own_id
+from mobility.protocol.device import id_of
 from mobility.protocol.directory import Entry, plan
 from mobility.session import Session
 from mobility.store import Store
@@ -60,7 +60,7 @@ class Announcing:
     @property
     def id(self) -> str:
         """Of this device."""
-        return own_id(self._store.identity(secrets.token_bytes(32)))
+        return id_of(self._store.identity(secrets.token_bytes(32)))
 
     @property
     def active(self) -> bool:

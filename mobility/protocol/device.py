@@ -36,8 +36,8 @@ __all__ = [
     "check_name",
     "describe",
     "device_id",
+    "id_of",
     "is_resource",
-    "own_id",
     "read_app",
     "spelled",
 ]
@@ -58,7 +58,7 @@ def device_id(identity: bytes) -> str:
     return base64.urlsafe_b64encode(fingerprint(identity)).rstrip(b"=").decode()
 
 
-def own_id(identity: bytes) -> str:
+def id_of(identity: bytes) -> str:
     """The name of the device with this Ed25519 private key."""
     key = Ed25519PrivateKey.from_private_bytes(identity)
     return device_id(key.public_key().public_bytes_raw())

@@ -55,9 +55,17 @@ def test_the_example_of_a_device_is_read_checked_and_written_as_it_stands_there(
     listing = device_xml.from_xml(example)
     check_device(listing.device)
     assert same(device_xml.to_xml(listing), example)
-    iq = stanzas("devices.md")[0]
+    iq = next(s for s in stanzas("devices.md") if s.get("id") == "p1")
     item = pep_xml.Item(listing.device.id, device_xml.to_xml(listing))
     assert same(pep_xml.publish(ns.DEVICES, item), iq[0])
+
+
+def test_the_example_of_a_name_is_read_and_written_as_it_stands_there() -> None:
+    example = inside("devices.md", device_xml.LABEL)
+    name = device_xml.label(example)
+    assert same(device_xml.to_label(name), example)
+    with pytest.raises(RemoteProtocolError):
+        device_xml.label(Element("label"))
 
 
 def test_the_example_of_an_offer_is_read_and_written_and_opens_for_its_device() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
-from typing import ClassVar
+from collections.abc import Callable, Collection, Iterable
+from typing import ClassVar, Final
 from xml.etree.ElementTree import Element
 
 from slixmpp.exceptions import IqError
@@ -24,9 +24,10 @@ from mobility.xmpp.feature import Feature
 from mobility.xmpp.pep import MobilityPep
 from mobility.xmpp.pep.stanza import LARGEST, Change, Item
 
-__all__ = ["MobilityDevices"]
+__all__ = ["NODES", "MobilityDevices"]
 
 log = logging.getLogger(__name__)
+NODES: Final = (ns.DEVICES, ns.LABELS)
 
 
 class MobilityDevices(Feature):
@@ -35,9 +36,9 @@ class MobilityDevices(Feature):
 
     Attributes:
         listings: By the devices' ids.
-        labels: What the user calls devices, by their ids.
-        missed: Whether something changed that we were not told, so that one has to
-            `look` again.
+        labels: What the user calls devices, by their ids; empty if that is over.
+        missed: Of what something may have changed that we were not told, so that one
+            has to `look` again.
 
     """
 
@@ -49,7 +50,7 @@ class MobilityDevices(Feature):
         self._pep = MobilityPep.of(self.xmpp)
         self.listings: dict[str, Listing] = {}
         self.labels: dict[str, str] = {}
-        self.missed = False
+        self.missed: set[str] = set()
         self._changed: Callable[[], None] = lambda: None
 
     def watch(self, changed: Callable[[], None]) -> None:
@@ -62,22 +63,24 @@ class MobilityDevices(Feature):
         self._pep.follow(ns.DEVICES, self._on_listings)
         self._pep.follow(ns.LABELS, self._on_labels)
 
-    async def look(self) -> None:
+    async def look(self, nodes: Collection[str] = NODES) -> None:
         """
-        Fetch all of the list.
+        Fetch all of the list, or of one node.
 
         Raises:
             DirectoryUnavailable: If the server keeps no such list.
             PeerUnreachable: If the server does not answer.
 
         """
-        self.missed = False
-        listings = await self._pep.items(ns.DEVICES)
-        labels = await self._pep.items(ns.LABELS)
-        self.listings.clear()
-        self.labels.clear()
-        self._take_listings(listings)
-        self._take_labels(labels)
+        self.missed -= {*nodes}
+        if ns.DEVICES in nodes:
+            listings = await self._pep.items(ns.DEVICES)
+            self.listings.clear()
+            self._take_listings(listings)
+        if ns.LABELS in nodes:
+            labels = await self._pep.items(ns.LABELS)
+            self.labels.clear()
+            self._take_labels(labels)
 
     async def devices(self) -> list[Listing]:
         """
@@ -122,7 +125,9 @@ class MobilityDevices(Feature):
         """
         await self._pep.retract(ns.DEVICES, id)
         self.listings.pop(id, None)
-        await self.call(id, "")
+        if id in self.labels:
+            await self._pep.retract(ns.LABELS, id)
+            self.labels.pop(id, None)
 
     async def call(self, id: str, name: str) -> None:
         """
@@ -132,30 +137,34 @@ class MobilityDevices(Feature):
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
 
         """
-        if name:
-            await self._pep.publish(ns.LABELS, Item(id, stanza.to_label(name)))
-            self.labels[id] = name
-        elif id in self.labels:
-            await self._pep.retract(ns.LABELS, id)
-            self.labels.pop(id, None)
+        # WORKAROUND: ejabberd 23.01 tells nobody that an item was retracted.
+        await self._pep.publish(ns.LABELS, Item(id, stanza.to_label(name)))
+        self.labels[id] = name
 
     def _on_listings(self, change: Change) -> None:
         before = dict(self.listings)
         for id in change.retracted:
             self.listings.pop(id, None)
         self._take_listings(change.items)
-        self.missed |= not change.complete
-        if self.missed or self.listings != before:
-            self._changed()
+        self._heard(change, news=self.listings != before)
 
     def _on_labels(self, change: Change) -> None:
         before = dict(self.labels)
         for id in change.retracted:
             self.labels.pop(id, None)
         self._take_labels(change.items)
-        self.missed |= not change.complete
-        if self.missed or self.labels != before:
+        self._heard(change, news=self.labels != before)
+
+    def _heard(self, change: Change, *, news: bool) -> None:
+        if not change.complete:
+            self.missed.add(change.node)
+        if news or not change.complete:
             self._changed()
+
+    def miss_labels(self) -> None:
+        """Something may have been said before the server knew that we listen."""
+        self.missed.add(ns.LABELS)
+        self._changed()
 
     def _take_listings(self, items: Iterable[Item]) -> None:
         for item in items:
@@ -168,7 +177,8 @@ class MobilityDevices(Feature):
     def _take_labels(self, items: Iterable[Item]) -> None:
         for item in items:
             try:
-                self.labels[item.id] = check_name(stanza.label(item.payload))
+                name = stanza.label(item.payload)
+                self.labels[item.id] = check_name(name) if name else ""
             except MobilityError:
                 self.labels.pop(item.id, None)
 

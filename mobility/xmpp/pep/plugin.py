@@ -30,6 +30,7 @@ class MobilityPep(Feature):
 
     def plugin_init(self) -> None:
         self._watched: dict[str, Callable[[stanza.Change], None]] = {}
+        self._ready: set[str] = set()  # nodes that need no more options with an item
         # Before XEP-0115's own filter. WORKAROUND: slixmpp 1.17 takes 0 for the end.
         self.xmpp.add_filter("out", self._announce, order=1)
         self.xmpp.register_handler(
@@ -71,6 +72,8 @@ class MobilityPep(Feature):
             PeerUnreachable: If the server does not answer.
 
         """
+        if node in self._ready and await self._published(node, item):
+            return
         try:
             await self.ask_server("set", stanza.publish(node, item))
         except IqError as exc:
@@ -84,8 +87,18 @@ class MobilityPep(Feature):
                 # node only.
                 await self._made(node)
                 await self._asked("set", stanza.publish_to_existing(node, item))
+                self._ready.add(node)
             else:
                 raise self._error(exc) from None
+
+    async def _published(self, node: str, item: stanza.Item) -> bool:
+        """Whether it was enough to publish it, since the node is as it shall be."""
+        try:
+            await self.ask_server("set", stanza.publish_to_existing(node, item))
+        except IqError:
+            self._ready.discard(node)
+            return False
+        return True
 
     async def _made(self, node: str) -> None:
         """There is such a node, and it is private."""

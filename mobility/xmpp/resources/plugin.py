@@ -71,7 +71,9 @@ class MobilityResources(Feature):
 
     Attributes:
         resources: Those that are there, by full JID, the last to come at the end.
+        known: What presences stand for.
         changed: Called when they, or what is known of them, changed.
+        asked: Called when the server asks what our presence stands for.
         learnt: Called with what to remember over a restart, for `recall`.
 
     """
@@ -88,8 +90,9 @@ class MobilityResources(Feature):
     def plugin_init(self) -> None:
         self.resources: dict[str, Resource] = {}
         self.changed: Callable[[], None] = lambda: None
+        self.asked: Callable[[], None] = lambda: None
         self.learnt: Callable[[str, str], None] = lambda ver, text: None
-        self._known: dict[Caps, About] = {}
+        self.known: dict[Caps, About] = {}
         self._recalled: Mapping[str, str] = {}
         self._asking: dict[Hashable, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -135,7 +138,7 @@ class MobilityResources(Feature):
     def learn(self, ver: str, device: DeviceDescription) -> None:
         """A device told by another way what its presence stands for."""
         caps = Caps(ver, self._caps.hash, self._caps.caps_node)
-        if caps not in self._known:
+        if caps not in self.known:
             self._settle(caps, About(device.kind, NAME, device))
 
     def ask(self) -> None:
@@ -160,9 +163,17 @@ class MobilityResources(Feature):
             query.insert(0, Element(f"{stanza.INFO}identity", about))
             if self._observes:
                 SubElement(query, f"{stanza.INFO}feature", var=stanza.OBSERVER)
+        if node and ifrom and str(ifrom) in self._servers:
+            self.asked()
         if self._is_own(ifrom):
             query.extend(deepcopy(form))
         return DiscoInfo(xml=query)
+
+    @property
+    def _servers(self) -> tuple[str, ...]:
+        """As whom servers ask: the account, the domain, or we ourselves."""
+        own = self.xmpp.boundjid
+        return own.bare, own.domain, own.full
 
     def _is_own(self, asker: Any) -> bool:
         """The account, its server, which reads all of it anyway, and we ourselves."""
@@ -211,10 +222,10 @@ class MobilityResources(Feature):
         if caps is None:
             return None
         text = self._recalled.get(f"{caps.hash} {caps.ver}")
-        if caps not in self._known and text is not None:
+        if caps not in self.known and text is not None:
             with contextlib.suppress(SyntaxError):  # a journal may be damaged
-                self._known[caps] = stanza.about(fromstring(text))
-        return self._known.get(caps)
+                self.known[caps] = stanza.about(fromstring(text))
+        return self.known.get(caps)
 
     def _ask_if_needed(self, resource: Resource) -> None:
         if resource.about is None and resource.key not in self._asking:
@@ -271,7 +282,7 @@ class MobilityResources(Feature):
 
     def _settle(self, caps: Caps, about: About) -> None:
         """All who have this description are known."""
-        self._known[caps] = about
+        self.known[caps] = about
         for resource in tuple(self.resources.values()):
             if resource.caps == caps and resource.about != about:
                 self.resources[resource.jid] = replace(resource, about=about)
