@@ -14,6 +14,8 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+import typer.core
+import typer.main
 import typer.testing
 
 from mobility import InvalidInvitation, MobilityError, SettingsError
@@ -152,7 +154,11 @@ OPENED = {
 
 @pytest.mark.parametrize("uri", OPENED)
 def test_each_kind_of_code_has_its_command(phone: Path, uri: str) -> None:
-    assert command(read(uri)) == [*OPENED[uri], uri]
+    name, *arguments = command(read(uri))
+    assert [name, *arguments] == [*OPENED[uri], uri]
+    subcommands = typer.main.get_command(app)
+    assert isinstance(subcommands, typer.core.TyperGroup)
+    subcommands.commands[name].make_context(name, arguments)  # it takes them
 
 
 @pytest.mark.parametrize("uri", [u for u in OPENED if ME in u])
