@@ -272,7 +272,9 @@ class Acquaintances:
         self._verified.discard(id)
 
     def close(self) -> None:
-        """This device stops: who is there was seen now."""
+        """This device stops: who is there was seen now, and nobody later."""
+        self._resources.changed = lambda: None
+        self._resources.learnt = lambda ver, query: None
         with contextlib.suppress(MobilityError):
             self._remember(self._present)
 

@@ -41,4 +41,7 @@ async def observing(
         stream.resources.observe()
         stream.prepare = known.prepare
         async with stream:
-            yield known
+            try:
+                yield known
+            finally:
+                known.close()
