@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -14,7 +15,13 @@ from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers, bare
-from mobility.errors import LocalProtocolError, MobilityError, PeerUnreachable
+from mobility.errors import (
+    DirectoryUnavailable,
+    LocalProtocolError,
+    MobilityError,
+    PeerUnreachable,
+    VisitRefused,
+)
 from mobility.hosted import Ground, Hosted
 from mobility.lost import LostSession
 from mobility.owned import Owned
@@ -31,6 +38,7 @@ from mobility.xmpp.transfer.stanza import Said
 __all__ = ["Arrivals"]
 
 log = logging.getLogger(__name__)
+_MOST_GIVEN = 64  # offers that a server need not keep
 
 
 class News:
@@ -103,6 +111,7 @@ class Arrivals:
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
         self._shown: dict[str, IncomingOffer] = {}  # and nobody has decided yet
+        self._given: deque[Waiting] = deque(maxlen=_MOST_GIVEN)
         self._wanted: set[tuple[str, str]] = set()  # sessions, and who is to offer them
         self.on_lost: Callable[[LostSession], None] = lambda lost: None
 
@@ -170,14 +179,32 @@ class Arrivals:
                     yield waiting
 
     async def _waiting(self) -> list[Waiting]:
+        """Those that the server keeps, and those that were given to us directly."""
+        there: list[Waiting] = []
         try:
-            found = await self._stream.offers.waiting()
+            there = await self._stream.offers.waiting()
         except PeerUnreachable as exc:
             self._ask_again(exc)
-            return []
+            return [*self._given]
+        except DirectoryUnavailable:
+            log.debug("the server keeps no offers")
+        found = [*there, *self._given]
         for sid in self._shown.keys() - {waiting.sid for waiting in found}:
             self._shown.pop(sid).withdrawn()
         return found
+
+    async def receive_offer(self, peer: str, waiting: Waiting) -> None:
+        """
+        Take what another device offers to this one, where the server keeps no offers.
+
+        Raises:
+            VisitRefused: It is no device of the user's.
+
+        """
+        if bare(peer) != bare(self._stream.jid):
+            raise VisitRefused("Only your own devices may offer this.")
+        self._given.append(waiting)
+        self.news.set()
 
     def _ask_again(self, exc: PeerUnreachable) -> None:
         log.info("offers are looked for again: %s", exc)

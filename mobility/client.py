@@ -264,6 +264,7 @@ class Client:
                 check=self.codes.check,
             )
             self.stream.asking.receive = self._asking.receive
+            self.stream.offers.receive = self._arrivals.receive_offer
             if self._factories:  # the server tells only who asks before it is there
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
@@ -398,9 +399,10 @@ class Client:
         return self._own
 
     async def _list(self) -> OwnDevices:
-        """The other devices, once we are on the list."""
+        """The other devices, once we are on the list, if the server keeps one."""
         own = self._devices()
-        await own.join()
+        with contextlib.suppress(DirectoryUnavailable):
+            await own.join()
         return own
 
     async def offer(
@@ -587,7 +589,7 @@ class Client:
         What other devices of the user offer to this one, as it comes, for ever.
 
         Raises:
-            DirectoryUnavailable: If the server keeps no offers.
+            DirectoryUnavailable: A guest has no other devices.
 
         """
         own = await self._list()
@@ -646,8 +648,7 @@ class Client:
         session = app.session if moved and app.session else self._ours(app)
         app.title = title or app.title
         self._announcing.add(session)
-        with contextlib.suppress(DirectoryUnavailable):
-            await self._list()  # who may be asked for it
+        await self._list()  # who may be asked for it
         return session
 
     async def request(

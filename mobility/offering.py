@@ -13,6 +13,7 @@ from typing import Any
 
 from mobility.devices import Device, OwnDevices
 from mobility.errors import (
+    DirectoryUnavailable,
     MobilityError,
     TransferError,
     TransferExpired,
@@ -180,7 +181,12 @@ class Offering:
         until = datetime.now(UTC) + expires
         said = Said(each.sid, offer)
         waiting = Waiting(said, self._own.us.id, each.device.id, each.key, until)
-        await self._offers.leave(waiting)
+        try:
+            await self._offers.leave(waiting)
+        except DirectoryUnavailable:
+            if not each.device.online:
+                raise
+            await self._offers.put(each.device.jid, waiting)
 
     async def _store_away(
         self, each: _Candidate, state: State, manifest: Manifest

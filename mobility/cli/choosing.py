@@ -8,9 +8,10 @@ from mobility.acquaintances import found
 from mobility.app import App
 from mobility.device import Device
 from mobility.directory import ListedSession
-from mobility.errors import TransferRefused, UnknownSession
+from mobility.errors import InvalidInvitation, TransferRefused, UnknownSession
+from mobility.protocol.code import DeviceCode, SessionCode, check_own, read
 
-__all__ = ["ALL", "chosen", "targets"]
+__all__ = ["ALL", "chosen", "device_names", "scanned", "session_code", "targets"]
 
 ALL = "all"
 
@@ -59,6 +60,61 @@ def _none(listed: Sequence[ListedSession], wanted: str) -> str:
 def _named(session: ListedSession) -> str:
     """What a person calls it, and where it is."""
     return f"{session.title or session.app} on {session.place}"
+
+
+def scanned(listed: Sequence[ListedSession], code: SessionCode) -> ListedSession:
+    """
+    The session whose code was scanned.
+
+    Raises:
+        UnknownSession: The device that showed it does not decide about it any more.
+
+    """
+    for each in listed:
+        if (each.id, each.owner) == (code.session, code.key):
+            return each
+    raise UnknownSession(
+        "What this code stands for has ended, or has gone elsewhere: mobility "
+        "sessions shows what runs now."
+    )
+
+
+def session_code(text: str, account: str) -> SessionCode | None:
+    """
+    The code of a session of this account, if the text is a code.
+
+    Raises:
+        InvalidInvitation: It is another one, or somebody else's.
+
+    """
+    if not text.lower().startswith("xmpp:"):
+        return None
+    code = read(text)
+    if not isinstance(code, SessionCode):
+        raise InvalidInvitation("This is not the code of a session.")
+    check_own(code, account)
+    return code
+
+
+def device_names(texts: Sequence[str], account: str) -> list[str]:
+    """
+    Names or ids of devices, where some may be given by their code.
+
+    Raises:
+        InvalidInvitation: A code is another one, or somebody else's.
+
+    """
+    return [_device_name(text, account) for text in texts]
+
+
+def _device_name(text: str, account: str) -> str:
+    if not text.lower().startswith("xmpp:"):
+        return text
+    code = read(text)
+    if not isinstance(code, DeviceCode):
+        raise InvalidInvitation("This is not the code of a device.")
+    check_own(code, account)
+    return code.key
 
 
 def targets(

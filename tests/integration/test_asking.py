@@ -18,13 +18,17 @@ from mobility import (
     PeerUnreachable,
     Session,
     TransferRefused,
+    VisitRefused,
     asking,
     requesting,
 )
 from mobility.protocol.asking import Ask
+from mobility.server import config
 from mobility.xmpp.stream import Stream
+from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Running, address, soon
+from tests.integration.test_devices import USING_PEP
 from tests.integration.test_own_devices import offered
 
 
@@ -163,6 +167,31 @@ async def test_the_user_is_asked_and_may_say_no(person: Person) -> None:
         ]
 
 
+async def test_who_scans_the_code_of_a_session_has_the_yes_of_who_shows_it(
+    prosody: Person,
+) -> None:
+    async def on_ask(asked: Asked) -> bool:
+        return False
+
+    async with (
+        prosody.device("Phone", on_ask=on_ask) as phone,
+        prosody.devices("Laptop", "Tablet") as (laptop, tablet),
+    ):
+        board = Board(strokes=("first",))
+        here = await phone.list_session(board, title="A board")
+        async with contextlib.aclosing(phone.session_code(board)) as codes:
+            code = await anext(codes)
+        found = await listed(laptop)
+        with pytest.raises(TransferRefused, match="You said no"):
+            await soon(tablet.request(found))
+        with pytest.raises(TransferRefused, match="not one that is shown here"):
+            await soon(laptop.request(found, proof=tablet.codes.proof(code)))
+        proof = laptop.codes.proof(code)
+        there: Any = await soon(laptop.request(found, proof=proof))
+        assert there.app.strokes == ["first"]
+        await gone(here)
+
+
 async def test_an_owner_whose_user_does_not_answer_says_so(
     prosody: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +321,31 @@ async def test_a_program_asks_for_a_device_which_takes_it(person: Person) -> Non
         there: Any = await soon(taking)
         assert there.app.strokes == ["first"]
         await gone(here)
+
+
+async def test_without_lists_on_the_server_a_session_goes_on_where_it_is_asked_for(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    hurry: None,
+    tmp_path: Path,
+) -> None:
+    without = [name for name in config.MODULES if name not in USING_PEP]
+    monkeypatch.setattr(config, "MODULES", without)
+    with RunningServer(tmp_path_factory.mktemp("server")) as server:
+        person = Person(server, tmp_path)
+        async with person.devices("Phone", "Laptop", "Tablet") as devices:
+            phone, laptop, tablet = devices
+            here = await phone.list_session(Board(strokes=("first",)), title="A board")
+            there: Any = await soon(laptop.request(await listed(laptop)))
+            assert there.app.strokes == ["first"]
+            await gone(here)
+            taking = asyncio.create_task(take(tablet))
+            others = [d for d in await laptop.devices() if d.takes and d.online]
+            assert {each.name for each in others} == {"Phone", "Tablet"}
+            assert (await soon(laptop.send(there.app, to=others))).name == "Tablet"
+            assert (await soon(taking)).id == here.id
+            with pytest.raises(VisitRefused, match="Only your own devices"):
+                await tablet._arrivals.receive_offer("romeo@localhost/x", None)  # type: ignore[arg-type]
 
 
 async def take(device: Client) -> Session:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mobility import Client
+from mobility import Asked, Client
 from mobility.cli.presenter import load_presenter
 from tests.fakes.running import RunningServer
 from tests.integration.people import read_all, soon
@@ -72,7 +72,7 @@ async def presenting(
 
 
 @contextlib.asynccontextmanager
-async def client(environment: Environment) -> AsyncIterator[Client]:
+async def client(environment: Environment, **options: Any) -> AsyncIterator[Client]:
     """A device that is no command, which has the presenter."""
     async with Client(
         environment["MOBILITY_JID"],
@@ -83,6 +83,7 @@ async def client(environment: Environment) -> AsyncIterator[Client]:
         port=int(environment["MOBILITY_PORT"]),
         ca_file=Path(environment["MOBILITY_CA_FILE"]),
         apps=[Presenter],
+        **options,
     ) as device:
         await device.devices()
         yield device
@@ -249,6 +250,24 @@ async def test_what_cannot_be_sent_is_refused_in_one_sentence(
         ):
             async with mobility(prosody("Tool"), *arguments) as command:
                 assert sentence in await ends(command, 1)
+
+
+async def test_a_code_is_scanned_and_the_person_says_yes_where_they_scan(
+    prosody: Home, talk: Path
+) -> None:
+    async with client(prosody("Phone"), on_ask=refused) as phone:
+        session = await phone.list_session(load_presenter(talk, 2))
+        code = str(phone.codes.session(session.id))
+        async with mobility(prosody("Laptop"), "continue", code) as laptop:
+            await laptop.says("Go on here with talk.pdf from Phone?")
+            laptop.type("y")
+            await laptop.says("talk.pdf runs here now, at page 2.")
+            laptop.type("")
+            assert KEPT in await ends(laptop)
+
+
+async def refused(asked: Asked) -> bool:
+    return False
 
 
 async def test_two_that_continue_at_the_same_moment(prosody: Home, talk: Path) -> None:

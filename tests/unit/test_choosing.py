@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from mobility.cli.choosing import chosen, targets
+from mobility.cli.choosing import (
+    chosen,
+    device_names,
+    scanned,
+    session_code,
+    targets,
+)
 from mobility.device import Device
 from mobility.directory import ListedSession
-from mobility.errors import TransferRefused, UnknownDevice, UnknownSession
+from mobility.errors import (
+    InvalidInvitation,
+    TransferRefused,
+    UnknownDevice,
+    UnknownSession,
+)
 
 URI = "https://example.org/apps/board"
 
@@ -110,3 +122,49 @@ def test_if_none_can_take_it_the_sentence_says_why(
     with pytest.raises(TransferRefused) as caught:
         targets(devices, LISTED[0], [wanted])
     assert str(caught.value) == sentence
+
+
+KEY = "XisKEvyRi1uBi3FsPWWWug"
+SESSION = f"xmpp:juliet@capulet.example?mobility-session;v=0;s=cccc;k={KEY}"
+DEVICE = f"xmpp:juliet@capulet.example?mobility-device;v=0;k={KEY}"
+JULIET = "juliet@capulet.example"
+
+
+def test_a_code_names_a_session_or_a_device() -> None:
+    code = session_code(SESSION, JULIET)
+    assert code is not None
+    assert code.session == "cccc"
+    assert session_code("talk", JULIET) is None
+    assert device_names(["Laptop", DEVICE], JULIET) == ["Laptop", KEY]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            SESSION.replace("juliet", "romeo"),
+            "Scan one that a device of your own shows",
+        ),
+        (DEVICE, "This is not the code of a session."),
+        ("xmpp:lobby@kiosk.example", "This is not the code of a session."),
+    ],
+)
+def test_another_code_is_no_session(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidInvitation, match=sentence):
+        session_code(text, JULIET)
+
+
+def test_another_code_is_no_device() -> None:
+    with pytest.raises(InvalidInvitation, match="not the code of a device"):
+        device_names([SESSION], JULIET)
+    with pytest.raises(InvalidInvitation, match="Scan one that a device"):
+        device_names([DEVICE.replace("juliet", "romeo")], JULIET)
+
+
+def test_a_code_is_of_who_decides_about_the_session_now() -> None:
+    code = session_code(SESSION, JULIET)
+    assert code is not None
+    with pytest.raises(UnknownSession, match="has ended, or has gone elsewhere"):
+        scanned(LISTED, code)
+    moved = [replace(each, owner=KEY) for each in LISTED]
+    assert scanned(moved, code).id == "cccc"
