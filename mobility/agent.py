@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from mobility.arrival import IncomingOffer
 from mobility.client import Client
 from mobility.deciding import Decide, News, printable
 from mobility.errors import MobilityError, PeerUnreachable
+from mobility.lost import LostSession
 from mobility.moved import MovedSession
 from mobility.session import Session
 from mobility.tasks import Tasks
@@ -78,11 +80,15 @@ class Agent:
             await self._resume()
             while True:
                 try:
-                    async for offer in self._device.offers():
-                        self._tasks.start(self._consider(offer))
+                    await self._listen()
                 except PeerUnreachable as exc:
                     log.info("offers cannot be asked for yet: %s", exc)
                     await asyncio.sleep(PAUSES[0])
+
+    async def _listen(self) -> None:
+        async with aclosing(self._device.offers()) as offers:
+            async for offer in offers:
+                self._tasks.start(self._consider(offer))
 
     async def _watch_connection(self) -> None:
         stream = self._device.stream
@@ -98,15 +104,19 @@ class Agent:
 
     async def _watch_lost(self) -> None:
         """What was here before we began; of the others it is known when they end."""
-        async for lost in self._device.lost():
-            if lost.id in self._hosted:
-                self._hosted.discard(lost.id)
-                continue
-            number, owner = next(self._numbers), printable(lost.owner_name)
-            app, title = printable(lost.app), printable(lost.title)
-            news = News(number, "lost", app, title, owner)
-            log.info("[%d] %s has taken back %s", news.number, news.place, news)
-            await self._tell(news)
+        async with aclosing(self._device.lost()) as losses:
+            async for lost in losses:
+                if lost.id in self._hosted:
+                    self._hosted.discard(lost.id)
+                else:
+                    await self._lose(lost)
+
+    async def _lose(self, lost: LostSession) -> None:
+        number, owner = next(self._numbers), printable(lost.owner_name)
+        app, title = printable(lost.app), printable(lost.title)
+        news = News(number, "lost", app, title, owner)
+        log.info("[%d] %s has taken back %s", news.number, news.place, news)
+        await self._tell(news)
 
     # --- what is offered ---------------------------------------------------------
 
@@ -181,8 +191,8 @@ class Agent:
 
     def _own(self, session: Session) -> News:
         """It is here, and this device's own."""
-        app, title = printable(session.app.uri), printable(session.app.title)
-        news = News(next(self._numbers), "taken", app, title, "")
+        app, title = session.app.uri, session.title or session.app.title
+        news = News(next(self._numbers), "taken", printable(app), printable(title), "")
         log.info("[%d] here before: %s", news.number, news)
         return news
 

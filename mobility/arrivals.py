@@ -180,6 +180,7 @@ class Arrivals:
 
     async def _waiting(self) -> list[Waiting]:
         """Those that the server keeps, and those that were given to us directly."""
+        there: list[Waiting] = []
         try:
             there = await self._stream.offers.waiting()
         except PeerUnreachable as exc:
@@ -187,7 +188,6 @@ class Arrivals:
             return [*self._given]
         except DirectoryUnavailable:
             log.debug("the server keeps no offers")
-            return [*self._given]
         found = [*there, *self._given]
         for sid in self._shown.keys() - {waiting.sid for waiting in found}:
             self._shown.pop(sid).withdrawn()

@@ -256,7 +256,8 @@ class Stream:
         Doubt the connection: ask for a sign of life now, or connect again now.
 
         For after a suspend, or where the network is another one. A connection that
-        holds stays; an attempt to connect that is under way is made anew.
+        holds stays, and an attempt that is under way is made anew if it does not
+        come to one soon.
         """
         self._doubted.set()
 
@@ -304,8 +305,7 @@ class Stream:
             self._gone = asyncio.Event()
             self._doubted.clear()
             self.xmpp.connect(*self._address)
-            events = (self._up, self._gone, self._doubted)
-            if await self._in_time(PONG, *events) and self.online:
+            if await self._connected():
                 pause = 0.1
                 await self._watch()
             self.xmpp.cancel_connection_attempt()
@@ -315,6 +315,14 @@ class Stream:
                 pause = 0.1
             else:
                 pause = min(_SLOWEST, pause * 2)
+
+    async def _connected(self) -> bool:
+        """Whether we are online in time; an attempt that is doubted has less of it."""
+        await self._in_time(PONG, self._up, self._gone, self._doubted)
+        if self._doubted.is_set():
+            left = DOUBT + self._patience
+            await within(left, self._up.wait(), self._gone.wait())
+        return self.online
 
     async def _watch(self) -> None:
         """Until the connection is gone, or the server does not answer any more."""

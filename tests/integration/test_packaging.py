@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import json
 import os
@@ -58,6 +59,15 @@ def test_the_wheel_has_every_file(wheel: ZipFile, folder: str, packed_as: str) -
         if "__pycache__" not in path.parts
     }
     assert expected <= set(wheel.namelist())
+
+
+def test_the_presenter_is_an_app_that_an_agent_finds(wheel: ZipFile) -> None:
+    (name,) = (each for each in wheel.namelist() if each.endswith("entry_points.txt"))
+    points = configparser.ConfigParser()
+    points.read_string(wheel.read(name).decode())
+    assert dict(points["mobility.apps"]) == {
+        "presenter": "mobility.cli.presenter:Presenter"
+    }
 
 
 @pytest.mark.parametrize("package", ["mobility", "kiosk"])
