@@ -151,10 +151,12 @@ def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
         assert store.noted("sid-1") == []
         assert store.staying() == []
         assert store.recorded() == []
+        assert store.acquaintances() == {}
+        assert store.learnt() == {}
     assert columns["transfers"] == {"sid", "role", "phase", "epoch"}
     assert columns["identity"] == {"key"}
     assert set(columns) == {
-        *("transfers", "identity"),
+        *("transfers", "identity", "devices", "caps"),
         *("sessions", "arriving", "groups", "words", "since", "visits", "history"),
     }
 
@@ -279,3 +281,30 @@ def test_a_change_that_fails_in_the_middle_has_not_begun(
         assert (store.kept(), store.words()) == ([TALK], {})
         store.keep(HERE)  # and the next one does
         assert store.kept() == [HERE]
+
+
+def test_what_is_known_of_other_devices_outlives_a_restart_until_it_is_unlearnt(
+    tmp_path: Path,
+) -> None:
+    with Store(tmp_path) as store:
+        store.acquaint({"a": {"name": "Laptop"}, "b": {"name": "It's"}})
+        store.verify("a")
+        store.verify("c")
+        store.acquaint({"a": {"name": "Desk"}})
+        store.learn("sha-1 v", "<query/>")
+    with Store(tmp_path) as store:
+        known = {"a": {"name": "Desk"}, "b": {"name": "It's"}, "c": {}}
+        assert store.acquaintances() == known
+        assert store.verified() == {"a", "c"}
+        assert store.learnt() == {"sha-1 v": "<query/>"}
+        store.unlearn("a")
+        assert store.acquaintances().keys() == {"b", "c"}
+        assert store.verified() == {"c"}
+
+
+def test_only_so_many_descriptions_of_resources_are_kept() -> None:
+    with Store(None) as store:
+        for n in range(510):
+            store.learn(f"sha-1 {n}", "<query/>")
+        assert len(store.learnt()) == 500
+        assert "sha-1 9" not in store.learnt()
