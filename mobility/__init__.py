@@ -3,7 +3,7 @@
 from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
 from mobility.client import Client
-from mobility.devices import Device
+from mobility.device import Device
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
     ConnectionFailed,
@@ -24,6 +24,7 @@ from mobility.errors import (
     TransferError,
     TransferExpired,
     TransferRefused,
+    UnknownDevice,
     VisitDeclined,
     VisitEnded,
     VisitError,
@@ -107,6 +108,7 @@ __all__ = [
     "TransferError",
     "TransferExpired",
     "TransferRefused",
+    "UnknownDevice",
     "Visit",
     "VisitDeclined",
     "VisitEnded",

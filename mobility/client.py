@@ -25,7 +25,7 @@ from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
 from mobility.away import Away
 from mobility.delegating import Delegating
-from mobility.devices import Device, OwnDevices
+from mobility.devices import Device, OwnDevices, found
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     DirectoryUnavailable,
@@ -107,7 +107,7 @@ class Client:
         apps: Iterable[type[App] | AppFactory] = (),
         size: int = 4_000_000_000,
     ) -> None:
-        self.device = device
+        self.name = device
         self._kind = kind
         self._factories = {factory.uri: factory for factory in apps}
         self._largest = size
@@ -157,6 +157,16 @@ class Client:
     def _overview(self) -> Visits:
         return Visits(self.stream, self._store, self._tasks, self._second)
 
+    def _acquaintances(self) -> OwnDevices | None:
+        return OwnDevices(
+            self.stream.devices,
+            self._store.identity(secrets.token_bytes(32)),
+            name=self.name,
+            kind=self._kind,
+            apps=self._factories.values(),
+            size=self._largest,
+        )
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
@@ -179,7 +189,7 @@ class Client:
                 *(self.stream.login, self.stream.delegation),
                 account=bare(self._account),
             )
-            records = Records(self._history, self._running, device=self.device)
+            records = Records(self._history, self._running, device=self.name)
             self._visiting = Visiting(
                 *(self, self._tasks, self._delegating, self._screens, records)
             )
@@ -187,12 +197,14 @@ class Client:
             self.stream.logins.receive = self._visiting.lending.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
-                name=self.device,
+                name=self.name,
                 factories=self._factories,
                 largest=self._largest,
                 keeps=self._folder is not None,
             )
             self._transfers.on_request = self._arrivals.receive_request
+            if not self._guest:
+                self._own = self._acquaintances()
             if self._factories:  # the server tells only who asks before it is there
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
@@ -230,14 +242,14 @@ class Client:
             return
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
-        if self._own is not None and not self.stream.resumed:
-            self._tasks.start(self._own.publish(self.stream.jid))
+        if self._own is not None and self._own.listed and not self.stream.resumed:
+            self._tasks.start(self._own.publish())
 
     # --- own devices -----------------------------------------------------------
 
     async def devices(self) -> list[Device]:
         """
-        The user's other devices.
+        The user's devices: this one first, then those that are online.
 
         Raises:
             DirectoryUnavailable: If the server keeps no list of them.
@@ -246,6 +258,30 @@ class Client:
         """
         return await (await self._list()).all()
 
+    async def device(self, wanted: str) -> Device:
+        """
+        The one of `devices` with that name or id.
+
+        Raises:
+            UnknownDevice: There is none, or several; the sentence names them.
+            DirectoryUnavailable, PeerUnreachable: As for `devices`.
+
+        """
+        return found(await self.devices(), wanted)
+
+    async def watch_devices(self) -> AsyncGenerator[list[Device], None]:
+        """
+        The user's devices now, and again whenever something about them changes.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `devices`.
+
+        """
+        own = await self._list()
+        async with aclosing(own.watch()) as lists:
+            async for devices in lists:
+                yield devices
+
     async def _list(self) -> OwnDevices:
         """The list of own devices, once we are in it."""
         if self._guest:
@@ -253,17 +289,9 @@ class Client:
                 "A guest has no other devices. With an account they find one another."
             )
         async with self._listed:
-            if self._own is None:
-                identity = self._store.identity(secrets.token_bytes(32))
-                own = OwnDevices(
-                    self.stream.devices,
-                    identity,
-                    name=self.device,
-                    kind=self._kind,
-                    apps=self._factories.values(),
-                )
-                await own.publish(self.stream.jid)
-                self._own = own
+            assert self._own is not None
+            if not self._own.listed:
+                await self._own.publish()
             return self._own
 
     async def offer(
@@ -281,7 +309,7 @@ class Client:
 
         Args:
             app: Runs here until one device has all of it.
-            to: At least one of `devices`.
+            to: At least one of `devices`; those that take nothing are left out.
             expires: Until it is offered no more.
             progress: Called now and then with how far it has come.
 
@@ -292,13 +320,17 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
+        own = await self._list()
         session = self._ours(app)
+        to = [device for device in to if device.takes]
+        if not to:
+            raise TransferRefused("None of these devices can take a session.")
         for device in to:
             _check_way_back(app, device.name, device.apps)
         offering = Offering(
             session,
             to,
-            own=await self._list(),
+            own=own,
             offers=self.stream.offers,
             store=self._store,
             tasks=self._tasks,

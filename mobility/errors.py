@@ -11,6 +11,7 @@ Every exception this package raises on purpose.
     * :exc:`PeerUnreachable`
         * :exc:`CarrierLost`
     * :exc:`DirectoryUnavailable`
+    * :exc:`UnknownDevice`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -55,6 +56,7 @@ __all__ = [
     "TransferError",
     "TransferExpired",
     "TransferRefused",
+    "UnknownDevice",
     "VisitDeclined",
     "VisitEnded",
     "VisitError",
@@ -100,6 +102,10 @@ class CarrierLost(PeerUnreachable):
 
 class DirectoryUnavailable(MobilityError):
     """The account's server does not keep what the user's devices tell one another."""
+
+
+class UnknownDevice(MobilityError):
+    """None of the user's devices is called so, or several are."""
 
 
 class VisitError(MobilityError):

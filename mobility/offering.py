@@ -113,7 +113,7 @@ class Offering:
         """
         self._journal()
         try:
-            state = await self._session.capture(to=self._own.us.jid)
+            state = await self._session.capture(to=self._own.jid)
             size = sum(blob.size for blob in state.blobs.values())
             manifest = await aside(size, Manifest.of, state)
             async with asyncio.timeout(expires.total_seconds()):

@@ -59,6 +59,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "TransferError",
         "TransferExpired",
         "TransferRefused",
+        "UnknownDevice",
         "Visit",
         "VisitDeclined",
         "VisitEnded",
