@@ -20,12 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from mobility.acquaintances import found
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
 from mobility.away import Away
 from mobility.delegating import Delegating
-from mobility.devices import Device, OwnDevices, found
+from mobility.device import Device
+from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     DirectoryUnavailable,
@@ -60,7 +62,7 @@ from mobility.visiting import IDLE, LIFETIME, Visiting
 from mobility.visits import Revoked, VisitList, Visits
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
-from mobility.xmpp.stream import Stream
+from mobility.xmpp.stream import Stream, within
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
 
@@ -111,7 +113,6 @@ class Client:
         self._kind = kind
         self._factories = {factory.uri: factory for factory in apps}
         self._largest = size
-        self._listed = asyncio.Lock()
         self._own: OwnDevices | None = None
         self._offered: set[str] = set()  # sessions that wait for somebody to accept
         self._waiting: set[asyncio.Task[Any]] = set()
@@ -159,7 +160,7 @@ class Client:
 
     def _acquaintances(self) -> OwnDevices | None:
         return OwnDevices(
-            self.stream.devices,
+            *(self.stream, self._store),
             self._store.identity(secrets.token_bytes(32)),
             name=self.name,
             kind=self._kind,
@@ -235,6 +236,8 @@ class Client:
         if self._waiting:
             await asyncio.wait(self._waiting, timeout=timing.GOODBYE)
         await self._arrivals.close()
+        if self._own is not None:
+            await within(timing.GOODBYE, self._own.goodbye())
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
@@ -242,8 +245,6 @@ class Client:
             return
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
-        if self._own is not None and self._own.listed and not self.stream.resumed:
-            self._tasks.start(self._own.publish())
 
     # --- own devices -----------------------------------------------------------
 
@@ -251,12 +252,13 @@ class Client:
         """
         The user's devices: this one first, then those that are online.
 
+        Where the server keeps no list, those that are online, or were seen before.
+
         Raises:
-            DirectoryUnavailable: If the server keeps no list of them.
-            PeerUnreachable: If the server does not answer.
+            DirectoryUnavailable: A guest has none.
 
         """
-        return await (await self._list()).all()
+        return await self._devices().all()
 
     async def device(self, wanted: str) -> Device:
         """
@@ -264,35 +266,76 @@ class Client:
 
         Raises:
             UnknownDevice: There is none, or several; the sentence names them.
-            DirectoryUnavailable, PeerUnreachable: As for `devices`.
 
         """
         return found(await self.devices(), wanted)
 
     async def watch_devices(self) -> AsyncGenerator[list[Device], None]:
-        """
-        The user's devices now, and again whenever something about them changes.
-
-        Raises:
-            DirectoryUnavailable, PeerUnreachable: As for `devices`.
-
-        """
-        own = await self._list()
-        async with aclosing(own.watch()) as lists:
+        """The user's devices now, and again whenever something about them changes."""
+        own = self._devices()
+        await own.all()
+        async with aclosing(own.known.watch()) as lists:
             async for devices in lists:
                 yield devices
 
-    async def _list(self) -> OwnDevices:
-        """The list of own devices, once we are in it."""
-        if self._guest:
+    async def rename(self, device: Device, name: str) -> None:
+        """
+        Call a device so, on all devices of the account; by its own name, if empty.
+
+        Raises:
+            InvalidState: That cannot be shown as a name.
+            DirectoryUnavailable, PeerUnreachable: The server does not keep it.
+
+        """
+        await self._devices().known.rename(device, name)
+
+    async def forget(self, device: Device) -> None:
+        """
+        Take a device that is away off the list, on all devices of the account.
+
+        If it comes back, it is on the list again: only a new password keeps it out.
+
+        Raises:
+            LocalProtocolError: It is connected.
+            DirectoryUnavailable, PeerUnreachable: The server does not do so.
+
+        """
+        await self._devices().known.forget(device)
+
+    async def verify(self, code: str) -> Device:
+        """
+        Note that a device is the one that the user has in hand.
+
+        Args:
+            code: Its `Device.id` or `Device.fingerprint`, as that device shows it.
+
+        Raises:
+            UnknownDevice: No device of the account has it.
+
+        """
+        return await self._devices().known.verify(code)
+
+    @property
+    def busy(self) -> bool:
+        """Whether this device says that it can take no more sessions now."""
+        return self.stream.busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self.stream.busy = busy
+
+    def _devices(self) -> OwnDevices:
+        if self._own is None:
             raise DirectoryUnavailable(
                 "A guest has no other devices. With an account they find one another."
             )
-        async with self._listed:
-            assert self._own is not None
-            if not self._own.listed:
-                await self._own.publish()
-            return self._own
+        return self._own
+
+    async def _list(self) -> OwnDevices:
+        """The other devices, once we are on the list."""
+        own = self._devices()
+        await own.join()
+        return own
 
     async def offer(
         self,

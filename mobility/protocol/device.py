@@ -33,6 +33,7 @@ __all__ = [
     "DeviceDescription",
     "app_line",
     "check_device",
+    "check_name",
     "describe",
     "device_id",
     "is_resource",
@@ -147,6 +148,19 @@ def check_device(device: DeviceDescription) -> None:
         )
     except (InvalidSignature, ValueError):
         raise InvalidState("The description of a device was changed.") from None
+
+
+def check_name(name: str) -> str:
+    """
+    A name that the user gave a device, if it can be shown as it is.
+
+    Raises:
+        InvalidState: If it cannot.
+
+    """
+    if not name or name != claim(name):
+        raise InvalidState("A name is one line of at most 100 characters.")
+    return name
 
 
 def is_resource(jid: str, account: str) -> bool:
