@@ -4,8 +4,8 @@ How soon a device is listed: `python -m tests.bench.devices --json [--quick]`.
 A device of the account logs in; the time runs from the moment that its server has bound
 it to the moment that another device, which watches, has its row: online, with name and
 apps. So for 1, 5 and 50 devices that come one after the other and stay, so that the
-last of them comes to a full house. The devices are real ones in a process of their own,
-the server is a private Prosody.
+last of them comes to a full house. The devices are real ones in one other process, so
+the work of the others is in the figures too; the server is a private Prosody.
 
 Cold: nobody has seen these devices before, and nothing is cached. Cached: they all left
 and come again. What it cost is what went over the watching device's own connection
@@ -78,6 +78,7 @@ class Rows:
 
     listed: dict[str, float] = field(default_factory=dict)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self, client: Client) -> None:
         async with aclosing(client.watch_devices()) as lists:
@@ -92,6 +93,7 @@ class Rows:
             for name in self.listed.keys() - whole:
                 del self.listed[name]
             self.news.notify_all()
+        self.begun.set()
 
     async def until(self, name: str, *, there: bool) -> float:
         """
@@ -120,8 +122,7 @@ class Beside(ClientXMPP):
         self.register_plugin("xep_0030")
         self.register_plugin("xep_0199")
         self.online = asyncio.Event()
-        self.known: dict[str, float] = {}
-        self.jids: list[JID] = []
+        self._known: dict[str, asyncio.Future[float]] = {}
         self.add_event_handler("session_start", self._start)
         self.add_event_handler("presence_available", self._ask)
 
@@ -129,18 +130,20 @@ class Beside(ClientXMPP):
         self.send_presence(ppriority=-1)
         self.online.set()
 
+    def known(self, jid: str) -> asyncio.Future[float]:
+        """When it had the answer of that device."""
+        return self._known.setdefault(jid, asyncio.get_running_loop().create_future())
+
     async def _ask(self, presence: Any) -> None:
         who = presence["from"]
-        if who.bare == self.boundjid.bare and who != self.boundjid:
-            self.jids.append(who)
-            info = await self.plugin["xep_0030"].get_info(jid=who, timeout=10)
-            if info["disco_info"]["identities"]:
-                self.known[who.full] = time.monotonic()
+        if who.bare == self.boundjid.bare and not self.known(who.full).done():
+            await self.plugin["xep_0030"].get_info(jid=who, timeout=DEADLINE)
+            self.known(who.full).set_result(time.monotonic())
 
-    async def round_trip(self) -> float:
-        """Milliseconds of a ping to the device that came last."""
+    async def round_trip(self, jid: str) -> float:
+        """Milliseconds of a ping to a device."""
         began = time.monotonic()
-        await self.plugin["xep_0199"].send_ping(self.jids[-1], timeout=10)
+        await self.plugin["xep_0199"].send_ping(JID(jid), timeout=DEADLINE)
         return (time.monotonic() - began) * 1000
 
 
@@ -162,6 +165,15 @@ async def beside(
 
 
 @dataclass
+class Came:
+    """Milliseconds: to each row, to slixmpp's knowledge, and of a ping after that."""
+
+    ours: list[float] = field(default_factory=list)
+    slixmpp: list[float] = field(default_factory=list)
+    pings: list[float] = field(default_factory=list)
+
+
+@dataclass
 class Account:
     """One account with all its devices, and who watches them."""
 
@@ -170,19 +182,18 @@ class Account:
     cost: Cost
     beside: Beside
 
-    async def come(self, names: Sequence[str]) -> tuple[list[float], list[float]]:
-        """Milliseconds until each had its row, and until slixmpp knew who it is."""
-        ours, theirs = [], []
+    async def come(self, names: Sequence[str]) -> Came:
+        """Let these log in, one after the other."""
+        came = Came()
         for name in names:
-            came = (await self.devices.ask(name=name))["online"]
-            ours.append((await self.rows.until(name, there=True) - came) * 1000)
-            theirs += await self._slixmpp(came)
-        return ours, theirs
-
-    async def _slixmpp(self, came: float) -> list[float]:
-        last = self.beside.jids[-1].full if self.beside.jids else ""
-        known = self.beside.known.get(last, 0.0)
-        return [(known - came) * 1000] if known > came else []
+            told = await self.devices.ask(name=name)
+            listed = await self.rows.until(name, there=True)
+            async with asyncio.timeout(DEADLINE):
+                known = await self.beside.known(told["jid"])
+            came.ours.append((listed - told["online"]) * 1000)
+            came.slixmpp.append((known - told["online"]) * 1000)
+            came.pings.append(await self.beside.round_trip(told["jid"]))
+        return came
 
     async def leave(self, names: Sequence[str]) -> None:
         for name in names:
@@ -206,6 +217,8 @@ async def open_account(server: RunningServer, folder: Path) -> AsyncIterator[Acc
         rows, cost = Rows(), Cost(proxy)
         following = asyncio.create_task(rows.follow(watch))
         try:
+            async with asyncio.timeout(DEADLINE):
+                await rows.begun.wait()
             cost.watch(watch)
             yield Account(devices, rows, cost, slixmpp)
         finally:
@@ -255,17 +268,15 @@ async def _measure(
     names = [f"Device {number}" for number in range(1, devices + 1)]
     for number in range(rounds):
         async with open_account(server, folder / f"{devices}-{number}") as account:
-            account.cost.taken()
-            cold, slixmpp = await account.come(names)
+            cold = await account.come(names)
             figures.costs.append(account.cost.taken())
-            figures.pings.append(await account.beside.round_trip())
             await account.leave(names)
             account.cost.taken()
-            cached, _ = await account.come(names)
+            figures.cached += (await account.come(names)).ours
             figures.again.append(account.cost.taken())
-            figures.cold += cold
-            figures.cached += cached
-            figures.slixmpp += slixmpp
+            figures.cold += cold.ours
+            figures.slixmpp += cold.slixmpp
+            figures.pings += cold.pings
     return figures.told(devices)
 
 

@@ -62,7 +62,7 @@ async def main() -> None:
         else:
             device, there[name] = _device(account, name), AsyncExitStack()
             await there[name].enter_async_context(device)
-            tell(online=device.online)
+            tell(online=device.online, jid=device.jid)
     for stack in there.values():
         await stack.aclose()
 
