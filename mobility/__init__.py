@@ -33,6 +33,7 @@ from mobility.files import File
 from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
+from mobility.joining import Participation, SharedBy
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
@@ -41,6 +42,7 @@ from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
+from mobility.protocol.sharing import Parting, Person, ShareKind
 from mobility.scene import (
     Comparing,
     Hosting,
@@ -52,6 +54,7 @@ from mobility.scene import (
 )
 from mobility.screen import Screen
 from mobility.session import Session
+from mobility.sharing import Sharing
 from mobility.transfer import Progress
 from mobility.visits import ActiveVisit, Revoked, VisitList
 
@@ -88,7 +91,10 @@ __all__ = [
     "MovedSession",
     "Offline",
     "Part",
+    "Parting",
+    "Participation",
     "PeerUnreachable",
+    "Person",
     "Progress",
     "ProtocolError",
     "PublicDisplay",
@@ -101,6 +107,9 @@ __all__ = [
     "Session",
     "SessionAway",
     "SettingsError",
+    "ShareKind",
+    "SharedBy",
+    "Sharing",
     "Stanza",
     "State",
     "TransferAborted",

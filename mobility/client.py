@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import (
     AsyncGenerator,
+    Callable,
     Collection,
     Coroutine,
     Iterable,
@@ -19,6 +20,8 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
@@ -38,6 +41,7 @@ from mobility.errors import (
 )
 from mobility.history import History, Visited
 from mobility.introduction import Approve
+from mobility.joining import ApproveShare, Participation
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.protocol.carrier import Carrier
@@ -45,14 +49,18 @@ from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
+from mobility.protocol.sharing import ShareCode, ShareKind
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
     Leave,
 )
 from mobility.records import Records
 from mobility.refusal import apart, readable
+from mobility.scene import Scene
 from mobility.screen import Screen
 from mobility.session import Session
+from mobility.shares import Shares
+from mobility.sharing import Sharing, Site
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
@@ -183,7 +191,6 @@ class Client:
             self._visiting = Visiting(
                 *(self, self._tasks, self._delegating, self._screens, records)
             )
-            self.stream.visits.receive = self._visiting.receive
             self.stream.logins.receive = self._visiting.lending.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
@@ -193,6 +200,11 @@ class Client:
                 keeps=self._folder is not None,
             )
             self._transfers.on_request = self._arrivals.receive_request
+            about = (self._tasks, self._link, self._session, self.device)
+            self._shares = Shares(
+                Site(self.stream, self._transfers, *about),
+                *(self._factories, self._largest, self._visiting.receive),
+            )
             if self._factories:  # the server tells only who asks before it is there
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
@@ -230,6 +242,7 @@ class Client:
             return
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
+        self._shares.online(resumed=self.stream.resumed)
         if self._own is not None and not self.stream.resumed:
             self._tasks.start(self._own.publish(self.stream.jid))
 
@@ -491,6 +504,53 @@ class Client:
 
         return await moved.hand_over(to.jid, report)
 
+    def share(
+        self,
+        app: App,
+        *,
+        show: Callable[[Scene], None],
+        kind: ShareKind = ShareKind.DIRECT,
+    ) -> AbstractAsyncContextManager[Sharing]:
+        """
+        Share a running app with other people; leaving the block ends that.
+
+        Args:
+            app: Runs here, and goes on to.
+            show: Called with what to show to who wants to take part: a code
+                (`Inviting`), two digits (`Comparing`), and that they came (`Hosting`).
+            kind: Live, over this device or in a room; or a copy for each.
+
+        Raises:
+            LocalProtocolError: It is elsewhere, or shared already.
+            PeerUnreachable: The server has no rooms.
+
+        """
+        identity = self._store.identity(secrets.token_bytes(32))
+        key = Ed25519PrivateKey.from_private_bytes(identity)
+        return self._shares.share(self._ours(app), kind, identity=key, show=show)
+
+    def join(
+        self, code: str, *, approve: ApproveShare, progress: Report = unseen
+    ) -> AbstractAsyncContextManager[Participation]:
+        """
+        Take part in what somebody shares; leaving the block ends that, for us.
+
+        Args:
+            code: As scanned from their device.
+            approve: Asks the user: shows who it is, and gives the two digits that the
+                other device shows, or None to decline.
+            progress: Called now and then with how far the state has come.
+
+        Raises:
+            InvalidInvitation: It is another code.
+            VisitRefused, VisitDeclined: By them, or by our user.
+            TransferRefused: We do not have the app.
+            PeerUnreachable: They do not answer.
+
+        """
+        parsed = ShareCode.parse(code)
+        return self._shares.join(parsed, approve=approve, progress=progress)
+
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
@@ -499,6 +559,8 @@ class Client:
                 "This session was lent to this device. Its owner can take it back, and "
                 "then let it go elsewhere."
             )
+        if session.id in self._shares:
+            raise LocalProtocolError("This session is shared. End that first.")
         elsewhere = session.id in self._away or session.id in self._offered
         if elsewhere or not session.runs:
             raise LocalProtocolError(

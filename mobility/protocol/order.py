@@ -130,7 +130,7 @@ class Replica:
     # --- what comes ------------------------------------------------------------
 
     def order(self, said: Said) -> Fate:
-        """Take the next packet; one that is out of its sender's turn changes nothing."""
+        """Take the next packet; one out of its sender's turn changes nothing."""
         last = self.head.heads.get(said.sender, 0)
         if said.number != last + 1:
             return Fate.REPEATED if said.number <= last else Fate.GAP
@@ -161,11 +161,14 @@ class Replica:
         """
         if at > self.head.at and len(self._ahead) < MOST_AHEAD:
             self._ahead[at] = said
+        self._fill()
+        return at <= self.head.at
+
+    def _fill(self) -> None:
         while (following := self._ahead.pop(self.head.at + 1, None)) is not None:
             if self.order(following) in {Fate.REPEATED, Fate.GAP}:
                 raise RemoteProtocolError("The order of the packets is broken.")
         self._ahead = {n: one for n, one in self._ahead.items() if n > self.head.at}
-        return at <= self.head.at
 
     # --- what the app is given -------------------------------------------------
 
@@ -237,11 +240,17 @@ class Replica:
         return True
 
     def load(self, base: Point) -> None:
-        """Begin again at another state; what we said and it lacks is still pending."""
+        """
+        Begin again at another state; what we said and it lacks is still pending.
+
+        Raises:
+            RemoteProtocolError: As `place`, with what came before the state did.
+
+        """
         self.base = self.head = self._first = base
         self._entries.clear()
         self._size = 0
         self._number = max(self._number, base.heads.get(self.me, 0))
         self.behind.clear()
         self.stale = True
-        self._ahead = {n: one for n, one in self._ahead.items() if n > base.at}
+        self._fill()

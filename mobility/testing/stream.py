@@ -27,6 +27,7 @@ from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.session import MobilitySession
+from mobility.xmpp.sharing import MobilitySharing
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
 
@@ -137,8 +138,9 @@ class SimulatedStream:
         self.sessions = self._plugin(MobilitySession)
         self.bytestreams = Bytestreams(network, self)
         self.logins = self._plugin(MobilityLogin)
+        self.sharing = self._plugin(MobilitySharing)
         self.login = Anonymous()  # nobody proves here who they are, so nobody lends it
-        self.uploads = self.published = self.delegation = None  # there is no server
+        self.uploads = self.published = self.delegation = self.rooms = None  # there is no server
 
     def _plugin(self, kind: type[X]) -> X:
         plugin = kind(None)  # type: ignore[arg-type]

@@ -21,8 +21,10 @@ from mobility.xmpp.devices import MobilityDevices
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.published import MobilityPublished
+from mobility.xmpp.rooms import MobilityRooms
 from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
+from mobility.xmpp.sharing import MobilitySharing
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
@@ -108,6 +110,8 @@ class Stream:
             MobilityPublished,
             MobilityLogin,
             MobilityDelegation,
+            MobilitySharing,
+            MobilityRooms,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
@@ -130,6 +134,8 @@ class Stream:
         self.offers = MobilityOffers.of(xmpp)
         self.running = MobilityVisits.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
+        self.sharing = MobilitySharing.of(xmpp)
+        self.rooms = MobilityRooms.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)
