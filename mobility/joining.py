@@ -489,6 +489,7 @@ class Participation:
         self._resume_at = synced.head
         if synced.sid:
             self._awaited = synced
+            replica.wait()
         elif replica.back_to(synced.base.at) or synced.base.at == replica.head.at:
             known = replica.point(synced.base.at)
             if known is None or known.chain != synced.base.chain:

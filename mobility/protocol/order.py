@@ -101,6 +101,7 @@ class Replica:
         self._number = base.heads.get(me, 0)
         self._ahead: dict[int, Said] = {}
         self._building = False
+        self._waiting = False  # for a state
 
     def __repr__(self) -> str:
         return f"<Replica {self.me} at {self.head.at}>"
@@ -162,9 +163,16 @@ class Replica:
         if at > self.head.at and len(self._ahead) < MOST_AHEAD:
             self._ahead[at] = said
         self._fill()
-        return at <= self.head.at
+        return at <= self.head.at or self._waiting
+
+    def wait(self) -> None:
+        """Another state is about to come: what is placed now may be behind that."""
+        self._waiting = True
+        self._ahead.clear()
 
     def _fill(self) -> None:
+        if self._waiting:
+            return
         while (following := self._ahead.pop(self.head.at + 1, None)) is not None:
             if self.order(following) in {Fate.REPEATED, Fate.GAP}:
                 raise RemoteProtocolError("The order of the packets is broken.")
@@ -252,5 +260,5 @@ class Replica:
         self._size = 0
         self._number = max(self._number, base.heads.get(self.me, 0))
         self.behind.clear()
-        self.stale = True
+        self.stale, self._waiting = True, False
         self._fill()

@@ -18,6 +18,7 @@ from mobility import (
     ShareKind,
     Sharing,
 )
+from tests.fakes.proxy import Proxy
 from tests.integration.apps import DEADLINE, Board
 from tests.integration.people import Running, address
 
@@ -75,6 +76,7 @@ class Circle:
         self.glass = Glass()
         self.board = Board(b"%PDF document" * 100, ("first",))
         self._server = server
+        self.cables: dict[str, Proxy] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Circle:
@@ -88,18 +90,33 @@ class Circle:
 
     async def device(self, server: Running, name: str) -> Client:
         jid, password = server.add()
-        client = Client(jid, password, device=name, apps=[Board], **address(server))
+        where = address(server)
+        if name in self.cables:
+            where["port"] = self.cables[name].port
+        client = Client(jid, password, device=name, apps=[Board], **where)
         return await self._stack.enter_async_context(client)
 
     async def join(self, name: str, server: Running | None = None) -> Participation:
         client = await self.device(server or self._server, name)
         return await self._stack.enter_async_context(self.joining(client))
 
+    async def cable(self, name: str) -> Proxy:
+        """What the device of that name will be connected through."""
+        proxy = Proxy(self._server.c2s_port)
+        self.cables[name] = await self._stack.enter_async_context(proxy)
+        return proxy
+
     @contextlib.asynccontextmanager
     async def joining(self, client: Client) -> AsyncIterator[Participation]:
         code = await self.glass.code()
         async with client.join(code, approve=self.glass.digits) as part:
             yield part
+
+
+def pull(client: Client, cable: Proxy) -> None:
+    """Cut it off, so that nothing of the connection can be resumed."""
+    client.stream.xmpp.plugin["xep_0198"].sm_id = None
+    cable.shut()
 
 
 def board(part: Participation) -> Board:

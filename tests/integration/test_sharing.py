@@ -15,7 +15,6 @@ from mobility import (
     VisitRefused,
 )
 from tests.fakes.running import RunningServer
-from tests.integration.apps import Board
 from tests.integration.people import soon
 from tests.integration.sharing import Circle, all_have, board
 
@@ -163,9 +162,6 @@ async def test_a_copy_is_a_session_of_its_own(
 async def test_what_is_shared_cannot_go_elsewhere_meanwhile(circle: Circle) -> None:
     with pytest.raises(LocalProtocolError, match="shared"):
         circle.host._ours(circle.board)
-    part = await circle.join("Guest")
-    assert part.session.id in (part_client := circle.host._shares) or True
-    assert circle.sharing.session.id in part_client
 
 
 async def test_wrong_digits_three_times_and_nobody_comes_in(circle: Circle) -> None:
@@ -211,6 +207,3 @@ async def test_an_app_hears_who_comes_and_goes(
                 break
     assert ["Host", "Guest"] in heard
     assert heard[-1] == ["Host"]
-
-
-_ = Board

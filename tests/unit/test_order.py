@@ -235,3 +235,12 @@ def test_what_is_kept_for_those_who_were_away_is_bounded() -> None:
     assert len(replica.since(0)) == MOST_KEPT
     assert not replica.has(0)
     assert replica.has(replica.head.at - MOST_KEPT)
+
+
+def test_packets_that_come_before_the_state_that_they_follow_are_not_lost() -> None:
+    replica = Replica(1)
+    replica.wait()
+    assert replica.place(1, Said(2, 1, b"in the state"))
+    assert replica.place(2, Said(2, 2, b"after it"))
+    replica.load(Point().after(Said(2, 1, b"in the state")))
+    assert [said.body for said in replica.plan()] == [b"after it"]
