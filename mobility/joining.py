@@ -31,12 +31,12 @@ from mobility.protocol.handshake import Visitor, claim
 from mobility.protocol.order import Fate, Replica, Said
 from mobility.protocol.session import State
 from mobility.protocol.sharing import (
-    Parting,
     Channel,
     End,
     Hello,
     Leave,
     News,
+    Parting,
     Person,
     Room,
     RoomSeal,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["Rate"]
 
-_PACKETS = (100.0, 1000.0)  # a second, and at once
-_BYTES = (500_000.0, 8_000_000.0)
+PACKETS = (100.0, 1000.0)  # a second, and at once
+BYTES = (500_000.0, 8_000_000.0)
 
 
 @dataclass(slots=True)
@@ -21,13 +21,13 @@ class Rate:
     """
 
     then: float
-    _packets: float = field(default=_PACKETS[1], init=False)
-    _bytes: float = field(default=_BYTES[1], init=False)
+    _packets: float = field(default_factory=lambda: PACKETS[1], init=False)
+    _bytes: float = field(default_factory=lambda: BYTES[1], init=False)
 
     def take(self, now: float, size: int) -> bool:
         """Whether one more packet of that size is not too much."""
         passed = max(0.0, now - self.then)
         self.then = now
-        self._packets = min(_PACKETS[1], self._packets + passed * _PACKETS[0]) - 1
-        self._bytes = min(_BYTES[1], self._bytes + passed * _BYTES[0]) - size
+        self._packets = min(PACKETS[1], self._packets + passed * PACKETS[0]) - 1
+        self._bytes = min(BYTES[1], self._bytes + passed * BYTES[0]) - size
         return self._packets >= 0 and self._bytes >= 0

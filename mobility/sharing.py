@@ -31,12 +31,12 @@ from mobility.protocol.order import Fate, Point, Replica, Said
 from mobility.protocol.session import State
 from mobility.protocol.sharing import (
     MOST_PEOPLE,
-    Parting,
     Channel,
     End,
     Hello,
     Leave,
     News,
+    Parting,
     Person,
     Room,
     RoomSeal,
@@ -95,6 +95,7 @@ class _Member:
     live: bool = False  # is told every packet
     silent: float = 0.0  # seconds
     asked: bool = False  # for what we have not heard
+    flooded: bool = False  # with too much
 
     @property
     def person(self) -> Person:
@@ -261,6 +262,7 @@ class Sharing:
                 if not any(bare(o.jid) == bare(member.jid) for o in self._all):
                     rooms = self._site.stream.rooms
                     await rooms.expel(self._room.jid, bare(member.jid))
+            self._reset()  # the others may have heard of them what we did not
         if end is not None:
             await self._tell(member, end)
         await self._publish()
@@ -447,13 +449,11 @@ class Sharing:
             self._ask_again(member)
 
     def _floods(self, member: _Member, size: int) -> bool:
-        if member.rate.take(_now(), size):
-            return False
-        if member.channel.id in self._members:
+        if not member.flooded and not member.rate.take(_now(), size):
+            member.flooded = True
             log.warning("somebody who took part said too much, and was put out")
             self._start(self._remove(member, End(Parting.FLOOD)))
-            member.live = False
-        return True
+        return member.flooded
 
     def _ask_again(self, member: _Member) -> None:
         if not member.asked:

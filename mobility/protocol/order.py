@@ -160,7 +160,8 @@ class Replica:
             RemoteProtocolError: If the order cannot be what it is said to be.
 
         """
-        if at > self.head.at and len(self._ahead) < MOST_AHEAD:
+        new = at > self.head.at or self._waiting
+        if new and len(self._ahead) < MOST_AHEAD:
             self._ahead[at] = said
         self._fill()
         return at <= self.head.at or self._waiting

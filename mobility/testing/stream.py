@@ -140,7 +140,8 @@ class SimulatedStream:
         self.logins = self._plugin(MobilityLogin)
         self.sharing = self._plugin(MobilitySharing)
         self.login = Anonymous()  # nobody proves here who they are, so nobody lends it
-        self.uploads = self.published = self.delegation = self.rooms = None  # there is no server
+        # There is no server.
+        self.uploads = self.published = self.delegation = self.rooms = None
 
     def _plugin(self, kind: type[X]) -> X:
         plugin = kind(None)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mobility import ShareKind, joining, live, sharing
+from mobility.transfer import timing
 from tests.fakes.running import RunningServer
 from tests.integration.people import soon
 from tests.integration.sharing import Circle, all_have, board, pull
@@ -122,6 +123,7 @@ async def test_somebody_who_never_comes_back_is_left_out(
     circle: Circle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharing, "AWAY", 0.5)
+    monkeypatch.setattr(timing, "GOODBYE", 0.2)
     cable = await circle.cable("Cut")
     client = await circle.device(circle._server, "Cut")
     stays = await circle.join("Stays")
@@ -130,7 +132,7 @@ async def test_somebody_who_never_comes_back_is_left_out(
 
         async def until(*names: str) -> None:
             async for people in stays.watch():
-                if tuple(p.name for p in people if p.here) == names:
+                if tuple(p.name for p in people) == names:
                     return
 
         await soon(until("Host", "Stays"))

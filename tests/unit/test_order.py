@@ -239,6 +239,7 @@ def test_what_is_kept_for_those_who_were_away_is_bounded() -> None:
 
 def test_packets_that_come_before_the_state_that_they_follow_are_not_lost() -> None:
     replica = Replica(1)
+    replica.order(Said(3, 1, b"of another order"))
     replica.wait()
     assert replica.place(1, Said(2, 1, b"in the state"))
     assert replica.place(2, Said(2, 2, b"after it"))

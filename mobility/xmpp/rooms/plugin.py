@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from xml.etree.ElementTree import Element
 
 from slixmpp import JID
-from slixmpp.exceptions import IqError, IqTimeout, PresenceError
+from slixmpp.exceptions import IqError, IqTimeout
 
 from mobility.errors import PeerUnreachable
 from mobility.xmpp.feature import SECONDS, Feature
@@ -97,10 +97,8 @@ class MobilityRooms(Feature):
 
         """
         self._forget(room)
-        try:
-            await self._muc.join_muc_wait(JID(room), nick, maxchars=0, timeout=SECONDS)
-        except (PresenceError, TimeoutError):
-            raise PeerUnreachable("The room does not let us in.") from None
+        if not await self._joined(room, nick):
+            raise PeerUnreachable("The room does not let us in.")
 
         def out(presence: Any) -> None:
             if presence["type"] == "unavailable":
@@ -108,6 +106,26 @@ class MobilityRooms(Feature):
 
         self._thrown_out[room] = out
         self.xmpp.add_event_handler(f"muc::{room}::self-presence", out)
+
+    async def _joined(self, room: str, nick: str) -> bool:
+        # WORKAROUND: slixmpp 1.17 overlooks a refusal that does not repeat our request,
+        # as Prosody's does not.
+        refused = asyncio.Event()
+
+        def hear(presence: Any) -> None:
+            if presence["from"].bare == room:
+                refused.set()
+
+        self.xmpp.add_event_handler("presence_error", hear)
+        join = self._muc.join_muc_wait(JID(room), nick, maxchars=0, timeout=SECONDS)
+        jobs = asyncio.ensure_future(join), asyncio.ensure_future(refused.wait())
+        try:
+            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            return not refused.is_set() and jobs[0].exception() is None
+        finally:
+            self.xmpp.del_event_handler("presence_error", hear)
+            for job in jobs:
+                job.cancel()
 
     async def leave(self, room: str, nick: str) -> None:
         self._forget(room)
