@@ -11,6 +11,9 @@ from xml.etree.ElementTree import Element
 
 from slixmpp import JID
 from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream import StanzaBase
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import StanzaPath
 
 from mobility.errors import PeerUnreachable
 from mobility.xmpp.feature import SECONDS, Feature
@@ -41,6 +44,20 @@ class MobilityRooms(Feature):
 
     def plugin_init(self) -> None:
         self._thrown_out: dict[str, Callable[[Any], None]] = {}
+        self._refused: dict[str, asyncio.Event] = {}
+        # WORKAROUND: slixmpp 1.17 overlooks a refusal that does not repeat our request,
+        # as Prosody's does not.
+        self.xmpp.register_handler(
+            Callback(self.name, StanzaPath("presence@type=error"), self._on_error)
+        )
+
+    def plugin_end(self) -> None:
+        self.xmpp.remove_handler(self.name)
+
+    def _on_error(self, presence: StanzaBase) -> None:
+        refused = self._refused.get(presence["from"].bare)
+        if refused is not None:
+            refused.set()
 
     @property
     def _muc(self) -> Any:
@@ -108,22 +125,14 @@ class MobilityRooms(Feature):
         self.xmpp.add_event_handler(f"muc::{room}::self-presence", out)
 
     async def _joined(self, room: str, nick: str) -> bool:
-        # WORKAROUND: slixmpp 1.17 overlooks a refusal that does not repeat our request,
-        # as Prosody's does not.
-        refused = asyncio.Event()
-
-        def hear(presence: Any) -> None:
-            if presence["from"].bare == room:
-                refused.set()
-
-        self.xmpp.add_event_handler("presence_error", hear)
+        refused = self._refused[room] = asyncio.Event()
         join = self._muc.join_muc_wait(JID(room), nick, maxchars=0, timeout=SECONDS)
         jobs = asyncio.ensure_future(join), asyncio.ensure_future(refused.wait())
         try:
             await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
             return not refused.is_set() and jobs[0].exception() is None
         finally:
-            self.xmpp.del_event_handler("presence_error", hear)
+            self._refused.pop(room, None)
             for job in jobs:
                 job.cancel()
 
