@@ -38,9 +38,9 @@ def dns(peer: Peer, hosts: Path) -> dict[str, Lua]:
     """What Prosody's resolver is to say of a peer; the file is written."""
     domain = peer.domain
     hosts.write_text(f"127.0.0.1 {domain}\n")
-    srv = f"_xmpp-server._tcp.{domain}. 60 IN SRV 0 0 {peer.port} {domain}."
-    # There is nothing else under this name: nobody is asked.
-    options = {"local-zone:": f"{domain}. static", "local-data:": srv}
+    srv = f"{domain}. 60 IN SRV 0 0 {peer.port} {domain}."
+    # This is so for all names below, as of a component: nobody else is asked.
+    options = {"local-zone:": f"{domain}. redirect", "local-data:": srv}
     return {"resolvconf": False, "hoststxt": str(hosts), "options": options}
 
 
