@@ -2,8 +2,10 @@
 
 from mobility.app import App, AppFactory, Part
 from mobility.arrival import IncomingOffer
+from mobility.asking import Asked
 from mobility.client import Client
-from mobility.devices import Device
+from mobility.device import Device
+from mobility.directory import ListedSession
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
     ConnectionFailed,
@@ -24,6 +26,7 @@ from mobility.errors import (
     TransferError,
     TransferExpired,
     TransferRefused,
+    UnknownDevice,
     VisitDeclined,
     VisitEnded,
     VisitError,
@@ -34,6 +37,7 @@ from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
 from mobility.joining import Participation, SharedBy
+from mobility.lost import LostSession
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
@@ -63,6 +67,7 @@ __all__ = [
     "App",
     "AppFactory",
     "Approval",
+    "Asked",
     "Blob",
     "Capture",
     "Carrier",
@@ -83,9 +88,11 @@ __all__ = [
     "Leaving",
     "Level",
     "LevelUnavailable",
+    "ListedSession",
     "LocalProtocolError",
     "LogLimits",
     "LoginRefused",
+    "LostSession",
     "Mobilis",
     "MobilityError",
     "MovedSession",
@@ -116,6 +123,7 @@ __all__ = [
     "TransferError",
     "TransferExpired",
     "TransferRefused",
+    "UnknownDevice",
     "Visit",
     "VisitDeclined",
     "VisitEnded",

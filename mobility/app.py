@@ -40,6 +40,9 @@ class App:
 
     Attributes:
         uri: Names the app everywhere; also the namespace of its packets.
+        title: What a person calls this session. The user's other devices list it so,
+            and the user's server can read it; what is to be sealed belongs into
+            `State.title`.
         schema: Version of the layout of its state.
         migrates: Other versions, older or newer, that `migrate` makes ours of. Nothing
             moves to where its version cannot be used, or from where it could not
@@ -55,6 +58,7 @@ class App:
     """
 
     uri: str
+    title: str = ""
     schema: int = 1
     migrates: Container[int] = ()
     capture: Capture = Capture.SNAPSHOT

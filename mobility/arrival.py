@@ -24,6 +24,7 @@ class IncomingOffer:
         title: What a person calls the session.
         size: Bytes of its state.
         place: What the device that offers it calls itself.
+        given: Whether it would be this device's for good, rather than lent.
 
     """
 
@@ -44,6 +45,7 @@ class IncomingOffer:
         self.title = title
         self.size = offer.size
         self.place = place
+        self.given = incoming.given
         self._ground = ground
         self._incoming = incoming
         self._offer = offer
@@ -64,7 +66,11 @@ class IncomingOffer:
         return "" if found is None else found[1]
 
     def _refusal(self, name: str) -> tuple[str, str] | None:
-        return refusal(name, self._factories, self._largest, self._offer)
+        found = refusal(name, self._factories, self._largest, self._offer)
+        owned, session = self._ground.owned, self._offer.session
+        if found is None and owned is not None and owned.has(session):
+            return "busy", f"{name} has this session already."
+        return found
 
     @property
     def over(self) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,8 +14,10 @@ from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers, bare
-from mobility.errors import MobilityError, PeerUnreachable
+from mobility.errors import LocalProtocolError, MobilityError, PeerUnreachable
 from mobility.hosted import Ground, Hosted
+from mobility.lost import LostSession
+from mobility.owned import Owned
 from mobility.protocol.session import Packet
 from mobility.protocol.transfer import Offer, Phase, Request
 from mobility.store import Store
@@ -27,6 +31,29 @@ from mobility.xmpp.transfer.stanza import Said
 __all__ = ["Arrivals"]
 
 log = logging.getLogger(__name__)
+
+
+class News:
+    """Wakes everybody who waits for it; `set` it when there may be some."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Event] = set()
+
+    def set(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    async def each(self) -> AsyncGenerator[None, None]:
+        """At once, and then whenever there may be some, for ever."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        try:
+            while True:
+                event.clear()
+                yield
+                await event.wait()
+        finally:
+            self._waiting.discard(event)
 
 
 class Arrivals:
@@ -43,6 +70,7 @@ class Arrivals:
         factories: The apps that it has.
         largest: Bytes of a state that it takes.
         keeps: Whether it goes on with them after a crash.
+        owned: Where those stay that are given to it.
 
     """
 
@@ -58,8 +86,9 @@ class Arrivals:
         factories: Mapping[str, type[App] | AppFactory],
         largest: int,
         keeps: bool,
+        owned: Owned,
     ) -> None:
-        self.news = asyncio.Event()
+        self.news = News()
         self._stream = stream
         self._store = store
         self._tasks = tasks
@@ -69,9 +98,12 @@ class Arrivals:
         self._factories = factories
         self._largest = largest
         self._keeps = keeps
+        self._owned = owned
         self._hosted: dict[str, Hosted] = {}
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
+        self._wanted: set[tuple[str, str]] = set()  # sessions, and who is to offer them
+        self.on_lost: Callable[[LostSession], None] = lambda lost: None
 
     def __contains__(self, session: str) -> bool:
         return session in self._hosted
@@ -93,14 +125,47 @@ class Arrivals:
             await hosted.say_goodbye()
 
     async def offers(self, own: OwnDevices) -> AsyncGenerator[IncomingOffer, None]:
-        """See `Client.offers`."""
-        while True:
-            self.news.clear()
-            for waiting in await self._waiting():
-                found = await self._understood(own, waiting)
-                if found is not None:
-                    yield found
-            await self.news.wait()
+        """See `Client.offers`; what was asked for is for whoever asked."""
+        async with aclosing(self._looking()) as offers:
+            async for waiting in offers:
+                if _which(waiting) not in self._wanted:
+                    found = await self._understood(own, waiting)
+                    if found is not None:
+                        yield found
+
+    @contextlib.contextmanager
+    def wanting(self, session: str, owner: str) -> Iterator[None]:
+        """
+        An offer of that session by that device will be asked for; `wanted` gives it.
+
+        Raises:
+            LocalProtocolError: It was asked for already.
+
+        """
+        which = session, owner
+        if which in self._wanted:
+            raise LocalProtocolError("This session was asked for already.")
+        self._wanted.add(which)
+        try:
+            yield
+        finally:
+            self._wanted.discard(which)
+
+    async def wanted(self, own: OwnDevices, session: str, owner: str) -> IncomingOffer:
+        """Wait for the offer of that session by that device."""
+        async with aclosing(self._looking()) as offers:
+            async for waiting in offers:
+                if _which(waiting) == (session, owner):
+                    found = await self._understood(own, waiting)
+                    if found is not None:
+                        return found
+        raise AssertionError("it looks for ever")
+
+    async def _looking(self) -> AsyncGenerator[Waiting, None]:
+        async with aclosing(self.news.each()) as news:
+            async for _ in news:
+                for waiting in await self._waiting():
+                    yield waiting
 
     async def _waiting(self) -> list[Waiting]:
         try:
@@ -162,6 +227,7 @@ class Arrivals:
                 incoming, offer = Incoming.recovered(link, again, phase)
                 if incoming.machine.over:  # we heard so, and stopped before we forgot
                     incoming.discard()
+                    self.on_lost(_lost(offer, incoming))
                     continue
                 incoming.keeps = self._keeps
                 self._recovered[offer.session] = incoming
@@ -175,14 +241,21 @@ class Arrivals:
         def forget() -> None:
             if self._hosted.get(id) is hosted:
                 del self._hosted[id]
+            if hosted.lost:
+                self.on_lost(_lost(hosted.offer, hosted.incoming))
 
         hosted.on_gone = forget
 
     @property
     def _ground(self) -> Ground:
         stream = self._stream
-        start = self._tasks.start
-        return Ground(self._transfers, stream.sessions, stream.published, start)
+        wires = stream.sessions, stream.published
+        return Ground(self._transfers, *wires, self._tasks.start, self._owned)
+
+    async def settle(self, session: str) -> None:
+        """If it was given to us, ask whether it is ours by now."""
+        if session in self._hosted:
+            await self._hosted[session].settle_gift()
 
     async def receive_request(self, peer: str, said: Said) -> None:
         """Who offered us a session wants it back."""
@@ -197,3 +270,14 @@ class Arrivals:
             raise UnknownTransfer("That session does not run here.")
         hosted.give(said.sid, peer, said.event)
         hosted.follow(peer)
+
+
+def _which(waiting: Waiting) -> tuple[str, str]:
+    """The session that is offered, and by which device."""
+    assert isinstance(waiting.said.event, Offer)
+    return waiting.said.event.session, waiting.initiator
+
+
+def _lost(offer: Offer, incoming: Incoming) -> LostSession:
+    title = incoming.heading.title
+    return LostSession(offer.session, offer.app, title, incoming.link.place)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from mobility.app import App, AppFactory
@@ -11,11 +13,13 @@ from mobility.dispatch import Transfers
 from mobility.errors import RemoteProtocolError
 from mobility.failures import traced
 from mobility.moved import MovedSession
+from mobility.protocol import transfer as proto
 from mobility.protocol.session import Checkpoint, Packet
+from mobility.protocol.transfer import Phase
 from mobility.session import Session
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
-from mobility.transfer import Link
+from mobility.transfer import Link, Outgoing
 from mobility.xmpp.errors import UnknownTransfer
 
 __all__ = ["Away"]
@@ -33,6 +37,7 @@ class Away:
         link: Makes one of a secret, to a place with a name.
         left_behind: Told where a session was that is back, if it went before we were
             restarted: nobody visits that place any more.
+        over: Told of each that is back, or that did not go, or was let go.
 
     """
 
@@ -45,6 +50,7 @@ class Away:
         session: Callable[[str, App], Session],
         link: Callable[[bytes, str], Link],
         left_behind: Callable[[str], None],
+        over: Callable[[MovedSession], None],
     ) -> None:
         self._transfers = transfers
         self._store = store
@@ -52,7 +58,9 @@ class Away:
         self._session = session
         self._link = link
         self._left_behind = left_behind
+        self._over = over
         self._moved: dict[str, MovedSession] = {}
+        self._gifts: dict[str, _Gift] = {}
 
     def __contains__(self, id: object) -> bool:
         return id in self._moved
@@ -63,16 +71,24 @@ class Away:
     def __iter__(self) -> Iterator[MovedSession]:
         return iter(tuple(self._moved.values()))
 
+    def of(self, id: str) -> MovedSession | None:
+        """That session, if it is there now."""
+        moved = self._moved.get(id)
+        return moved if moved is not None and moved.away else None
+
     def to(self, jid: str) -> list[MovedSession]:
         """Those that run on that device now."""
         return [moved for moved in self if moved.away and moved.peer == jid]
 
     # --- there -----------------------------------------------------------------
 
-    def moving(self, session: Session, secret: bytes, place: str) -> MovedSession:
+    def moving(
+        self, session: Session, secret: bytes, place: str, *, given: bool = False
+    ) -> MovedSession:
         """One that is about to go; `watch` it once it may."""
         link = self._link(secret, place)
-        return MovedSession(link, self._transfers, session, place, on_back=self._forget)
+        about = link, self._transfers, session, place
+        return MovedSession(*about, given=given, on_back=self._forget)
 
     def watch(self, moved: MovedSession) -> None:
         self._moved[moved.session.id] = moved
@@ -87,7 +103,20 @@ class Away:
             if kept.sid and kept.app in made and kept.id not in self
         ]
 
+    def settle(self) -> None:
+        """What was given before this device stopped is let go once it has arrived."""
+        for kept in self._store.kept():
+            if kept.given and kept.away:
+                session = self._session(kept.id, App())
+                link = self._link(kept.secret, kept.place)
+                gift = _Gift(link, self._transfers, session, kept)
+                self._gifts[kept.id] = gift
+                gift.on_over = partial(self._gifts.pop, kept.id, None)
+                gift.begin()
+
     def _recovered(self, kept: Kept, app: App) -> MovedSession:
+        if kept.id in self._gifts:
+            self._gifts[kept.id].leave()  # now there is an app, if it has to come back
         session = self._session(kept.id, app)
         app.session = session
         moved = MovedSession.recovered(
@@ -98,12 +127,14 @@ class Away:
             on_back=partial(self._back_from, kept.peer),
         )
         self.watch(moved)
+        self._tasks.start(moved.settle())
         return moved
 
     # --- and back --------------------------------------------------------------
 
     def _forget(self, moved: MovedSession) -> None:
         self._moved.pop(moved.session.id, None)
+        self._over(moved)
 
     def _back_from(self, peer: str, moved: MovedSession) -> None:
         self._forget(moved)
@@ -122,6 +153,8 @@ class Away:
         """We were away ourselves: what was said meanwhile is asked for."""
         for moved in self:
             moved.online(resumed=resumed)
+        for gift in tuple(self._gifts.values()):
+            gift.ask()
 
     def close(self) -> None:
         for moved in self:
@@ -156,3 +189,56 @@ class Away:
             if moved.session.sid == sid:
                 return moved
         return None
+
+
+class _Gift:
+    """
+    What was given before this device stopped, and may have arrived.
+
+    It takes no app to let it go. If it did not arrive, it waits for one.
+    """
+
+    def __init__(
+        self, link: Link, transfers: Transfers, session: Session, kept: Kept
+    ) -> None:
+        self._transfers = transfers
+        self._kept = kept
+        self._link = link
+        self.on_over: Callable[[], object] = lambda: None
+        phase = transfers.phase(kept.sid) or Phase.COMMITTED
+        if phase not in {Phase.CONFIRMED, Phase.LOST}:
+            phase = Phase.COMMITTED  # even if that was all that we could write down
+        self._outgoing = Outgoing.recovered(
+            link, session, kept, phase, lambda state, word: None
+        )
+        self._outgoing.on_confirmed = self._confirmed
+        self._outgoing.on_peer = self._follow
+        self._asking: asyncio.Task[None] | None = None
+        transfers.add(self._outgoing)
+
+    def begin(self) -> None:
+        if self._outgoing.machine.state is Phase.CONFIRMED:  # we stopped just then
+            self._link.tasks.start(self._outgoing.mention(self._confirmed()))
+        else:
+            self.ask()
+
+    def ask(self) -> None:
+        """Whether it has arrived."""
+        self._asking = self._link.tasks.start(self._outgoing.inquire())
+
+    def _follow(self, peer: str) -> None:
+        self._kept = replace(self._kept, peer=peer)
+        self._link.store.keep(self._kept)
+
+    def _confirmed(self) -> proto.Release:
+        word = self._outgoing.let_go(self._kept)
+        self.leave()
+        return word
+
+    def leave(self) -> None:
+        """Whatever is heard of it from now on, somebody else hears it."""
+        self._transfers.close(self._outgoing)
+        self._outgoing.on_confirmed = lambda: None
+        if self._asking is not None:
+            self._asking.cancel()
+        self.on_over()

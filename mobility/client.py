@@ -17,18 +17,23 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mobility.announcing import Announcing
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
+from mobility.asking import Asking, OnAsk, always
 from mobility.away import Away
+from mobility.contents import Contents
 from mobility.delegating import Delegating
-from mobility.devices import Device, OwnDevices
+from mobility.devices import Device, OwnDevices, found
+from mobility.directory import Directory, ListedSession
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     DirectoryUnavailable,
@@ -40,10 +45,13 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.history import History, Visited
+from mobility.holding import Holding
 from mobility.introduction import Approve
 from mobility.joining import ApproveShare, Participation
+from mobility.lost import Losses, LostSession
 from mobility.moved import MovedSession
 from mobility.offering import Offering
+from mobility.owned import Owned
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
@@ -56,6 +64,7 @@ from mobility.protocol.visit import (
 )
 from mobility.records import Records
 from mobility.refusal import apart, readable
+from mobility.requesting import Requesting
 from mobility.scene import Scene
 from mobility.screen import Screen
 from mobility.session import Session
@@ -93,6 +102,8 @@ class Client:
         kind: What this device is to the user's others: phone, pc, web ...
         apps: What it can run of what the others offer.
         size: Largest state that it takes from them, in bytes.
+        on_ask: Says whether another device may have a session of this one, for good;
+            they may, if nothing else is said. It may take a minute to ask a person.
 
     Raises (on entering):
         ConnectionFailed: With a sentence that says what to do.
@@ -114,11 +125,13 @@ class Client:
         kind: str = "phone",
         apps: Iterable[type[App] | AppFactory] = (),
         size: int = 4_000_000_000,
+        on_ask: OnAsk = always,
     ) -> None:
-        self.device = device
+        self.name = device
         self._kind = kind
         self._factories = {factory.uri: factory for factory in apps}
         self._largest = size
+        self._on_ask = on_ask
         self._listed = asyncio.Lock()
         self._own: OwnDevices | None = None
         self._offered: set[str] = set()  # sessions that wait for somebody to accept
@@ -133,6 +146,7 @@ class Client:
             jid, password, host=host, port=port, ca_file=ca_file
         )
         self._folder = data
+        self._contents = Contents(None if data is None else data / "contents")
         self._screens: dict[str, Screen] = {}
 
     @classmethod
@@ -165,6 +179,16 @@ class Client:
     def _overview(self) -> Visits:
         return Visits(self.stream, self._store, self._tasks, self._second)
 
+    def _acquaintances(self) -> OwnDevices | None:
+        return OwnDevices(
+            self.stream.devices,
+            self._store.identity(secrets.token_bytes(32)),
+            name=self.name,
+            kind=self._kind,
+            apps=self._factories.values(),
+            size=self._largest,
+        )
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._store = stack.enter_context(self._journal())
@@ -179,6 +203,12 @@ class Client:
                 session=self._session,
                 link=self._link,
                 left_behind=self._left_behind,
+                over=self._over,
+            )
+            self._owned = Owned(
+                *(self._store, self._tasks),
+                session=self._session,
+                link=self._link(b""),
             )
             self._history = History(self._store)
             self._history.settle()
@@ -187,29 +217,62 @@ class Client:
                 *(self.stream.login, self.stream.delegation),
                 account=bare(self._account),
             )
-            records = Records(self._history, self._running, device=self.device)
+            records = Records(self._history, self._running, device=self.name)
             self._visiting = Visiting(
                 *(self, self._tasks, self._delegating, self._screens, records)
             )
             self.stream.logins.receive = self._visiting.lending.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
-                name=self.device,
+                name=self.name,
                 factories=self._factories,
                 largest=self._largest,
                 keeps=self._folder is not None,
+                owned=self._owned,
             )
             self._transfers.on_request = self._arrivals.receive_request
-            about = (self._tasks, self._link, self._session, self.device)
+            about = (self._tasks, self._link, self._session, self.name)
             self._shares = Shares(
                 Site(self.stream, self._transfers, *about),
                 *(self._factories, self._largest, self._visiting.receive),
             )
+            self._announcing = Announcing(
+                *(self.stream, self._store, self._tasks, self._away), name=self.name
+            )
+            self._directory = self._announcing.directory = Directory(
+                *(self.stream, self.devices),
+                us=lambda: self._announcing.id,
+                ours=self._announcing.entries,
+                screens=self._running.lent,
+            )
+            self._directory.on_news = self._announcing.changed
+            self._losses = Losses(self.sessions)
+            self._arrivals.on_lost = self._losses.add
+            if not self._guest:
+                self._own = self._acquaintances()
+                self._owned.on_change = lambda: self._announcing.add_own(self._owned)
+            self._requesting = Requesting(
+                self.stream.asking, self._arrivals, self._factories
+            )
+            holding = Holding(
+                *(self._store, self._announcing, self._owned, self._away),
+                *(self._arrivals, self._running),
+                own=self.devices,
+                give=self._give,
+            )
+            self._asking = Asking(
+                *(holding, lambda: self.stream.jid, self._tasks, self._on_ask),
+                check=_no_codes,
+            )
+            self.stream.asking.receive = self._asking.receive
             if self._factories:  # the server tells only who asks before it is there
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
             await stack.enter_async_context(self._tasks)
             await self._running.settle()
+            if not self._guest and (self._factories or self._store.kept()):
+                self._announcing.start()
+            self._away.settle()
             self._stack = stack.pop_all()
         if self._store.groups():
             self._tasks.start(self._retract_old())
@@ -235,6 +298,8 @@ class Client:
         if self._waiting:
             await asyncio.wait(self._waiting, timeout=timing.GOODBYE)
         await self._arrivals.close()
+        await self._owned.close()
+        await self._announcing.close()
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
@@ -243,14 +308,16 @@ class Client:
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
         self._shares.online(resumed=self.stream.resumed)
-        if self._own is not None and not self.stream.resumed:
-            self._tasks.start(self._own.publish(self.stream.jid))
+        if not self.stream.resumed:
+            self._announcing.online()
+        if self._own is not None and self._own.listed and not self.stream.resumed:
+            self._tasks.start(self._own.publish())
 
     # --- own devices -----------------------------------------------------------
 
     async def devices(self) -> list[Device]:
         """
-        The user's other devices.
+        The user's devices: this one first, then those that are online.
 
         Raises:
             DirectoryUnavailable: If the server keeps no list of them.
@@ -259,6 +326,30 @@ class Client:
         """
         return await (await self._list()).all()
 
+    async def device(self, wanted: str) -> Device:
+        """
+        The one of `devices` with that name or id.
+
+        Raises:
+            UnknownDevice: There is none, or several; the sentence names them.
+            DirectoryUnavailable, PeerUnreachable: As for `devices`.
+
+        """
+        return found(await self.devices(), wanted)
+
+    async def watch_devices(self) -> AsyncGenerator[list[Device], None]:
+        """
+        The user's devices now, and again whenever something about them changes.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `devices`.
+
+        """
+        own = await self._list()
+        async with aclosing(own.watch()) as lists:
+            async for devices in lists:
+                yield devices
+
     async def _list(self) -> OwnDevices:
         """The list of own devices, once we are in it."""
         if self._guest:
@@ -266,17 +357,9 @@ class Client:
                 "A guest has no other devices. With an account they find one another."
             )
         async with self._listed:
-            if self._own is None:
-                identity = self._store.identity(secrets.token_bytes(32))
-                own = OwnDevices(
-                    self.stream.devices,
-                    identity,
-                    name=self.device,
-                    kind=self._kind,
-                    apps=self._factories.values(),
-                )
-                await own.publish(self.stream.jid)
-                self._own = own
+            assert self._own is not None
+            if not self._own.listed:
+                await self._own.publish()
             return self._own
 
     async def offer(
@@ -294,7 +377,7 @@ class Client:
 
         Args:
             app: Runs here until one device has all of it.
-            to: At least one of `devices`.
+            to: At least one of `devices`; those that take nothing are left out.
             expires: Until it is offered no more.
             progress: Called now and then with how far it has come.
 
@@ -305,25 +388,141 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        session = self._ours(app)
+        session = await self._settled(app)
         for device in to:
             _check_way_back(app, device.name, device.apps)
-        offering = Offering(
+        offering = await self._offering(session, to, progress, given=False)
+        return await self._run(offering, session, expires)
+
+    async def send(
+        self,
+        app: App,
+        *,
+        to: Sequence[Device],
+        expires: timedelta = timedelta(days=1),
+        progress: Report = unseen,
+    ) -> Device:
+        """
+        Give a running app to own devices for good; the first that accepts has it.
+
+        Unlike with `offer` nothing of it is left here, and nothing comes back: that
+        device decides about it from then on. Only if it loses the session before it
+        could confirm that it runs, the session is here again.
+
+        Args:
+            app: Runs here until one device has all of it; then it is closed.
+            to: At least one of `devices`.
+            expires: Until it is offered no more.
+            progress: Called now and then with how far it has come.
+
+        Returns:
+            The device that has it.
+
+        Raises:
+            TransferRefused: None of them takes it; it still runs here.
+            TransferExpired: None of them answered in time; likewise.
+            SessionAway: The first one stopped answering just as it took it.
+                `moved_to` has it until it is heard of again.
+            MobilityError: Nothing was offered.
+
+        """
+        return await self._give(app, to=to, expires=expires, progress=progress)
+
+    async def _give(
+        self,
+        app: App,
+        *,
+        to: Sequence[Device],
+        expires: timedelta,
+        progress: Report = unseen,
+        offered: Callable[[], None] = lambda: None,
+    ) -> Device:
+        session = await self._settled(app)
+        offering = await self._offering(session, to, progress, given=True)
+        offering.on_offered = offered
+        await self._run(offering, session, expires)
+        assert offering.winner is not None
+        return offering.winner
+
+    async def _offering(
+        self, session: Session, to: Sequence[Device], progress: Report, *, given: bool
+    ) -> Offering:
+        own = await self._list()
+        to = [device for device in to if device.takes]
+        if not to:
+            raise TransferRefused("None of these devices can take a session.")
+        return Offering(
             session,
             to,
-            own=await self._list(),
+            own=own,
             offers=self.stream.offers,
             store=self._store,
             tasks=self._tasks,
-            begin=lambda secret, place: self._away.moving(session, secret, place),
+            begin=partial(self._away.moving, session, given=given),
             won=self._away.watch,
             report=progress,
         )
+
+    async def _run(
+        self, offering: Offering, session: Session, expires: timedelta
+    ) -> MovedSession:
+        self._announcing.add(session)
         self._offered.add(session.id)
         try:
             return await self._until_closed(offering.run(expires))
         finally:
             self._offered.discard(session.id)
+
+    async def _settled(self, app: App) -> Session:
+        """The session of an app that may go elsewhere, if need be after a question."""
+        if app.session is not None:
+            await self._arrivals.settle(app.session.id)
+        return self._ours(app)
+
+    async def keep(self, app: App) -> Session:
+        """
+        Keep a running app in this device's journal, so that it survives a restart.
+
+        It is written down now, at the app's own points (`App.changed`), after 30 s of
+        change, and when this device is closed. What was given to this device is kept
+        anyway.
+
+        Args:
+            app: Not one that was lent to this device.
+
+        Raises:
+            JournalError: It cannot be written down.
+            LocalProtocolError: It does not run here, or is not ours.
+
+        """
+        session = await self._settled(app)
+        await self._owned.keep(session)
+        return session
+
+    async def kept(self, *factories: type[App] | AppFactory) -> list[Session]:
+        """
+        Run again what was kept and ran here when this device stopped, as last saved.
+
+        What was on another device, or on its way there, `away` has.
+
+        Args:
+            factories: The apps that can go on with them.
+
+        """
+        return await self._owned.again(factories)
+
+    async def end(self, app: App) -> None:
+        """
+        A session of ours is over: its app is closed, and nothing of it is kept.
+
+        Raises:
+            LocalProtocolError: It does not run here, or is not ours.
+
+        """
+        session = await self._settled(app)
+        self._owned.end(session)
+        session.end()
+        await session.close()
 
     async def _until_closed(self, job: Coroutine[Any, Any, T]) -> T:
         """What a job comes to, unless this device is closed before."""
@@ -360,6 +559,95 @@ class Client:
         `IncomingOffer.accept` goes on with each, where it stopped.
         """
         return self._arrivals.again()
+
+    # --- the directory ---------------------------------------------------------
+
+    async def sessions(self) -> list[ListedSession]:
+        """
+        What runs on the user's devices now, the latest first; as far as they say so.
+
+        Where the server keeps no directory, the devices that are online are asked.
+
+        Raises:
+            PeerUnreachable: If the server does not answer.
+
+        """
+        return await self._directory.all()
+
+    async def watch_sessions(self) -> AsyncGenerator[list[ListedSession], None]:
+        """What runs now, and again whenever that has changed, for ever."""
+        async with aclosing(self._directory.watch()) as lists:
+            async for listed in lists:
+                yield listed
+
+    async def list_session(self, app: App, *, title: str = "") -> Session:
+        """
+        Let the user's other devices see a running app, until it or this device ends.
+
+        One that is offered to own devices is listed without that.
+
+        Args:
+            app: Runs here, or was handed over from here.
+            title: What a person calls it; otherwise it is `App.title`.
+
+        Raises:
+            DirectoryUnavailable: A guest has no other devices.
+            LocalProtocolError: It belongs to another device.
+
+        """
+        if self._guest:
+            raise DirectoryUnavailable(
+                "A guest has no other devices. With an account they find one another."
+            )
+        moved = app.session is not None and app.session.id in self._away
+        session = app.session if moved and app.session else self._ours(app)
+        app.title = title or app.title
+        self._announcing.add(session)
+        with contextlib.suppress(DirectoryUnavailable):
+            await self._list()  # who may be asked for it
+        return session
+
+    async def request(
+        self, listed: ListedSession, *, proof: bytes = b"", progress: Report = unseen
+    ) -> Session:
+        """
+        Ask the device that decides about a session for it: continue here.
+
+        Args:
+            listed: One of `sessions`.
+            proof: That its code was scanned; then nobody is asked there.
+            progress: Called now and then with how far it has come.
+
+        Returns:
+            The session, which runs here, and is this device's own.
+
+        Raises:
+            TransferRefused: It is not given; condition and sentence say why.
+            PeerUnreachable: The device that has it is away, or cannot give it now.
+            TransferAborted, TransferExpired: It stays there.
+            LocalProtocolError: It is this device's own.
+
+        """
+        own = await self._list()
+        session = await self._requesting.request(listed, own, proof, progress)
+        session.app.title = session.app.title or listed.title
+        return session
+
+    def unlist_session(self, app: App) -> None:
+        """List it no more; it runs on."""
+        if app.session is not None:
+            self._announcing.remove(app.session)
+
+    async def lost(self) -> AsyncGenerator[LostSession, None]:
+        """
+        Sessions of other devices that ran here and were taken back, for ever.
+
+        Also those that were taken back while this device was offline, once it learns of
+        it; and while it was off, once `arriving` has been asked and gone on with.
+        """
+        async with aclosing(self._losses.all()) as losses:
+            async for lost in losses:
+                yield lost
 
     # --- visits ----------------------------------------------------------------
 
@@ -495,6 +783,8 @@ class Client:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
         session = self._ours(app)
         _check_way_back(app, to.name, to.apps)
+        if self._announcing.active:
+            self._announcing.add(session)
         moved = self._away.moving(session, to.secret, to.name)
         self._away.watch(moved)
 
@@ -586,7 +876,20 @@ class Client:
             factories: The apps that can go on with them here.
 
         """
-        return self._away.again(factories)
+        found = self._away.again(factories)
+        for moved in found:
+            if not self._guest:
+                self._announcing.add_again(moved.session)
+            if moved.session.kept:
+                self._owned.follow(moved.session)
+        return found
+
+    def _over(self, moved: MovedSession) -> None:
+        """It runs here again, or never did elsewhere; or it is not ours any more."""
+        if moved.released:
+            self._owned.let_go(moved.session.id)
+        else:
+            self._owned.back(moved.session, after=moved.stayed)
 
     def _left_behind(self, peer: str) -> None:
         """The visit that it was away on ended for us when we crashed: say so there."""
@@ -610,7 +913,7 @@ class Client:
         stream = self.stream
         ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
         frames = None if self._folder is None else self._folder / "frames"
-        about = (secret, ways, frames, place)
+        about = (secret, ways, frames, place, self._contents)
         return Link(stream.transfers, self._store, self._tasks, *about)
 
     def _touch(self, peer: str) -> None:
@@ -634,6 +937,10 @@ class Client:
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
         self._touch(peer)
         self._away.receive_checkpoint(peer, frame)
+
+
+def _no_codes(proof: bytes, session: str, device: str) -> None:
+    raise VisitRefused("This device shows no codes.")
 
 
 def _check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:

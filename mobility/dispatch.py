@@ -16,6 +16,7 @@ __all__ = ["Transfers", "bare"]
 
 _UNKNOWN = "This transfer is not known here any more."
 _NOT_YET = "Its app is not running here yet."
+_ASKS = (proto.Status, proto.Confirm)  # who says this has not heard the release
 _MOST_PAST = 1000  # transfers that are over, but may be asked about
 _MOST_SIDES = 1000  # transfers of one visit
 
@@ -25,10 +26,11 @@ def bare(jid: str) -> str:
     return jid.partition("/")[0]
 
 
-def _stood_by(phase: Phase, epoch: int, word: bytes) -> proto.Event | None:
-    """Whoever took a session over, or back, says so also after a crash."""
+def _stood_by(role: Role, phase: Phase, epoch: int, word: bytes) -> proto.Event | None:
+    """Whoever took a session over, or back, or let go, says so also after a crash."""
     if word and phase is Phase.CONFIRMED:
-        return proto.Confirm(word)
+        let_go = role is Role.INITIATOR
+        return proto.Release(word) if let_go else proto.Confirm(word)
     if word and phase is Phase.RECLAIMED:
         return proto.Reclaim(epoch + 1, word)
     return None
@@ -55,7 +57,7 @@ class Transfers:
         # Of those that are over: role, phase and the word that we stand by.
         words = store.words()
         self._past: dict[str, tuple[Role, Phase, proto.Event | None]] = {
-            sid: (role, phase, _stood_by(phase, epoch, words.get(sid, b"")))
+            sid: (role, phase, _stood_by(role, phase, epoch, words.get(sid, b"")))
             for sid, (role, phase, epoch) in store.recover(memory).items()
         }
         self.on_offer: Callable[[str, Said], Awaitable[None]] = _nobody
@@ -139,6 +141,8 @@ class Transfers:
             raise PeerUnreachable(_NOT_YET)
         role, phase, word = self._past[said.sid]
         kind = Transfer(role, state=phase).answer(said.event)
+        if isinstance(word, proto.Release) and isinstance(said.event, _ASKS):
+            return Said(said.sid, word)
         if (role, phase) == (Role.INITIATOR, Phase.COMMITTED):
             raise PeerUnreachable(_NOT_YET)  # who has let go never says "unknown"
         if word is not None and kind is type(word):

@@ -11,6 +11,8 @@ Every exception this package raises on purpose.
     * :exc:`PeerUnreachable`
         * :exc:`CarrierLost`
     * :exc:`DirectoryUnavailable`
+    * :exc:`UnknownDevice`
+    * :exc:`UnknownSession`
     * :exc:`VisitError`
         * :exc:`VisitRefused`
         * :exc:`VisitDeclined`
@@ -55,6 +57,8 @@ __all__ = [
     "TransferError",
     "TransferExpired",
     "TransferRefused",
+    "UnknownDevice",
+    "UnknownSession",
     "VisitDeclined",
     "VisitEnded",
     "VisitError",
@@ -102,6 +106,14 @@ class DirectoryUnavailable(MobilityError):
     """The account's server does not keep what the user's devices tell one another."""
 
 
+class UnknownDevice(MobilityError):
+    """None of the user's devices is called so, or several are."""
+
+
+class UnknownSession(MobilityError):
+    """No session of the user is called so, or several are."""
+
+
 class VisitError(MobilityError):
     """Phone and display did not come together; nothing has moved."""
 
@@ -133,7 +145,8 @@ class TransferRefused(TransferError):
     Args:
         text: The sentence for the user.
         condition: The wire's word for it: busy, declined, no-such-app, schema,
-            too-large or not-allowed.
+            too-large or not-allowed; of a session that was asked for, also not-here,
+            taken or not-acceptable.
 
     """
 

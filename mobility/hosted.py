@@ -1,4 +1,4 @@
-"""A session that came from another device and runs here, until it goes back."""
+"""A session that came from another device: it goes back, or becomes our own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mobility import changes
 from mobility.app import App
+from mobility.changes import Changes
 from mobility.dispatch import Transfers
 from mobility.errors import (
     MobilityError,
     TransferAborted,
 )
 from mobility.failures import traced
+from mobility.owned import Owned
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
 from mobility.protocol.checkpoint import frames_of
@@ -24,7 +27,8 @@ from mobility.protocol.session import Checkpoint, State
 from mobility.protocol.state import encode_state
 from mobility.protocol.transfer import Phase
 from mobility.session import Session
-from mobility.tasks import few_at_once
+from mobility.store import Kept
+from mobility.tasks import aside, few_at_once
 from mobility.transfer import (
     WINDOW,
     Incoming,
@@ -42,8 +46,6 @@ from mobility.xmpp.session import MobilitySession
 __all__ = ["Ground", "Hosted", "told"]
 
 log = logging.getLogger(__name__)
-CHECKPOINT = 30.0  # seconds of change that may be lost at most
-SOON = 1.0  # seconds after which a checkpoint is sent that an app asked for
 CLOSE = 5.0  # seconds for an app to forget what it showed
 _LIFE = 1 << 20  # checkpoints between two starts of a device, at most
 
@@ -56,6 +58,9 @@ class Ground:
     sessions: MobilitySession
     published: MobilityPublished
     start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    owned: Owned | None = (
+        None  # where what was given stays; a display has no such place
+    )
 
 
 class Hosted:
@@ -87,24 +92,25 @@ class Hosted:
         self.incoming = incoming
         self.running = asyncio.Event()
         self.unclean = False
+        self._was_here = incoming.holds  # before a crash
         self.on_change: Callable[[], None] = lambda: None
         self.on_gone: Callable[[], None] = lambda: None
         self._ground = ground
         self._link = link
-        self._offer = offer
+        self.offer = offer
         self._files: dict[str, bytes | Blob] = {}
-        self._dirty = asyncio.Event()
-        self._soon = asyncio.Event()
+        self._changes = Changes()
         self._alone = False  # nobody is there to keep checkpoints
+        self._released = asyncio.Event()
         self._checkpoints = incoming.life * _LIFE
         self._jobs: set[asyncio.Task[None]] = set()
         self._giving: Outgoing | None = None
         self._giver: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._forgotten = asyncio.Event()
-        app.session, app._checkpoint = self.session, self._soon.set
+        app.session, app._checkpoint = self.session, self._changes.ask
         self.session.touched = self._touched
-        self.session.runs = False
+        self.session.runs, self.session.size = False, offer.size
         self.session.meet(
             *(incoming.peer, incoming.sid, offer.epoch),
             life=incoming.life,
@@ -112,6 +118,8 @@ class Hosted:
         )
         incoming.watch(self.session)
         incoming.on_peer = self.follow
+        incoming.on_release = self._on_release
+        self._on_release()
 
     def __repr__(self) -> str:
         return f"<Hosted {self.session.id}>"
@@ -120,6 +128,12 @@ class Hosted:
     def gone(self) -> bool:
         """It is dropped, or about to be."""
         return self._closing is not None
+
+    @property
+    def lost(self) -> bool:
+        """It ran here, and does not any more."""
+        ran = self._was_here or self.running.is_set()
+        return self.gone and ran and not self.incoming.holds
 
     # --- it comes ----------------------------------------------------------------
 
@@ -134,7 +148,7 @@ class Hosted:
         """
         try:
             await self._settle()
-            await self.incoming.receive(self._offer, self._restore, progress)
+            await self.incoming.receive(self.offer, self._restore, progress)
             await self._run(await self.incoming.committed())
         except BaseException:
             await (self._put_aside() if self.incoming.holds else self.drop())
@@ -161,7 +175,7 @@ class Hosted:
     async def _restore(self, state: State) -> None:
         self._files = self.incoming.framed
         self.session.title = state.title
-        await self.session.load(state, self._offer.schema)
+        await self.session.load(state, self.offer.schema)
 
     async def _run(self, tail: Tail) -> None:
         await self.session.take(tail.packets, heard=tail.heard)
@@ -171,11 +185,12 @@ class Hosted:
             self.session.apply_packets(),
             self._save(),
             self._obey(),
+            self._become_own(),
         ):
             self._start(job)
 
     def _touched(self) -> None:
-        self._dirty.set()
+        self._changes.touch()
         self.on_change()
 
     def follow(self, peer: str) -> None:
@@ -202,6 +217,71 @@ class Hosted:
         except Exception as exc:
             log.error("an app failed to stop: %s", traced(exc))
         await self.drop()
+
+    # --- it stays ----------------------------------------------------------------
+
+    def _on_release(self) -> None:
+        """Not while it goes back: then whoever has it stands by other words."""
+        if self.incoming.released and (self.session.runs or not self.running.is_set()):
+            self._released.set()
+
+    async def _become_own(self) -> None:
+        """Who sent it does not keep it any more: it is this device's, for good."""
+        owned = self._ground.owned
+        while owned is not None and not self.gone:
+            await self._hear_release()
+            try:
+                if await self._adopt():
+                    owned.follow(self.session)
+                    await self._part()
+                    return
+            except Exception as exc:
+                log.info("not yet our own: %s", told(exc))
+                await asyncio.sleep(changes.CHECKPOINT)
+
+    async def _hear_release(self) -> None:
+        """Whoever gave it lets go when they hear that it runs here, and says so."""
+        while not self._released.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(changes.CHECKPOINT):
+                    await self._released.wait()
+            if self.incoming.given and not self._released.is_set():
+                await self.incoming.inquire()
+
+    async def _adopt(self) -> bool:
+        """Write it down as our own, in the place of how it came."""
+        session = self.session
+        state, _ = await session.checkpoint()
+        large = {blob.sha256: blob.size for blob in state.blobs.values()}
+        contents = self._link.contents
+        await aside(sum(large.values()), contents.put, session.id, state)
+        if not session.runs:
+            self._released.clear()
+            return False
+        about = session.id, session.app.uri, session.app.schema, session.epoch
+        kept = Kept(*about, encode_state(state, known=large), keeps=True)
+        if not self.incoming.adopt(kept):
+            log.warning("a session that came here is out of date, and ends")
+            await self._cease()
+            return False
+        return True
+
+    async def _part(self) -> None:
+        """There is no other device any more; the session goes on."""
+        self._ground.transfers.close(self.incoming)
+        self.session.part()
+        await self.session.settle()  # nobody is to be cancelled amid a packet
+        for job in self._jobs - {asyncio.current_task()}:
+            job.cancel()
+        self.on_gone()
+        self._forgotten.set()
+
+    async def settle_gift(self) -> None:
+        """If it was given, ask whether it is ours by now."""
+        if self.incoming.given and self._ground.owned is not None:
+            await self.incoming.inquire()
+            if self.incoming.released:
+                await self._forgotten.wait()
 
     # --- it goes -----------------------------------------------------------------
 
@@ -250,7 +330,7 @@ class Hosted:
         except Exception as exc:
             outgoing.abort("The session could not be handed back.")
             log.info("not given back: %s", told(exc))
-            self._dirty.set()  # what was written down for the commit is out of date
+            self._changes.touch()  # what was written down for the commit is out of date
             if outgoing.machine.state is Phase.LOST:  # they do not have it, so we do
                 await self.session.resume()
             return
@@ -315,24 +395,17 @@ class Hosted:
     async def _save(self) -> None:
         """Send a checkpoint at the app's own points, and after 30 s of change."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECKPOINT):
-                    await self._soon.wait()
-                await asyncio.sleep(SOON)
-            if not (self._dirty.is_set() or self._soon.is_set()):
-                continue
-            self._dirty.clear()
-            self._soon.clear()
+            await self._changes.due()
             try:
                 await self._checkpoint()
             except UnknownTransfer:
-                if not self.incoming.keeps:
+                if not (self.incoming.keeps or self.incoming.given):
                     log.info("the other device has taken a session back")
                     await self._cease()
                     return
                 await self._go_on_alone()
             except Exception as exc:
-                self._dirty.set()
+                self._changes.touch()
                 log.info("no checkpoint: %s", told(exc))
 
     async def _go_on_alone(self) -> None:

@@ -40,6 +40,7 @@ from mobility.protocol.transfer import Offer, Phase, Role
 from mobility.refusal import apart, readable
 from mobility.session import Session
 from mobility.store import Kept
+from mobility.tasks import aside
 from mobility.transfer import (
     Incoming,
     Link,
@@ -65,6 +66,9 @@ class MovedSession:
             and `App.receive` gets what comes from there.
         place: Name of the device that has it.
         as_saved: Whether it came back from its last checkpoint, not as it was there.
+        given: Whether it is to be that device's for good. Once that has confirmed it is
+            let go, and only a transfer that came to nothing brings it back.
+        released: Whether it is; nothing of it is left here.
         round_trips: IQs that the last transfer took, from offer to confirm.
 
     """
@@ -76,10 +80,14 @@ class MovedSession:
         session: Session,
         place: str,
         *,
+        given: bool = False,
         on_back: Callable[[MovedSession], None],
     ) -> None:
         self.session = session
         self.place = place
+        self.given = given
+        self.released = False
+        self.stayed = ""  # the transfer whose frames the journal still needs
         self.as_saved = False
         self.round_trips = 0
         self._link = link
@@ -150,6 +158,7 @@ class MovedSession:
             progress=progress,
         )
         outgoing.on_peer = self._follow
+        outgoing.given, outgoing.on_confirmed = self.given, self._confirmed
         self._outgoing = outgoing
         self._transfers.add(outgoing)
         return outgoing
@@ -205,8 +214,22 @@ class MovedSession:
         name = "" if self._kept is None else self._kept.format
         kept = self._journal(sid, peer, state, format=name, word=sealed)
         self.session.meet(peer, sid, kept.epoch)
+        self.session.given = self.place if self.given else ""
         assert self._outgoing is not None
         self._outgoing.watch(self.session)
+
+    def _confirmed(self) -> proto.Release | None:
+        """It runs there. If it was given, it is let go before anybody hears so."""
+        if not self.given or self._kept is None or self._outgoing is None:
+            return None
+        kept, outgoing = self._kept, self._outgoing
+        word = outgoing.let_go(kept)
+        self._kept, self.released = None, True
+        self._transfers.close(outgoing)
+        self.session.end()
+        self._link.tasks.start(self.session.close())
+        self._leave_off()
+        return word
 
     def _journal(self, sid: str, peer: str, state: State, **how: Any) -> Kept:
         files = file_digests(state)
@@ -218,6 +241,8 @@ class MovedSession:
             self.session.epoch + 1,
             self._without_blobs(state),
             *(sid, peer, self.place, self._link.secret),
+            given=self.given,
+            keeps=self.session.kept,
             **how,
         )
         self._link.store.keep(kept)  # if this fails, nothing has changed
@@ -233,17 +258,26 @@ class MovedSession:
     def _stay(self, outgoing: Outgoing) -> None:
         """It came to nothing: the session is here, and nobody else's."""
         self._transfers.close(outgoing)
-        if self._kept is not None:
-            self._forget(self._kept)
+        if self._kept is not None and self._kept.keeps and self._kept.leaving:
+            self.stayed = outgoing.sid  # what has come since is yet to be written down
             self.session.part()
-        self._link.unlink(outgoing.sid)
+            self._kept = None
+        else:
+            self._forget()
+            self._link.unlink(outgoing.sid)
         self._leave_off()
 
-    def _forget(self, kept: Kept) -> None:
+    def _forget(self) -> None:
         """It is here, and stays here."""
-        self._link.store.forget(kept.id)
+        kept, self._kept = self._kept, None
+        if kept is None:
+            return
+        if kept.keeps:
+            self._link.store.keep(kept.back(self.session.epoch))
+        else:
+            self._link.store.forget(kept.id)
         self._link.unlink(kept.sid)
-        self._kept = None
+        self.session.part()
 
     @classmethod
     def recovered(
@@ -256,12 +290,16 @@ class MovedSession:
         on_back: Callable[[MovedSession], None],
     ) -> Self:
         """What was away when we crashed."""
-        moved = cls(link, transfers, session, kept.place, on_back=on_back)
+        moved = cls(
+            *(link, transfers, session, kept.place), given=kept.given, on_back=on_back
+        )
+        session.kept = kept.keeps
         moved._kept = replace(kept, life=kept.life + 1)
         link.store.keep(moved._kept)
         moved._interrupted = kept.leaving
         moved._files = _framed_contents(link, kept)
         moved._framed = set(moved._files)
+        moved._files |= link.contents.of(kept.id)
         state = decode_state(kept.state, known=moved._files)
         moved._files |= file_digests(state)
         session.expect(state)
@@ -275,9 +313,11 @@ class MovedSession:
             lambda state, sealed: moved._commit(kept.sid, kept.peer, state, sealed),
         )
         moved._outgoing.on_peer = moved._follow
+        moved._outgoing.on_confirmed = moved._confirmed
         transfers.add(moved._outgoing)
         session.runs = False
         if not kept.leaving:
+            session.given = kept.place if kept.given else ""
             session.meet(kept.peer, kept.sid, kept.epoch, life=moved._kept.life)
             moved._outgoing.watch(session)
         return moved
@@ -287,7 +327,18 @@ class MovedSession:
         if self.away and self._outgoing is not None:
             if not resumed:
                 self.session.resend()
-            self._link.tasks.start(self._outgoing.inquire())
+            self._link.tasks.start(self._inquire(self._outgoing))
+
+    async def settle(self) -> None:
+        """After a start: what was given is not waited for by anybody."""
+        if self.given and self.away and self._outgoing is not None:
+            await self._inquire(self._outgoing)
+
+    async def _inquire(self, outgoing: Outgoing) -> None:
+        """What was given, and is lost there, comes back by itself."""
+        await outgoing.inquire()
+        if self.given and self.away and outgoing.machine.state is Phase.LOST:
+            await self.reclaim()
 
     def receive_checkpoint(self, frame: Checkpoint) -> None:
         """
@@ -318,6 +369,16 @@ class MovedSession:
         raw, schema = self._without_blobs(state), self.app.schema
         self._kept = replace(self._kept, state=raw, schema=schema, word=b"")
         self._link.store.keep(self._kept)
+
+    async def _save_all(self) -> None:
+        """As it is here now; if it is kept here, its frames are not needed any more."""
+        assert self._kept is not None
+        state = await self.session.saved()
+        if self._kept.keeps:
+            size = sum(blob.size for blob in state.blobs.values())
+            await aside(size, self._link.contents.put, self.session.id, state)
+            self._framed |= {blob.sha256 for blob in state.blobs.values()}
+        self._save(state)
 
     async def go_on(self, *, progress: Report = unseen) -> Self:
         """
@@ -378,12 +439,15 @@ class MovedSession:
         async with self._returning:
             if self.leaving and self._kept and self._outgoing:
                 return await self._stay_after_all(self._kept, self._outgoing)
+            self._check_not_given()
             if not self.away:
                 return self.app
             try:
+                if self.given:
+                    return await self._ask_for()
                 return await self._retrieve(progress)
             except TransferAborted:
-                if not await self._lost():
+                if self.released or not await self._lost():
                     raise
                 return await self._reclaim()
             except (PeerUnreachable, TransferExpired):
@@ -391,6 +455,20 @@ class MovedSession:
                     f"{self.place} does not answer. The session can be taken back as "
                     "it was last saved here."
                 ) from None
+
+    def _check_not_given(self) -> None:
+        if self.released:
+            raise TransferAborted(f"{self.place} has this session for good.")
+
+    async def _ask_for(self) -> App:
+        """What was given comes back only if it is not there."""
+        await self._settle_commit()
+        assert self._outgoing is not None
+        await self._outgoing.inquire()
+        self._check_not_given()
+        if self._outgoing.machine.state is Phase.LOST:
+            return await self._reclaim()
+        raise PeerUnreachable("Nobody knows yet whether it has arrived.")
 
     async def _retrieve(self, progress: Report = unseen) -> App:
         if self._coming and self._coming[0].machine.over:
@@ -464,7 +542,7 @@ class MovedSession:
         try:
             state = self._migrated(state, offer.schema)
             await self.session.take(tail.packets, heard=tail.heard, state=state)
-            self._save(await self.session.saved())  # they forget it when we confirm
+            await self._save_all()  # they forget it when we confirm
         finally:
             await incoming.confirm()
             self._link.store.stand_by(incoming.sid, incoming.seal(proto.Confirm))
@@ -491,6 +569,7 @@ class MovedSession:
         async with self._returning:
             if self.leaving and self._kept and self._outgoing:
                 return await self._stay_after_all(self._kept, self._outgoing)
+            self._check_not_given()
             if not self.away:
                 return self.app
             if self._coming and self._coming[0].machine.state is Phase.COMMITTED:
@@ -514,6 +593,7 @@ class MovedSession:
         return self.app
 
     async def _take_back(self, state: State, tail: Tail) -> None:
+        self._check_not_given()  # meanwhile it may have been confirmed
         assert self._kept is not None
         assert self._outgoing is not None
         epoch = self._kept.epoch + 1
@@ -523,6 +603,8 @@ class MovedSession:
             # What the checkpoint has of our own packets is forgotten; the rest is
             # replayed.
             await self.session.take(tail.packets, heard=0, state=state)
+            if self._kept.keeps:
+                await self._save_all()
         finally:
             self._settle(epoch)
 
@@ -539,12 +621,10 @@ class MovedSession:
         return self.session.migrated(state, schema)
 
     def _settle(self, epoch: int) -> None:
-        assert self._kept is not None
         assert self._outgoing is not None
-        self._forget(self._kept)
-        self._transfers.close(self._outgoing)
         self.session.epoch = epoch
-        self.session.part()
+        self._forget()
+        self._transfers.close(self._outgoing)
         self._leave_off()
 
     def _leave_off(self) -> None:

@@ -59,6 +59,10 @@ class Offering:
     """
     One offer.
 
+    Attributes:
+        winner: The first that has accepted, once there is one.
+        on_offered: Called once all of them could accept.
+
     Args:
         session: Runs here until the first device has accepted and has all of it.
         devices: To whom.
@@ -90,6 +94,8 @@ class Offering:
         self._tasks = tasks
         self._report = report
         self._won = won
+        self.winner: Device | None = None
+        self.on_offered: Callable[[], None] = lambda: None
         self._candidates = {
             each.sid: each for each in (self._candidate(d, begin) for d in devices)
         }
@@ -113,7 +119,7 @@ class Offering:
         """
         self._journal()
         try:
-            state = await self._session.capture(to=self._own.us.jid)
+            state = await self._session.capture(to=self._own.jid)
             size = sum(blob.size for blob in state.blobs.values())
             manifest = await aside(size, Manifest.of, state)
             async with asyncio.timeout(expires.total_seconds()):
@@ -125,6 +131,7 @@ class Offering:
                 raise TransferExpired("None of your devices took it in time.") from None
             raise
         self._won(winner.moved)
+        self.winner = winner.device
         try:
             return await winner.moved.hand_over_to(answer, state, manifest)
         finally:
@@ -150,6 +157,7 @@ class Offering:
                 await self._offer(each, state, manifest, expires)
                 task = asyncio.create_task(self._hear(each))
                 stack.push_async_callback(_cancelled, task)
+            self.on_offered()
             while True:
                 sid, answer = await self._answers.get()
                 if isinstance(answer, Exception):

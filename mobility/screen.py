@@ -30,7 +30,7 @@ _WHY = {"lifetime": Ending.TIME, "idle": Ending.IDLE}
 class Home(Protocol):
     """What a visit needs of the device that its visitor came from."""
 
-    device: str
+    name: str
 
     @property
     def jid(self) -> str: ...

@@ -55,6 +55,8 @@ class Session:
         sid: The transfer that it came or went by; empty if it never moved.
         peer: Full JID of the other device, while there is one.
         runs: Whether it runs here.
+        kept: Whether this device's journal has it while it runs here.
+        given: To whom it went for good, while it may still come back; else empty.
         account: On a display that its visitor let log in, the connection under their
             account: an app may talk to the session's participants there.
 
@@ -79,8 +81,12 @@ class Session:
         self.sid = ""
         self.peer = ""
         self.runs = True
+        self.kept = False
+        self.given = ""
         self.account: Stream | None = None
         self.title = ""
+        self.size = 0  # bytes of its state when it last moved
+        self.moved: Callable[[], None] = lambda: None  # or came, or ended
         self.touched: Callable[[], None] = lambda: None
         self.missed: Callable[[], None] = lambda: None  # asks the peer to resend
         self._wire = send
@@ -109,6 +115,11 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self.id} epoch {self.epoch}>"
 
+    @property
+    def over(self) -> bool:
+        """It does not run here any more, or its other device is gone."""
+        return self._over
+
     async def ended(self) -> None:
         """Wait until it does not run here any more, and its app has forgotten it."""
         await self._ended.wait()
@@ -118,6 +129,8 @@ class Session:
     async def _send(self, stanza: Stanza) -> None:
         if self._record is None and not self.peer and not self.runs:
             raise LocalProtocolError("This session has ended here.")
+        if self.given and not self.runs:
+            raise LocalProtocolError(f"{self.given} was given this session.")
         stanza = self._stamped(stanza)
         if self.peer:
             packet = Packet(self.sid, self.epoch, self._number + 1, stanza)
@@ -203,6 +216,11 @@ class Session:
                         await self._guarded(self.app.receive(live))
             if self.runs and self._publishes and self._record is None:
                 await self._publish()
+
+    async def settle(self) -> None:
+        """Wait until no packet is being applied; whoever comes next goes on."""
+        async with self._applying:
+            self._wake.set()
 
     async def _publish(self) -> None:
         """What cannot be published now is, with the next packet or checkpoint."""
@@ -377,6 +395,13 @@ class Session:
             self.runs = True
             await self.app.start()
 
+    async def run_again(self, state: State, schema: int) -> None:
+        """After a start of this device: as it was written down."""
+        async with self._applying:
+            await self.load(state, schema)
+            self.runs = True
+            await self.app.start()
+
     def note_recorded(self, note: Callable[[Stanza], None]) -> None:
         """Have each packet since the capture written down as it comes."""
         assert self._record is not None
@@ -423,6 +448,7 @@ class Session:
         self.heard = self._applied = heard
         self._skipping = False
         self._unheard.clear()
+        self.moved()
 
     async def restore(self, state: State) -> None:
         """
@@ -531,6 +557,7 @@ class Session:
     def part(self) -> None:
         """There is no other device any more."""
         self.peer = ""
+        self.moved()
 
     def end(self) -> None:
         """It does not run here any more, or its other device is gone."""
@@ -544,6 +571,7 @@ class Session:
         if self._published is not None:
             self._published.leave()
         self._over = True
+        self.moved()
 
     async def close(self) -> None:
         """Let the app forget it."""

@@ -165,6 +165,11 @@ class Sharing:
         return self.session.app
 
     @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return self.app.title or self.session.title
+
+    @property
     def people(self) -> tuple[Person, ...]:
         """All who take part, we first."""
         us = Person(0, self._site.device, bare(self.jid), True, self._seal.public)
@@ -361,7 +366,7 @@ class Sharing:
         await self._publish(but=member)  # all know their key before they speak
         welcome = Welcome(
             *(member.id, self.kind, self.app.uri, self.app.schema),
-            *(self.session.title, self.people, self._room),
+            *(self.title, self.people, self._room),
         )
         return Addressed(member.channel.id, member.channel.seal(welcome))
 

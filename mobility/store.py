@@ -16,8 +16,8 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, app TEXT NOT NULL, schema INTEGER NOT NULL,
     epoch INTEGER NOT NULL, state BLOB NOT NULL, sid TEXT NOT NULL,
     peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
-    life INTEGER NOT NULL, format TEXT NOT NULL, leaving INTEGER NOT NULL
+    life INTEGER NOT NULL, format TEXT NOT NULL, leaving INTEGER NOT NULL,
+    given INTEGER NOT NULL, keeps INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS since (sid TEXT NOT NULL, packet BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arriving (
@@ -75,7 +76,7 @@ _MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """
-    A session as a phone keeps it.
+    A session as its owner keeps it.
 
     Args:
         id: Outlives every transfer.
@@ -91,6 +92,8 @@ class Kept:
         format: In which its frames are on disk, if they are.
         leaving: It has not been committed: it runs here, and its frames are being
             fetched.
+        given: Away for good, and let go of once the other device has confirmed.
+        keeps: To be kept here too while it is here, rather than by its app alone.
 
     """
 
@@ -107,10 +110,17 @@ class Kept:
     life: int = 0
     format: str = ""
     leaving: bool = False
+    given: bool = False
+    keeps: bool = False
 
     @property
     def away(self) -> bool:
         return bool(self.sid) and not self.leaving
+
+    def back(self, epoch: int) -> Self:
+        """The same session, here again."""
+        about = self.id, self.app, self.schema, epoch, self.state
+        return type(self)(*about, keeps=self.keeps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,18 +324,75 @@ class Store:
 
     def keep(self, kept: Kept) -> None:
         """Write a session down, or its new checkpoint."""
-        row = (kept.id, kept.app, kept.schema, kept.epoch, kept.state, kept.sid)
-        how = (kept.word, kept.life, kept.format, kept.leaving)
         self._run(
             "INSERT OR REPLACE INTO sessions"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, kept.peer, kept.place, kept.secret, *how),
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            astuple(kept),
         )
+
+    def keep_here(self, kept: Kept, *, after: str = "") -> bool:
+        """
+        Write down how far a session has come that runs here.
+
+        Args:
+            kept: Without a transfer.
+            after: The transfer that did not take it away after all.
+
+        Returns:
+            False if it is on its way by another one: then nothing was written.
+
+        """
+        with self._together():
+            found = self._run("SELECT sid FROM sessions WHERE id = ?", (kept.id,))
+            if not {sid for (sid,) in found.fetchall()} <= {"", after}:
+                return False
+            self._run("DELETE FROM since WHERE sid = ?", (after,))
+            self.keep(kept)
+            return True
+
+    def adopt(self, kept: Kept, sid: str) -> bool:
+        """
+        What came by that transfer is our own from now on.
+
+        Returns:
+            False if the session was ours already, and not in an older epoch: then what
+            came is out of date, and nothing has changed.
+
+        """
+        with self._together():
+            found = self._run("SELECT epoch FROM sessions WHERE id = ?", (kept.id,))
+            if any(epoch >= kept.epoch for (epoch,) in found.fetchall()):
+                return False
+            self.keep(kept)
+            self.left(sid)
+            return True
+
+    def release(self, kept: Kept, word: bytes) -> None:
+        """What was given is not ours any more, and that is what we say of it."""
+        with self._together():
+            self.stand_by(kept.sid, word)
+            self.forget(kept.id)
+
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        """All that is written within, or nothing."""
+        self._run("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._run("COMMIT")
+        except BaseException:
+            self._db.rollback()
+            raise
 
     def kept(self) -> list[Kept]:
         """All sessions, those that were touched last at the end."""
         rows = self._run("SELECT * FROM sessions ORDER BY rowid").fetchall()
         return [Kept(*row) for row in rows]
+
+    def has(self, id: str) -> bool:
+        """Whether a session is kept."""
+        sql = "SELECT 1 FROM sessions WHERE id = ?"
+        return self._run(sql, (id,)).fetchone() is not None
 
     def waits(self, sid: str) -> bool:
         """Whether a session of ours depends on this transfer."""

@@ -101,7 +101,7 @@ class Visiting:
         visitor = Visitor(
             invitation,
             jid=self._home.jid,
-            device=self._home.device,
+            device=self._home.name,
             private=secrets.token_bytes(32),
             nonce=secrets.token_bytes(32),
         )

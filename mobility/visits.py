@@ -350,13 +350,13 @@ class Visits:
 
     async def _receive(self, peer: str, event: Revoke) -> None:
         self._stream.running.check_own(peer)
-        if peer.partition("/")[2] in await self._lent():
+        if peer.partition("/")[2] in await self.lent():
             raise VisitRefused("A screen does not end the visits of others.")
         if event.id not in self._own:
             raise VisitRefused("That visit is over.")
         await self._own[event.id]()
 
-    async def _lent(self) -> set[str]:
+    async def lent(self) -> set[str]:
         """Resources of the account that screens have."""
         listed, _ = await self._listed()
         return {visit.resource for visit in listed if visit.lent}

@@ -16,6 +16,7 @@ __all__ = ["FILE", "URI", "Presenter"]
 
 URI = "https://mobility.example/apps/presenter"
 FILE = "document.pdf"
+TITLE = "Presentation"
 LONGEST = 200  # characters that can be written on the screen
 
 
@@ -25,6 +26,7 @@ class Presenter(App):
 
     Attributes:
         document: The PDF.
+        title: What a person calls it; also the name of its file.
         page: From 1.
         pages: How many there are, once somebody has counted them; else 0.
         pointer: Where it points, as fractions of the page; None if it is off.
@@ -36,8 +38,11 @@ class Presenter(App):
     uri = URI
     schema = 1
 
-    def __init__(self, document: bytes = b"", *, page: int = 1) -> None:
+    def __init__(
+        self, document: bytes = b"", *, page: int = 1, title: str = TITLE
+    ) -> None:
         self.document = document
+        self.title = title
         self.page = page
         self.pages = 0
         self.pointer: tuple[float, float] | None = None
@@ -82,13 +87,14 @@ class Presenter(App):
         data: dict[str, Any] = {"page": self.page, "pages": self.pages}
         data["pointer"] = self.pointer and dict(zip("xy", self.pointer, strict=True))
         data["text"] = self.text
-        return State(data, {FILE: self.document}, title="Presentation")
+        return State(data, {FILE: self.document}, title=self.title)
 
     async def restore(self, state: State) -> None:
         document = state.files.get(FILE)
         if document is None or not isinstance(state.data, dict):
             raise InvalidState("There is no document in it.")
         self.document = document
+        self.title = "".join(filter(str.isprintable, state.title))[:LONGEST] or TITLE
         self.pages = _whole(state.data.get("pages"), 0)
         self.page = self._within(_whole(state.data.get("page"), 1))
         self.pointer = _spot(state.data.get("pointer") or {})

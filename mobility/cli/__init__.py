@@ -8,8 +8,11 @@ import typer
 
 from mobility.cli.demo import demo
 from mobility.cli.history import history
+from mobility.cli.present import continue_, present
 from mobility.cli.qr import qr
+from mobility.cli.sending import send
 from mobility.cli.server import server
+from mobility.cli.sessions import sessions
 from mobility.cli.visit import reclaim, visit
 from mobility.cli.visits import revoke, visits
 from mobility.errors import MobilityError
@@ -24,6 +27,10 @@ app = typer.Typer(
 )
 app.command()(visit)
 app.command()(reclaim)
+app.command()(sessions)
+app.command()(present)
+app.command("continue")(continue_)
+app.command()(send)
 app.command()(visits)
 app.command()(revoke)
 app.command()(history)

@@ -43,4 +43,4 @@ def load_presenter(document: Path | None, page: int) -> Any:
             f"{path} has {len(body) // 1024} KiB; in this version a document may have "
             f"{LARGEST // 1024} KiB."
         )
-    return presenter_module(".presenter").Presenter(body, page=page)
+    return presenter_module(".presenter").Presenter(body, page=page, title=path.name)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -21,8 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mobility.cli import progress, scan
+from mobility.cli.control import control, keys
 from mobility.cli.history import duration
+from mobility.cli.lines import Lines
 from mobility.cli.presenter import load_presenter
+from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account, load_guest
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
@@ -36,10 +35,7 @@ from mobility.screen import Screen
 __all__ = ["reclaim", "visit"]
 
 console = Console(highlight=False)
-HELP = (
-    "[bold]n[/] next page   [bold]p[/] previous   [bold]7[/] page 7   "
-    "[bold]w TEXT[/] write on the screen   [bold]Enter[/] take it back"
-)
+LEAVE = {"": "take it back"}
 _BY_SCREEN = "%s ended the visit."
 _ENDINGS = {
     Ending.REVOKED: "The visit of %s was revoked.",
@@ -115,7 +111,7 @@ async def _visit(
         ) as screen,
     ):
         moved = await _hand_over(phone, presenter, screen)
-        console.print(f"[green]On {escape(screen.name)} now.[/] {HELP}")
+        console.print(f"[green]On {escape(screen.name)} now.[/] {keys(LEAVE)}")
         await _control(presenter, moved, screen, lines)
         await _take_back(moved, lines)
         console.print(f"Here again, at page {presenter.page}.")
@@ -175,43 +171,14 @@ async def _control(
     presenter: Any, moved: MovedSession, screen: Screen, lines: Lines
 ) -> None:
     """Obey the user until they want it back, or the screen ends the visit."""
-    over = asyncio.create_task(moved.ended())
-    try:
-        while True:
-            line = asyncio.create_task(lines.next())
-            await asyncio.wait({line, over}, return_when=asyncio.FIRST_COMPLETED)
-            if over.done():
-                line.cancel()
-                console.print(_ending(screen))
-                return
-            if not (text := line.result().strip()):
-                return
-            await _obey(presenter, text)
-    finally:
-        over.cancel()
+    over = moved.ended()
+    if await control(presenter, lines, console, until=over, leave=LEAVE) is None:
+        console.print(_ending(screen))
 
 
 def _ending(screen: Screen) -> str:
     sentence = _ENDINGS.get(screen.ending or Ending.DISPLAY, _BY_SCREEN)
     return sentence % escape(screen.name)
-
-
-async def _obey(presenter: Any, text: str) -> None:
-    word, _, rest = text.partition(" ")
-    turns: dict[str, Callable[[], int]] = {
-        "n": lambda: presenter.page + 1,
-        "p": lambda: presenter.page - 1,
-    }
-    if word in turns:
-        await presenter.turn(turns[word]())
-    elif word.isdecimal():
-        await presenter.turn(int(word))
-    elif word == "w":
-        await presenter.write(rest)
-    else:
-        console.print(HELP)
-        return
-    console.print(f"Page {presenter.page}.")
 
 
 async def _take_back(moved: MovedSession, lines: Lines) -> None:
@@ -259,59 +226,5 @@ async def _reclaim(account: Account, folder: Path) -> None:
             except MobilityError as exc:
                 console.print(f"[yellow]{escape(str(exc))}[/] It is, now.")
                 await moved.reclaim()
-            path = escape(str(await _saved(moved, folder)))
+            path = escape(str(await saved(moved.app, folder)))
             console.print(f"{path} is here again, at page {moved.app.page}.")  # type: ignore[attr-defined]
-
-
-async def _saved(moved: MovedSession, folder: Path) -> Path:
-    state = await moved.app.snapshot()
-    for name, body in state.files.items():
-        path = folder / name
-        number = 2
-        while path.exists() and path.read_bytes() != body:
-            path = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
-            number += 1
-        path.write_bytes(body)
-    return path
-
-
-class Lines:
-    """
-    Lines of standard input, without a thread that would outlive the command.
-
-    A terminal is read when it has something, and stays blocking: its other end is
-    where the output goes.
-    """
-
-    def __init__(self) -> None:
-        self._lines: asyncio.Queue[str] = asyncio.Queue()
-        self._rest = b""
-        self.ended = False
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Whoever goes away takes the document along, as with Enter.
-            loop.add_signal_handler(number, self._take, b"")
-        try:
-            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._read)
-        except PermissionError:  # a file is always ready, and cannot be waited for
-            self._take(sys.stdin.buffer.read())
-            self._take(b"")
-
-    async def next(self) -> str:
-        """The next line; an empty one at the end of the input."""
-        if self.ended and self._lines.empty():
-            return ""
-        return await self._lines.get()
-
-    def _read(self) -> None:
-        self._take(os.read(sys.stdin.fileno(), 65536))
-
-    def _take(self, read: bytes) -> None:
-        *lines, self._rest = (self._rest + read).split(b"\n")
-        for line in lines:
-            self._lines.put_nowait(line.decode(errors="replace"))
-        if not read:
-            with contextlib.suppress(PermissionError):
-                asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self.ended = True
-            self._lines.put_nowait("")

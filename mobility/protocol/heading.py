@@ -21,16 +21,19 @@ class Heading:
         title: What a person calls the session.
         manifest: SHA-256, in hex, of the state's manifest, which names all the rest.
         url: Where the frames wait already, if they were uploaded.
+        given: It is to be the responder's for good, rather than lent.
 
     """
 
     title: str = ""
     manifest: str = ""
     url: str = ""
+    given: bool = False
 
     def encode(self, offer: Offer) -> bytes:
         """Bound to the other fields of the offer."""
         fields = {"title": self.title, "manifest": self.manifest, "url": self.url}
+        fields |= {"given": "yes"} if self.given else {}
         return json.dumps({**fields, "about": _about(offer)}).encode()
 
     @classmethod
@@ -45,9 +48,13 @@ class Heading:
         try:
             fields = json.loads(raw)
             if fields["about"] == _about(offer):
-                return cls(
-                    str(fields["title"]), str(fields["manifest"]), str(fields["url"])
+                title, manifest, url = (
+                    fields["title"],
+                    fields["manifest"],
+                    fields["url"],
                 )
+                given = fields.get("given") == "yes"
+                return cls(str(title), str(manifest), str(url), given)
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise InvalidState("The offer was changed on its way; try again.")

@@ -18,6 +18,7 @@ __all__ = [
     "Ready",
     "Reclaim",
     "Refuse",
+    "Release",
     "Request",
     "Status",
     "Stored",
@@ -163,6 +164,18 @@ class Reclaim:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """
+    I have let go of it for good: what I gave you is yours, to give on as well.
+
+    It is no step of the transfer, which was over with the confirmation: it is what an
+    initiator stands by from then on, if it has given the session and not lent it.
+    """
+
+    sealed: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """I know nothing of this transfer (any more)."""
 
@@ -188,6 +201,7 @@ Event: TypeAlias = (
     | Confirm
     | Abort
     | Reclaim
+    | Release
     | Unknown
     | Status
 )

@@ -62,6 +62,9 @@ class _Client(Client):
     def _overview(self) -> Visits:
         return _Unlisted()
 
+    def _acquaintances(self) -> None:
+        """There is no server that keeps a list."""
+
 
 class Phone(Device):
     """A phone and its user: `Client`, and what an app's author writes around it."""

@@ -22,7 +22,7 @@ from mobility.protocol.layout import FORMATS, INLINE, read_layout
 from mobility.protocol.session import State
 from mobility.protocol.state import decode_state, encode_state, file_digests
 from mobility.protocol.transfer import Memory, Phase, Role, Transfer
-from mobility.store import Arriving
+from mobility.store import Arriving, Kept
 from mobility.tasks import aside
 from mobility.transfer import timing
 from mobility.transfer.collecting import Collecting
@@ -67,6 +67,8 @@ class Incoming(Side):
         self._recovered = False
         self.framed: dict[str, bytes | Blob] = {}  # contents that came in the frames
         self.on_over: Callable[[], None] = lambda: None  # the peer has ended it
+        self.released = False  # whoever sent it does not keep it any more
+        self.on_release: Callable[[], None] = lambda: None
 
     @classmethod
     def recovered(
@@ -96,6 +98,11 @@ class Incoming(Side):
         kept = self._recovered and self._kept is not None
         return kept and self.machine.state in _HELD
 
+    @property
+    def given(self) -> bool:
+        """Whether it is to be ours for good."""
+        return self.heading.given
+
     def again(self) -> None:
         """What was tried has failed: numbers that were used are not used again."""
         assert self._kept is not None
@@ -111,8 +118,25 @@ class Incoming(Side):
         """Nothing of it is needed any more."""
         if self._kept is not None:
             self.link.store.left(self.sid)
-            self.link.unlink(self.sid)
-            self._kept = None
+            self.forget()
+
+    def adopt(self, kept: Kept) -> bool:
+        """
+        It is our own from now on; False if we have a newer one.
+
+        Raises:
+            JournalError: If that cannot be written down; then nothing has changed.
+
+        """
+        if not self.link.store.adopt(kept, self.sid):
+            return False
+        self.forget()
+        return True
+
+    def forget(self) -> None:
+        """The journal says nothing of how it came any more."""
+        self.link.unlink(self.sid)
+        self._kept = None
 
     async def request(self, session: str, epoch: int) -> proto.Offer:
         """Ask for a session, which would begin that epoch; wait for the offer."""
@@ -123,6 +147,10 @@ class Incoming(Side):
         return event
 
     def hear(self, event: proto.Event) -> proto.Event | None:
+        if isinstance(event, proto.Release):
+            self._opened(event)
+            self._hear_release()
+            return None
         if isinstance(event, proto.Offer) and self.machine.state in {
             Phase.NEW,
             Phase.REQUESTED,
@@ -136,6 +164,23 @@ class Incoming(Side):
         if self.machine.over:
             self.on_over()
         return answer
+
+    def _hear_release(self) -> None:
+        if self.machine.runs:
+            self.released = True
+            self.on_release()
+
+    async def inquire(self) -> None:
+        """
+        Ask for the word that the peer stands by, if it can be reached.
+
+        A peer that has let go, and has forgotten even that, knows no such transfer. Who
+        has taken it back stands by that, and says so.
+        """
+        event = proto.Status(self.seal(proto.Status))
+        with contextlib.suppress(MobilityError):
+            if isinstance(await self.tell(event), proto.Unknown):
+                self._hear_release()
 
     def follow(self, peer: str) -> None:
         if peer != self.peer and self._kept is not None:

@@ -49,6 +49,11 @@ class Outgoing(Side):
         before_commit: Journals what we need after a crash, before the wire hears.
         progress: Called now and then.
 
+    Attributes:
+        given: The peer shall have it for good.
+        on_confirmed: Called when the peer runs it, also if it says so again; gives the
+            word that we stand by from then on, if there is one.
+
     """
 
     def __init__(
@@ -71,6 +76,34 @@ class Outgoing(Side):
         self._before_sending = before_sending
         self._before_commit = before_commit
         self.report = progress
+        self.given = False
+        self.on_confirmed: Callable[[], proto.Event | None] = lambda: None
+
+    @property
+    def standing(self) -> proto.Event | None:
+        """The word that we stand by, also when we have let go for good."""
+        return self._said.get(proto.Release) or super().standing
+
+    def hear(self, event: proto.Event) -> proto.Event | None:
+        answer = super().hear(event)
+        if self.machine.state is Phase.CONFIRMED:
+            return self.on_confirmed() or answer
+        return answer
+
+    def let_go(self, kept: Kept) -> proto.Release:
+        """
+        What was given is the peer's; that is what we stand by from now on.
+
+        Raises:
+            JournalError: It is not, yet.
+
+        """
+        released = proto.Release(self.seal(proto.Release))
+        self.link.store.release(kept, released.sealed)
+        self._said[proto.Release] = released
+        self.link.unlink(kept.sid)
+        self.link.contents.drop(kept.id)
+        return released
 
     async def run(
         self,
@@ -129,6 +162,7 @@ class Outgoing(Side):
     ) -> proto.Commit:
         """From the acceptance to the commit."""
         first, plain = answer
+        self._session.size = manifest.size
         if not isinstance(first, proto.Ready):
             fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
             name = Fetching.decode(plain).format if fetched else first.format
@@ -196,7 +230,7 @@ class Outgoing(Side):
             carriers=tuple(carrier.value for carrier in self.link.ways.carriers),
         )
         sha = hashlib.sha256(manifest.raw).hexdigest()
-        heading = Heading(manifest.title, sha, url).encode(offer)
+        heading = Heading(manifest.title, sha, url, self.given).encode(offer)
         return replace(offer, sealed=self.seal(proto.Offer, heading))
 
     async def _seal(
@@ -283,6 +317,7 @@ class Outgoing(Side):
         """The transfer that took a session away, or was about to, before we crashed."""
         side = cls(link, kept.sid, kept.peer, session, before_commit=before_commit)
         side.begin(kept.epoch)
+        side.given = kept.given
         side.machine = Transfer(Role.INITIATOR, state=phase)
         if kept.leaving:
             side.memory = Memory.FRAMES

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mobility.contents import Contents
 from mobility.errors import (
     JournalError,
     MobilityError,
@@ -57,6 +58,7 @@ class Link:
         frames: Folder where the frames of large states outlive a crash; None on a
             device that keeps no content.
         place: What the other device calls itself.
+        contents: What is large of the sessions that this device keeps.
 
     """
 
@@ -67,6 +69,7 @@ class Link:
     ways: Ways = field(default_factory=Ways)
     frames: Path | None = None
     place: str = ""
+    contents: Contents = field(default_factory=lambda: Contents(None))
 
     def spool(self, sid: str, size: int) -> Spool:
         """Where the frames of a state of so many bytes are kept."""
@@ -151,14 +154,22 @@ class Side:
         """To see what a step leads to: a journal that fails leaves all as it was."""
         return type(self.machine)(self.machine.role, state=self.machine.state)
 
-    async def tell(self, event: proto.Event) -> None:
-        """Send without a step of our own; once more, if it may have been lost."""
+    async def tell(self, event: proto.Event) -> proto.Event | None:
+        """
+        Send without a step of our own; once more, if it may have been lost.
+
+        Returns:
+            What was answered at once, if anything; it has been heard.
+
+        """
         try:
             answer = await self._ask(event)
         except PeerUnreachable:
             answer = await self._ask(event)
-        if answer is not None:
-            self.hear(answer)
+        again = None if answer is None else self.hear(answer)
+        if again is not None:  # what they stand by shows that they missed our last word
+            self.link.tasks.start(self.mention(again))
+        return answer
 
     async def _ask(self, event: proto.Event) -> proto.Event | None:
         self.exchanges += 1

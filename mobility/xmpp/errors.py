@@ -17,6 +17,7 @@ from mobility.errors import (
     MobilityError,
     PeerUnreachable,
     RemoteProtocolError,
+    TransferRefused,
     VisitRefused,
 )
 from mobility.xmpp import ns
@@ -36,6 +37,14 @@ _CONDITIONS: Final[dict[type[MobilityError], tuple[Any, Any, str]]] = {
     RemoteProtocolError: ("unexpected-request", "modify", "out-of-turn"),
     PeerUnreachable: ("recipient-unavailable", "wait", "not-yet"),
 }
+# Why a session that was asked for is not given; `TransferRefused.condition` is ours.
+_REFUSALS: Final[dict[str, tuple[Any, Any]]] = {
+    "not-here": ("item-not-found", "cancel"),
+    "taken": ("conflict", "cancel"),
+    "declined": ("not-allowed", "cancel"),
+    "not-acceptable": ("not-acceptable", "cancel"),
+    "busy": ("resource-constraint", "wait"),
+}
 _BACK: Final = {element: error for error, (_, _, element) in _CONDITIONS.items()}
 _NOT_UNDERSTOOD: Final = frozenset(
     {"feature-not-implemented", "internal-server-error", "undefined-condition"}
@@ -45,16 +54,22 @@ _LONGEST = 300  # characters of a stranger's sentence
 
 def to_stanza(exc: MobilityError) -> XMPPError:
     """The stanza error that tells the peer what `exc` tells us."""
-    for error, (condition, etype, element) in _CONDITIONS.items():
+    if isinstance(exc, TransferRefused) and exc.condition in _REFUSALS:
+        return _said(exc, *_REFUSALS[exc.condition], exc.condition)
+    for error, said in _CONDITIONS.items():
         if isinstance(exc, error):
-            return XMPPError(
-                condition,
-                text=legal(str(exc)),
-                etype=etype,
-                extension=element,
-                extension_ns=ns.ERRORS,
-            )
+            return _said(exc, *said)
     return XMPPError("internal-server-error", etype="cancel")
+
+
+def _said(exc: MobilityError, condition: Any, etype: Any, element: str) -> XMPPError:
+    return XMPPError(
+        condition,
+        text=legal(str(exc)),
+        etype=etype,
+        extension=element,
+        extension_ns=ns.ERRORS,
+    )
 
 
 def from_stanza(exc: IqError | IqTimeout) -> MobilityError:
@@ -62,11 +77,14 @@ def from_stanza(exc: IqError | IqTimeout) -> MobilityError:
     if isinstance(exc, IqTimeout):
         return PeerUnreachable("The other device does not answer.")
     error = exc.iq["error"]
-    text = " ".join(str(error["text"]).split())[:_LONGEST]
+    said = "".join(c if c.isprintable() else " " for c in str(error["text"]))
+    text = " ".join(said.split())[:_LONGEST]
     for child in error.xml:
         space, _, name = child.tag[1:].partition("}")
         if space == ns.ERRORS and name in _BACK:
             return _BACK[name](text or "The other device refused.")
+        if space == ns.ERRORS and name in _REFUSALS:
+            return TransferRefused(text or "The other device refused.", condition=name)
     if error["condition"] in _NOT_UNDERSTOOD:
         return RemoteProtocolError("The other device does not understand this request.")
     return PeerUnreachable("The other device cannot be reached.")

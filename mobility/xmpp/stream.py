@@ -14,10 +14,12 @@ from typing import Any, Literal, Self
 from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp.asking import MobilityAsking
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.devices import MobilityDevices
+from mobility.xmpp.directory import MobilityDirectory
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.published import MobilityPublished
@@ -112,11 +114,17 @@ class Stream:
             MobilityDelegation,
             MobilitySharing,
             MobilityRooms,
+            MobilityAsking,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
             xmpp.register_plugin(carrier.name)
-        for listing in (MobilityDevices, MobilityOffers, MobilityVisits):
+        for listing in (
+            MobilityDevices,
+            MobilityOffers,
+            MobilityVisits,
+            MobilityDirectory,
+        ):
             xmpp.register_plugin(listing.name)
         xmpp.plugin["xep_0198"].window = 1
         self.xmpp = xmpp
@@ -136,6 +144,8 @@ class Stream:
         self.published = MobilityPublished.of(xmpp)
         self.sharing = MobilitySharing.of(xmpp)
         self.rooms = MobilityRooms.of(xmpp)
+        self.asking = MobilityAsking.of(xmpp)
+        self.directory = MobilityDirectory.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
         for event, handler in self._handlers().items():
             xmpp.add_event_handler(event, handler)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mobility import Stanza, State, hosted
+from mobility import Stanza, State, changes
 from mobility.transfer import timing
 from mobility.xmpp import feature, stream
 from tests.fakes.points import stop_at, tell_frames, tell_saved
@@ -32,7 +32,7 @@ def begin() -> dict[str, Any]:
     order["ca_file"] = Path(order["ca_file"])
     for name, seconds in order["times"].items():
         setattr(timing, name, seconds)
-    hosted.CHECKPOINT, hosted.SOON = 0.2, 0.01
+    changes.CHECKPOINT, changes.SOON = 0.2, 0.01
     stream._SLOWEST, stream.FIRST = 0.3, 5.0
     feature.SECONDS = 2.0
     tell_saved()

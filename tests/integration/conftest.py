@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, hosted, hosting, visits
+from mobility import Client, changes, hosting, visits
 from mobility.transfer import timing
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.federation import Federation
@@ -64,8 +64,8 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "OPEN", 1.0)
     monkeypatch.setattr(timing, "AGAIN", 0.05)
     monkeypatch.setattr(timing, "CUT", 3.0)
-    monkeypatch.setattr(hosted, "CHECKPOINT", 0.2)
-    monkeypatch.setattr(hosted, "SOON", 0.01)
+    monkeypatch.setattr(changes, "CHECKPOINT", 0.2)
+    monkeypatch.setattr(changes, "SOON", 0.01)
     monkeypatch.setattr(hosting, "TICK", 0.05)
     monkeypatch.setattr(timing, "GOODBYE", 1.0)
     monkeypatch.setattr(visits, "ANSWER", 3.0)

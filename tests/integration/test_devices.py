@@ -15,11 +15,12 @@ import pytest
 from slixmpp.exceptions import IqError
 
 from mobility.errors import DirectoryUnavailable
-from mobility.protocol.device import DeviceDescription, describe
+from mobility.protocol.device import describe
 from mobility.protocol.transfer import Offer
 from mobility.server import config
 from mobility.xmpp import ns
 from mobility.xmpp.devices import stanza as device_xml
+from mobility.xmpp.devices.stanza import Listing
 from mobility.xmpp.offers import Waiting
 from mobility.xmpp.offers import stanza as offer_xml
 from mobility.xmpp.pep import MobilityPep
@@ -31,6 +32,7 @@ from tests.fakes.running import RunningServer
 from tests.integration.people import address, soon
 
 APPS = {"https://mobility.example/apps/presenter": 1}
+SEEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 USING_PEP = {"pep", "bookmarks", "vcard4", "vcard_legacy"}
 PUBSUB = "http://jabber.org/protocol/pubsub"
@@ -72,13 +74,13 @@ class Device:
                 await soon(self.news.wait())
 
     async def names(self) -> list[str]:
-        return sorted(device.name for device in await self.stream.devices.devices())
+        return sorted(each.device.name for each in await self.stream.devices.devices())
 
-    def describe(self, name: str) -> DeviceDescription:
-        jid = self.stream.jid
-        return describe(self.key, name=name, kind="pc", jid=jid, apps=APPS)
+    def describe(self, name: str) -> Listing:
+        described = describe(self.key, name=name, kind="pc", apps=APPS)
+        return Listing(described, self.stream.jid, SEEN)
 
-    async def publish(self, name: str) -> DeviceDescription:
+    async def publish(self, name: str) -> Listing:
         described = self.describe(name)
         await self.stream.devices.publish(described)
         return described
@@ -117,9 +119,15 @@ def keys() -> Iterator[bytes]:
     return (bytes([n]) * 32 for n in itertools.count(1))
 
 
-def offer(to: DeviceDescription, sid: str = "sid-1", **changes: Any) -> Waiting:
+def changed(listing: Listing, **changes: Any) -> Element:
+    """What another device makes of it."""
+    device = replace(listing.device, **changes)
+    return device_xml.to_xml(replace(listing, device=device))
+
+
+def offer(to: Listing, sid: str = "sid-1", **changes: Any) -> Waiting:
     said = Said(sid, Offer("session-1", "urn:app", size=85, sealed=b"sealed"))
-    return replace(Waiting(said, "p" * 22, to.id, b"k" * 32, LATER), **changes)
+    return replace(Waiting(said, "p" * 22, to.device.id, b"k" * 32, LATER), **changes)
 
 
 async def test_two_devices_find_each_other_and_are_told_of_changes(
@@ -133,7 +141,7 @@ async def test_two_devices_find_each_other_and_are_told_of_changes(
     assert await laptop.stream.devices.devices() == [one, other]
     await laptop.publish("Old laptop")
     await phone.until_listed("Old laptop", "Phone")  # it is the same one
-    await phone.stream.devices.remove(other.id)
+    await phone.stream.devices.remove(other.device.id)
     await laptop.until_listed("Phone")
 
 
@@ -207,12 +215,12 @@ async def test_nobody_else_can_read_or_change_or_hear_of_them(
         await phone.stream.offers.leave(left)
         await laptop.until_waiting(left)
         bare = phone.stream.xmpp.boundjid.bare
-        item = Item(described.id, device_xml.to_xml(described))
+        item = Item(described.device.id, device_xml.to_xml(described))
         for node in (ns.DEVICES, ns.OFFERS):
             for kind, request in (
                 ("get", pep_xml.fetch(node)),
                 ("set", pep_xml.publish_to_existing(node, item)),
-                ("set", pep_xml.retract(node, described.id)),
+                ("set", pep_xml.retract(node, described.device.id)),
                 ("set", pep_xml.configure(node)),
             ):
                 iq: Any = stranger.stream.xmpp.make_iq(ito=bare)
@@ -270,7 +278,7 @@ async def test_a_node_that_was_made_readable_by_others_is_private_again(
 async def test_what_a_hostile_device_puts_there_is_left_out(own: list[Device]) -> None:
     phone, hostile = own
     described = await phone.publish("Phone")
-    evil = device_xml.to_xml(replace(described, name="Evil"))
+    evil = changed(described, name="Evil")
     good = device_xml.to_xml(hostile.describe("Hostile"))
     await hostile.put(ns.DEVICES, "changed", evil)
     await hostile.put(ns.DEVICES, "another-name", good)
@@ -290,8 +298,8 @@ async def test_a_description_that_was_overwritten_is_not_believed_and_comes_back
 ) -> None:
     phone, hostile = own
     described = await phone.publish("Phone")
-    forged = replace(described, agreement=hostile.describe("x").agreement)
-    await hostile.put(ns.DEVICES, described.id, device_xml.to_xml(forged))
+    forged = changed(described, agreement=hostile.describe("x").device.agreement)
+    await hostile.put(ns.DEVICES, described.device.id, forged)
     assert await phone.stream.devices.devices() == []
     await phone.publish("Phone")
     assert await phone.stream.devices.devices() == [described]
@@ -323,7 +331,8 @@ async def test_a_server_that_keeps_less_than_we_need_says_so(
 
 
 async def test_an_offer_expires_by_a_generous_clock() -> None:
-    left = offer(describe(b"1" * 32, name="a", kind="pc", jid="a@b/c", apps={}))
+    to = describe(b"1" * 32, name="a", kind="pc", apps={})
+    left = offer(Listing(to, "a@b/c", SEEN))
     assert not left.expired(LATER + timedelta(minutes=59))
     assert left.expired(LATER + timedelta(minutes=61))
 

@@ -80,7 +80,8 @@ async def test_a_device_that_accepts_has_the_session_and_gives_it_back(
     async with phone_and(person, "Laptop") as (phone, (laptop,)), Tasks() as tasks:
         board = Board(b"a document", ("first",))
         devices = await phone.devices()
-        assert [(each.name, each.online) for each in devices] == [("Laptop", True)]
+        known = [(each.name, each.online, each.this) for each in devices]
+        assert known == [("Phone", True, True), ("Laptop", True, False)]
         sessions: list[Any] = []
 
         async def take() -> None:
@@ -151,7 +152,7 @@ async def test_a_device_that_was_away_finds_the_offer_and_all_frames(
         data = tmp_path / "laptop"
         async with person.device("Laptop", Film, data=data) as laptop:
             await laptop.devices()
-        (away,) = await phone.devices()
+        away = await phone.device("Laptop")
         offering = asyncio.create_task(phone.offer(Film(path), to=[away]))
         try:
             async with person.device("Laptop", Film, data=data) as laptop:

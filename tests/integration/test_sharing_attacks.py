@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -226,7 +227,8 @@ async def test_a_room_that_tells_people_different_things_is_found_out(
 ) -> None:
     victim, other = await room.join("Victim"), await room.join("Other")
     wire = client_of(victim).stream.sharing
-    receive, late = wire.in_room, []
+    receive = wire.in_room
+    late: list[Any] = []
 
     def swapped(name: str, nick: str, said: InRoom) -> None:
         if nick == "0" and said.kind == "say" and not late:
@@ -235,7 +237,7 @@ async def test_a_room_that_tells_people_different_things_is_found_out(
         receive(name, nick, said)
         while said.kind == "say" and late and late[0]:
             receive(*late.pop())
-            late.append(())  # type: ignore[arg-type]
+            late.append(())
 
     wire.in_room = swapped
     await room.board.draw("one")
@@ -295,12 +297,8 @@ async def test_a_host_whose_order_is_broken_is_left(
 async def test_a_state_that_cannot_be_used_is_refused_with_a_sentence(
     direct: Circle,
 ) -> None:
-    class Odd(Board):
-        async def snapshot(self) -> object:  # type: ignore[override]
-            return replace(await super().snapshot(), data="no board")
-
-    direct.board.__class__ = Odd
-    direct.sharing._live.base = await Odd.snapshot(direct.board)  # type: ignore[assignment]
+    state = await direct.board.snapshot()
+    direct.sharing._live.base = replace(state, data="no board")
     with pytest.raises(MobilityError, match="not a board"):
         await direct.join("Guest")
 

@@ -200,7 +200,7 @@ async def test_a_display_that_is_switched_off_gives_the_session_back(
 async def test_a_checkpoint_comes_when_the_app_asks_for_one(
     lobby: Lobby, phone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobility.hosted.CHECKPOINT", 60)
+    monkeypatch.setattr("mobility.changes.CHECKPOINT", 60)
     async with visiting(phone, lobby) as screen:
         moved = await phone.transfer(Board(), to=screen)
         there = await lobby.board()

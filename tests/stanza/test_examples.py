@@ -10,6 +10,8 @@ import pytest
 from mobility.errors import MobilityError
 from mobility.protocol import visit
 from mobility.protocol.transfer import Event
+from mobility.xmpp.asking import stanza as asking_xml
+from mobility.xmpp.directory import stanza as directory_xml
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import stanza as login_xml
 from mobility.xmpp.published import stanza as published_xml
@@ -26,9 +28,12 @@ CODED = [
     ("session.md", session_xml),
     ("login.md", login_xml),
     ("visits.md", visits_xml),
+    ("sessions.md", directory_xml),
+    ("asking.md", asking_xml),
 ]
 
 
+ITEM = "{http://jabber.org/protocol/pubsub#event}item"
 PUBLISHED_ITEM = "{http://jabber.org/protocol/pubsub}item"
 
 
@@ -63,6 +68,12 @@ def test_every_visit_is_read_and_written_as_it_stands_there() -> None:
     for item in items:
         visit = visits_xml.listed(item.get("id", ""), item[0])
         assert same(visits_xml.to_item(visit), item[0])
+
+
+def test_every_session_is_read_and_written_as_it_stands_there() -> None:
+    (item,) = [i for s in stanzas("sessions.md") for i in s.iter(ITEM)]
+    entry = directory_xml.entry(item.get("id", ""), item[0])
+    assert same(directory_xml.to_item(entry), item[0])
 
 
 def test_every_published_packet_is_read_and_written_as_it_stands_there() -> None:

@@ -16,6 +16,7 @@ from mobility.errors import RemoteProtocolError
 from mobility.protocol.agreement import Between, Party, agreement_key, recover
 from mobility.protocol.device import check_device, describe
 from mobility.protocol.envelope import Envelope
+from mobility.protocol.handshake import claim
 from mobility.protocol.heading import Heading
 from mobility.protocol.transfer import Offer
 from mobility.xmpp import ns
@@ -28,7 +29,7 @@ from tests.stanza.examples import stanzas
 
 ACCOUNT = "juliet@capulet.example"
 PHONE, LAPTOP = (
-    describe(key, name="x", kind="pc", jid=f"{ACCOUNT}/x", apps={"urn:app": 1})
+    describe(key, name="x", kind="pc", apps={"urn:app": 1})
     for key in (b"p" * 32, b"l" * 32)
 )
 LATER = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -51,11 +52,11 @@ def test_the_example_of_a_device_is_read_checked_and_written_as_it_stands_there(
     None
 ):
     example = inside("devices.md", device_xml.ELEMENT)
-    device = device_xml.from_xml(example)
-    check_device(device, account=ACCOUNT)
-    assert same(device_xml.to_xml(device), example)
-    (iq,) = stanzas("devices.md")
-    item = pep_xml.Item(device.id, device_xml.to_xml(device))
+    listing = device_xml.from_xml(example)
+    check_device(listing.device)
+    assert same(device_xml.to_xml(listing), example)
+    iq = stanzas("devices.md")[0]
+    item = pep_xml.Item(listing.device.id, device_xml.to_xml(listing))
     assert same(pep_xml.publish(ns.DEVICES, item), iq[0])
 
 
@@ -86,6 +87,8 @@ def test_a_notification_names_its_nodes_whatever_it_carries() -> None:
 
 
 DEVICE = f'<device xmlns="{ns.DEVICES}" '
+SEEN = 'size="1" seen="2026-03-01T12:30:00Z"'
+APP = '<app uri="a" schema="1"/>'
 OFFER = (
     f'<offer xmlns="{ns.OFFERS}" from="{PHONE.id}" to="{LAPTOP.id}"'
     ' expires="2026-03-01T12:30:00Z">'
@@ -106,10 +109,14 @@ TIMES = [
 ]
 INVALID: list[tuple[ModuleType, str]] = [
     (device_xml, "<device/>"),
-    (device_xml, DEVICE + "><identity>?</identity></device>"),
-    (device_xml, DEVICE + '><app uri="a"/></device>'),
-    (device_xml, DEVICE + '><app uri="a" schema="one"/></device>'),
-    (device_xml, DEVICE + f">{'<app/>' * 65}</device>"),
+    (device_xml, DEVICE + SEEN + "><identity>?</identity></device>"),
+    (device_xml, DEVICE + SEEN + '><app uri="a"/></device>'),
+    (device_xml, DEVICE + SEEN + '><app uri="a" schema="one"/></device>'),
+    (device_xml, DEVICE + SEEN + f">{APP * 65}</device>"),
+    (device_xml, DEVICE + SEEN + f">{APP[:-2]}>{'<part/>' * 33}</app></device>"),
+    (device_xml, DEVICE + SEEN + f' ver="{"x" * 101}"/>'),
+    (device_xml, DEVICE + 'size="1" seen="yesterday"/>'),
+    (device_xml, DEVICE + SEEN.replace("1", "-1", 1) + "/>"),
     (offer_xml, "<offer/>"),
     (offer_xml, OFFER + "</offer>"),
     (offer_xml, OFFER + KEY + "</offer>"),
@@ -131,6 +138,7 @@ INVALID: list[tuple[ModuleType, str]] = [
 
 def test_the_invalid_ones_are_wrong_in_one_thing_only() -> None:
     offer_xml.from_xml(fromstring(OFFER + KEY + INSIDE + "</offer>"))
+    device_xml.from_xml(fromstring(DEVICE + SEEN + f">{APP}</device>"))
 
 
 @pytest.mark.parametrize(("module", "text"), INVALID, ids=range(len(INVALID)))
@@ -144,16 +152,21 @@ def arrived(element: Element) -> Element:
     return found
 
 
-@given(st.text(min_size=1), st.dictionaries(st.just("urn:a"), st.integers(1, 2**31)))
+PARTS = st.lists(st.text(min_size=1, max_size=64).filter(lambda p: p == claim(p)))
+
+
+@given(st.text(min_size=1), st.integers(1, 2**31), PARTS, st.integers(0, 2**63))
 def test_a_device_arrives_as_it_was_and_its_signature_holds(
-    name: str, apps: dict[str, int]
+    name: str, schema: int, parts: list[str], size: int
 ) -> None:
+    apps, split = {"urn:a": schema}, {"urn:a": tuple(parts[:32])}
     device = describe(
-        b"p" * 32, name=f"x{name}", kind="pc", jid=f"{ACCOUNT}/x", apps=apps
+        b"p" * 32, name=f"x{name}", kind="pc", apps=apps, parts=split, size=size
     )
-    back = device_xml.from_xml(arrived(device_xml.to_xml(device)))
-    assert back == device
-    check_device(back, account=ACCOUNT)
+    listing = device_xml.Listing(device, f"{ACCOUNT}/x", LATER, "abc=")
+    back = device_xml.from_xml(arrived(device_xml.to_xml(listing)))
+    assert back == listing
+    check_device(back.device)
 
 
 @given(

@@ -22,12 +22,12 @@ from mobility.protocol.device import (
 from mobility.protocol.handshake import claim
 
 KEY, OTHER = b"k" * 32, b"o" * 32
-ACCOUNT = "juliet@capulet.example"
 ABOUT: dict[str, Any] = {
     "name": "Juliet's laptop",
     "kind": "pc",
-    "jid": f"{ACCOUNT}/laptop",
     "apps": {"https://mobility.example/apps/presenter": 1, "urn:chat": 3},
+    "parts": {"urn:chat": ("text", "faces & more")},
+    "size": 4_000_000_000,
 }
 LAPTOP = describe(KEY, **ABOUT)
 
@@ -39,23 +39,25 @@ def signed(device: DeviceDescription, key: bytes = KEY) -> DeviceDescription:
 
 
 def test_what_a_device_says_of_itself_is_believed() -> None:
-    check_device(LAPTOP, account=ACCOUNT)
+    check_device(LAPTOP)
     assert LAPTOP.agreement == public(agreement_key(KEY))
     assert LAPTOP.id == device_id(LAPTOP.identity)
     assert len(LAPTOP.id) == 22
 
 
-def test_its_name_outlives_resources_and_is_its_keys() -> None:
-    assert describe(KEY, **ABOUT | {"jid": f"{ACCOUNT}/new"}).id == LAPTOP.id
+def test_its_name_outlives_what_it_says_and_is_its_keys() -> None:
+    assert describe(KEY, **ABOUT | {"name": "Old laptop"}).id == LAPTOP.id
     assert describe(OTHER, **ABOUT).id != LAPTOP.id
 
 
 CHANGES: list[dict[str, Any]] = [
     {"name": "Juliet's phone"},
     {"kind": "phone"},
-    {"jid": f"{ACCOUNT}/thief"},
     {"agreement": public(agreement_key(OTHER))},
-    {"apps": {}},
+    {"apps": {}, "parts": {}},
+    {"parts": {}},
+    {"parts": {"urn:chat": ("text",)}},
+    {"size": 1},
     {"apps": {**LAPTOP.apps, "urn:chat": 4}},
     {"identity": describe(OTHER, **ABOUT).identity},
     {"identity": b""},
@@ -67,7 +69,7 @@ CHANGES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
 def test_nobody_else_can_change_a_word_of_it(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidState, match="was changed"):
-        check_device(replace(LAPTOP, **change), account=ACCOUNT)
+        check_device(replace(LAPTOP, **change))
 
 
 NONSENSE: list[dict[str, Any]] = [
@@ -79,24 +81,27 @@ NONSENSE: list[dict[str, Any]] = [
     {"kind": ""},
     {"kind": "Phone"},
     {"kind": "x" * 33},
-    {"jid": ACCOUNT},
-    {"jid": f"{ACCOUNT}/"},
-    {"jid": f"{ACCOUNT}/a\nb"},
-    {"jid": "romeo@montague.example/phone"},
-    {"jid": ""},
     {"agreement": b"short"},
-    {"apps": {"": 1}},
-    {"apps": {"urn:a b": 1}},
-    {"apps": {"urn:a": 0}},
-    {"apps": {"urn:a": 2**31 + 1}},
-    {"apps": {f"urn:{n}": 1 for n in range(65)}},
+    {"parts": {"urn:other": ("text",)}},
+    {"parts": {"urn:chat": ()}},
+    {"parts": {"urn:chat": ("",)}},
+    {"parts": {"urn:chat": ("a\nb",)}},
+    {"parts": {"urn:chat": ("x" * 65,)}},
+    {"parts": {"urn:chat": ("x",) * 33}},
+    {"size": -1},
+    {"size": 2**63 + 1},
+    {"apps": {}},
+    {"parts": {}, "apps": {"urn:a b": 1}},
+    {"parts": {}, "apps": {"urn:a": 0}},
+    {"parts": {}, "apps": {"urn:a": 2**31 + 1}},
+    {"parts": {}, "apps": {f"urn:{n}": 1 for n in range(65)}},
 ]
 
 
 @pytest.mark.parametrize("change", NONSENSE, ids=range(len(NONSENSE)))
 def test_a_hostile_device_cannot_sign_nonsense(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidState, match="not understood"):
-        check_device(signed(replace(LAPTOP, **change)), account=ACCOUNT)
+        check_device(signed(replace(LAPTOP, **change)))
 
 
 def test_a_device_cannot_describe_itself_so_that_nobody_understands_it() -> None:
@@ -111,7 +116,7 @@ def test_any_name_is_cut_to_what_can_be_shown(name: str) -> None:
     except InvalidState:
         assert not claim(name)
     else:
-        check_device(described, account=ACCOUNT)
+        check_device(described)
 
 
 def test_no_private_key_is_shown() -> None:

@@ -142,6 +142,7 @@ def test_our_own_code_says_what_the_examples_say() -> None:
     for action, word in (("ready", "responder ready"), ("accept", "responder accept")):
         assert envelope.seal(word) == sealed(action)
     assert envelope.seal("initiator reclaim", b"8") == sealed("reclaim")
+    assert envelope.seal("initiator release") == sealed("release")
 
 
 def test_the_words_of_a_transfer() -> None:
@@ -151,6 +152,7 @@ def test_the_words_of_a_transfer() -> None:
         ("ready", "responder ready", b""),
         ("confirm", "responder confirm", b""),
         ("reclaim", "initiator reclaim", b"8"),
+        ("release", "initiator release", b""),
     ):
         assert unsealed(SECRET, sid, 7, word, sealed(said)) == plain
     tail = unsealed(SECRET, sid, 7, "initiator commit", sealed("commit"))

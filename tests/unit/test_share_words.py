@@ -95,17 +95,28 @@ def test_a_word_of_somebody_else_is_refused_and_hides_no_later_one() -> None:
 
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(
-            [
-                *("you", "kind", "app", "schema", "title", "people", "room", "key"),
-                *("at", "heads", "chain", "base", "sid", "head", "generation", "why"),
-                *("answers", "number", "heard", "again", "id", "name", "address"),
-            ]
-        ),
-        inner,
-        max_size=8,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("you", "kind", "app", "schema", "title", "people", "room", "key"),
+                    *(
+                        "at",
+                        "heads",
+                        "chain",
+                        "base",
+                        "sid",
+                        "head",
+                        "generation",
+                        "why",
+                    ),
+                    *("answers", "number", "heard", "again", "id", "name", "address"),
+                ]
+            ),
+            inner,
+            max_size=8,
+        )
     ),
     max_leaves=12,
 )

@@ -12,9 +12,10 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 from mobility.errors import DirectoryUnavailable, MobilityError, RemoteProtocolError
-from mobility.protocol.device import DeviceDescription, check_device
+from mobility.protocol.device import check_device, is_resource
 from mobility.xmpp import ns
 from mobility.xmpp.devices import stanza
+from mobility.xmpp.devices.stanza import Listing
 from mobility.xmpp.feature import Feature
 from mobility.xmpp.pep import MobilityPep
 from mobility.xmpp.pep.stanza import LARGEST, Item
@@ -53,7 +54,7 @@ class MobilityDevices(Feature):
         self._changed = changed
         self._pep.watch(ns.DEVICES, changed)
 
-    async def publish(self, device: DeviceDescription) -> None:
+    async def publish(self, listing: Listing) -> None:
         """
         Put our own device into the list, or what is new about it.
 
@@ -62,14 +63,15 @@ class MobilityDevices(Feature):
             PeerUnreachable: If the server does not answer.
 
         """
+        device = listing.device
         listed = {item.id for item in await self._pep.items(ns.DEVICES)}
         if len(listed | {device.id}) > LARGEST:  # the server would forget the oldest
             raise DirectoryUnavailable(
                 f"You have {LARGEST} devices. Remove one that you do not use any more."
             )
-        await self._pep.publish(ns.DEVICES, Item(device.id, stanza.to_xml(device)))
+        await self._pep.publish(ns.DEVICES, Item(device.id, stanza.to_xml(listing)))
 
-    async def devices(self) -> list[DeviceDescription]:
+    async def devices(self) -> list[Listing]:
         """
         All devices that described themselves properly, ourselves included.
 
@@ -89,23 +91,30 @@ class MobilityDevices(Feature):
         """
         await self._pep.retract(ns.DEVICES, id)
 
-    def is_online(self, device: DeviceDescription) -> bool:
-        """Whether it is connected now, as far as the server has told."""
-        return device.jid in self._online
+    @property
+    def resources(self) -> frozenset[str]:
+        """Full JIDs of the account that are online, ours included."""
+        return frozenset(self._online)
 
-    def _proper(self, items: list[Item]) -> Iterator[DeviceDescription]:
+    def is_online(self, listing: Listing) -> bool:
+        """Whether it is connected now, as far as the server has told."""
+        return listing.jid in self._online
+
+    def _proper(self, items: list[Item]) -> Iterator[Listing]:
         for item in items:
             with contextlib.suppress(MobilityError):
                 yield self._device(item)
                 continue
             log.debug("a device is left out: its description is not understood")
 
-    def _device(self, item: Item) -> DeviceDescription:
-        device = stanza.from_xml(item.payload)
-        check_device(device, account=self.xmpp.boundjid.bare)
-        if item.id != device.id:
+    def _device(self, item: Item) -> Listing:
+        listing = stanza.from_xml(item.payload)
+        check_device(listing.device)
+        if item.id != listing.device.id:
             raise RemoteProtocolError("A device is listed under another's name.")
-        return device
+        if not is_resource(listing.jid, self.xmpp.boundjid.bare):
+            raise RemoteProtocolError("A device is listed under a strange address.")
+        return listing
 
     def _on_bind(self, _: Any) -> None:
         """A new session: the server tells from the beginning who is there."""

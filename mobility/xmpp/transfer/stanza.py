@@ -38,6 +38,7 @@ _ACTIONS: Final[dict[str, type[proto.Event]]] = {
         proto.Confirm,
         proto.Abort,
         proto.Reclaim,
+        proto.Release,
         proto.Status,
     )
 }
@@ -139,6 +140,8 @@ def _event(kind: type[proto.Event], element: Element) -> proto.Event:
         return proto.Reclaim(number(element.get("epoch")), sealed)
     if kind is proto.Status:
         return proto.Status(sealed)
+    if kind is proto.Release:
+        return proto.Release(sealed)
     if kind is proto.Ready:
         return proto.Ready(sealed)
     return proto.Commit(sealed) if kind is proto.Commit else proto.Confirm(sealed)

@@ -1,0 +1,135 @@
+"""
+Sessions in a private node of the account: one item each, until it is over.
+
+Where the server keeps no such nodes, each device that is online is asked for its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from slixmpp.xmlstream import StanzaBase
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+
+from mobility.errors import DirectoryUnavailable, MobilityError
+from mobility.protocol.directory import Entry
+from mobility.xmpp import ns
+from mobility.xmpp.directory import stanza
+from mobility.xmpp.directory.stanza import Answer, Asked, Question
+from mobility.xmpp.exchange import Exchange
+from mobility.xmpp.pep import MobilityPep
+from mobility.xmpp.pep.stanza import LARGEST, Item
+
+__all__ = ["MobilityDirectory"]
+
+log = logging.getLogger(__name__)
+ANSWER = 5.0  # seconds for a device to say what it runs
+
+
+class MobilityDirectory(Exchange[Asked]):
+    name = "mobility_directory"
+    description = "Sessions of the user's devices"
+    dependencies: ClassVar[set[str]] = {"mobility_pep", "mobility_devices"}
+    stanza: ClassVar = stanza
+
+    def plugin_init(self) -> None:
+        super().plugin_init()
+        self._pep = MobilityPep.of(self.xmpp)
+        self._present: Callable[[], None] = lambda: None
+        presence = MatchXPath("{jabber:client}presence")
+        self.xmpp.register_handler(
+            Callback(f"{self.name} presence", presence, self._on_presence)
+        )
+
+    def plugin_end(self) -> None:
+        self.xmpp.remove_handler(f"{self.name} presence")
+        super().plugin_end()
+
+    def watch(self, written: Callable[[], None], present: Callable[[], None]) -> None:
+        """
+        Be told when the directory was written to, and when devices come and go.
+
+        To be called before we are online; the server tells only who asks to be told.
+        """
+        self._pep.watch(ns.SESSIONS, written)
+        self._present = present
+
+    def _on_presence(self, presence: StanzaBase) -> None:
+        if presence["from"].bare == self.xmpp.boundjid.bare:
+            self._present()
+
+    async def publish(self, entry: Entry, *, present: Iterable[str]) -> None:
+        """
+        Write an entry.
+
+        Args:
+            entry: Replaces the one of that session, if there is one.
+            present: Ids of all items that are there, as `ids` gave them.
+
+        Raises:
+            DirectoryUnavailable: If the server keeps no directory, or it is full.
+            PeerUnreachable: If the server does not answer.
+
+        """
+        if len({*present, entry.id}) > LARGEST:  # the server would forget the oldest
+            raise DirectoryUnavailable(
+                f"{LARGEST} sessions are listed already. Your other devices do not see "
+                "the next ones until some have ended."
+            )
+        await self._pep.publish(ns.SESSIONS, Item(entry.id, stanza.to_item(entry)))
+
+    async def retract(self, id: str) -> None:
+        """
+        That session is not to be listed any more.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `publish`.
+
+        """
+        # WORKAROUND: ejabberd 23.01 tells nobody of a retraction, only of an item.
+        await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
+        await self._pep.retract(ns.SESSIONS, id)
+
+    async def entries(self) -> tuple[dict[str, Entry], set[str]]:
+        """
+        All entries that are understood, by session; and the ids of all items.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `publish`.
+
+        """
+        found, items = {}, await self._pep.items(ns.SESSIONS)
+        for item in items:
+            with contextlib.suppress(MobilityError):
+                found[item.id] = stanza.entry(item.id, item.payload)
+                continue
+            log.debug("a session is left out: its item is not understood")
+        return found, {item.id for item in items}
+
+    async def ask_each(self, peers: Iterable[str]) -> dict[str, list[Entry]]:
+        """What each of these devices says that it owns; nothing of who is silent."""
+        there = list(peers)
+        answers = await asyncio.gather(*map(self._ask, there))
+        return dict(zip(there, answers, strict=True))
+
+    async def _ask(self, peer: str) -> list[Entry]:
+        try:
+            answer = await self.ask(peer, Question(), seconds=ANSWER)
+        except MobilityError as exc:
+            log.debug("a device does not say what it runs: %s", type(exc).__name__)
+            return []
+        return list(answer.entries) if isinstance(answer, Answer) else []
+
+    async def tell_each(self, peers: Iterable[str], entries: Iterable[Entry]) -> None:
+        """Where there is no directory: tell these devices which sessions are ours."""
+        jobs = (self._tell(peer, Answer(tuple(entries))) for peer in peers)
+        await asyncio.gather(*jobs)
+
+    async def _tell(self, peer: str, answer: Answer) -> None:
+        with contextlib.suppress(MobilityError):  # it may be no device of ours
+            await self.ask(peer, answer, seconds=ANSWER)
