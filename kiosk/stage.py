@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 from kiosk import wire
 from kiosk.page import Page
-from kiosk.qr import outline
 from kiosk.screen import Screen, Venue
 from kiosk.settings import AppSettings
 from mobility import InvalidState, Inviting, Scene
+from mobility.qr import outline
 
 __all__ = ["Stage", "Tenant"]
 

@@ -8,6 +8,7 @@ from mobility.device import Device
 from mobility.directory import ListedSession
 from mobility.display import PublicDisplay, Where
 from mobility.errors import (
+    CodeRefused,
     ConnectionFailed,
     InvalidInvitation,
     InvalidState,
@@ -43,6 +44,8 @@ from mobility.moved import MovedSession
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.code import Address, DeviceCode, SessionCode
+from mobility.protocol.code import read as read_code
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
@@ -64,6 +67,7 @@ from mobility.visits import ActiveVisit, Revoked, VisitList
 
 __all__ = [
     "ActiveVisit",
+    "Address",
     "App",
     "AppFactory",
     "Approval",
@@ -72,9 +76,11 @@ __all__ = [
     "Capture",
     "Carrier",
     "Client",
+    "CodeRefused",
     "Comparing",
     "ConnectionFailed",
     "Device",
+    "DeviceCode",
     "Direction",
     "Ending",
     "File",
@@ -113,6 +119,7 @@ __all__ = [
     "ServerError",
     "Session",
     "SessionAway",
+    "SessionCode",
     "SettingsError",
     "ShareKind",
     "SharedBy",
@@ -133,4 +140,5 @@ __all__ = [
     "Visited",
     "Where",
     "Wiping",
+    "read_code",
 ]

@@ -30,6 +30,7 @@ from mobility.arrival import IncomingOffer
 from mobility.arrivals import Arrivals
 from mobility.asking import Asking, OnAsk, always
 from mobility.away import Away
+from mobility.codes import Codes
 from mobility.contents import Contents
 from mobility.delegating import Delegating
 from mobility.devices import Device, OwnDevices, found
@@ -37,6 +38,7 @@ from mobility.directory import Directory, ListedSession
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
     DirectoryUnavailable,
+    InvalidInvitation,
     LocalProtocolError,
     MobilityError,
     TransferAborted,
@@ -53,6 +55,7 @@ from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.owned import Owned
 from mobility.protocol.carrier import Carrier
+from mobility.protocol.code import DeviceCode, SessionCode, check_own
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
@@ -75,6 +78,7 @@ from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
 from mobility.visiting import IDLE, LIFETIME, Visiting
 from mobility.visits import Revoked, VisitList, Visits
+from mobility.xmpp.codes.stanza import Scanned
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
@@ -222,6 +226,9 @@ class Client:
                 *(self, self._tasks, self._delegating, self._screens, records)
             )
             self.stream.logins.receive = self._visiting.lending.receive
+            identity = self._store.identity(secrets.token_bytes(32))
+            self.codes = Codes(bare(self._account), identity)
+            self.stream.codes.receive = self.codes.receive
             self._arrivals = Arrivals(
                 *(self.stream, self._store, self._tasks, self._transfers, self._link),
                 name=self.name,
@@ -648,6 +655,51 @@ class Client:
         async with aclosing(self._losses.all()) as losses:
             async for lost in losses:
                 yield lost
+
+    # --- codes -----------------------------------------------------------------
+
+    def device_code(self) -> AsyncGenerator[DeviceCode, None]:
+        """
+        The code of this device: "send to me", to be shown until the next one comes.
+
+        What shows it ends the stream; nothing else does.
+        """
+        return self.codes.devices()
+
+    def session_code(self, app: App) -> AsyncGenerator[SessionCode, None]:
+        """
+        The code of a session that runs here: "take this", likewise.
+
+        Raises:
+            LocalProtocolError: It does not run here, or another device decides.
+
+        """
+        return self.codes.sessions(self._ours(app).id)
+
+    async def scanned(self, code: DeviceCode) -> Device:
+        """
+        Find the own device whose code was scanned, and tell it that it was us.
+
+        Then it `expects` an offer of this device.
+
+        Raises:
+            InvalidInvitation: It is no device of the user's.
+            CodeRefused: The code is not good any more.
+            DirectoryUnavailable, PeerUnreachable: As `devices`; or it is away.
+
+        """
+        check_own(code, bare(self._account))
+        known = {device.id: device for device in await self.devices()}
+        if code.key not in known:
+            raise InvalidInvitation("This code is not of one of your devices.")
+        device = known[code.key]
+        if proof := self.codes.proof(code):
+            await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
+        return device
+
+    def expects(self, device: Device) -> bool:
+        """Whether that device has just scanned the code of this one."""
+        return self.codes.expects(device.id)
 
     # --- visits ----------------------------------------------------------------
 

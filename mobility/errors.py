@@ -6,6 +6,7 @@ Every exception this package raises on purpose.
         * :exc:`LocalProtocolError` -- our caller broke the rules
         * :exc:`RemoteProtocolError` -- the peer broke the rules
     * :exc:`InvalidInvitation`
+    * :exc:`CodeRefused`
     * :exc:`ConnectionFailed`
     * :exc:`LoginRefused`
     * :exc:`PeerUnreachable`
@@ -37,6 +38,7 @@ from __future__ import annotations
 
 __all__ = [
     "CarrierLost",
+    "CodeRefused",
     "ConnectionFailed",
     "DirectoryUnavailable",
     "InvalidInvitation",
@@ -84,6 +86,10 @@ class RemoteProtocolError(ProtocolError):
 
 class InvalidInvitation(MobilityError):
     """The scanned text is not a code of ours, or is damaged."""
+
+
+class CodeRefused(MobilityError):
+    """The code of an own device is not good: used, expired, or another one's."""
 
 
 class ConnectionFailed(MobilityError):

@@ -10,9 +10,20 @@ from PIL import Image
 
 from mobility.errors import InvalidInvitation
 
-__all__ = ["read_photo"]
+__all__ = ["is_photo", "read_photo"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # what phones and screenshots give
+
+
+def is_photo(file: BinaryIO) -> bool:
+    """Whether it begins as a photo does; it is left at its beginning."""
+    try:
+        Image.open(file, formats=FORMATS)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+    finally:
+        file.seek(0)
+    return True
 
 
 def read_photo(photo: Path | BinaryIO, *, name: str = "This photo") -> str:

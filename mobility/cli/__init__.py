@@ -7,7 +7,9 @@ import sys
 import typer
 
 from mobility.cli.demo import demo
+from mobility.cli.desktop import desktop
 from mobility.cli.history import history
+from mobility.cli.opening import open_uri, read
 from mobility.cli.present import continue_, present
 from mobility.cli.qr import qr
 from mobility.cli.sending import send
@@ -35,6 +37,9 @@ app.command()(visits)
 app.command()(revoke)
 app.command()(history)
 app.command()(qr)
+app.command()(read)
+app.command("open")(open_uri)
+app.command()(desktop)
 app.command()(demo)
 app.add_typer(server, name="server")
 

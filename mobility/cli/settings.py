@@ -16,12 +16,14 @@ from platformdirs import user_config_path, user_data_path
 from mobility.errors import SettingsError
 
 __all__ = [
+    "AGENT",
     "GUEST",
     "Account",
     "config_file",
     "load_account",
     "load_data",
     "load_guest",
+    "load_jid",
 ]
 
 # Key in the file: variable in the environment, which wins.
@@ -34,6 +36,7 @@ _KEYS: Final[Mapping[str, str]] = {
     "ca_file": "MOBILITY_CA_FILE",
     "data": "MOBILITY_DATA",
 }
+AGENT = "agent"  # folder of the agent's journal, in that of the phone
 GUEST = "guest"  # folder of a guest's journal, in that of the phone
 _PASSWORD = "MOBILITY_PASSWORD"  # noqa: S105  the variable's name
 
@@ -74,15 +77,27 @@ def load_account(environ: Mapping[str, str] = os.environ) -> Account:
         SettingsError: With the file or variable that is to be mended.
 
     """
+    values = _values(environ)[1]
+    jid = load_jid(environ)
+    password = _password(values.get("password_file"), environ, jid)
+    return Account(jid, password, **_device(values), **_address(values))
+
+
+def load_jid(environ: Mapping[str, str] = os.environ) -> str:
+    """
+    The JID of the account, for what needs no password.
+
+    Raises:
+        SettingsError: As `load_account`.
+
+    """
     path, values = _values(environ)
-    jid = values.get("jid")
-    if not jid:
+    if not values.get("jid"):
         raise SettingsError(
             f'No account is set up. Write jid = "you@example.org" into {path}, '
             "or set MOBILITY_JID."
         )
-    password = _password(values.get("password_file"), environ, jid)
-    return Account(jid, password, **_device(values), **_address(values))
+    return values["jid"]
 
 
 def load_guest(domain: str, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:

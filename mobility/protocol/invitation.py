@@ -8,15 +8,14 @@ comes the domain where a visitor without an account may log in.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote
 
 from mobility.errors import InvalidInvitation, VisitRefused
+from mobility.protocol import uri
+from mobility.protocol.uri import LONGEST, SCAN_AGAIN
 
 __all__ = [
     "LONGEST",
@@ -27,44 +26,12 @@ __all__ = [
     "may_take_guests",
 ]
 
-LONGEST = 256  # characters of a code
 SCANS = 5  # in a minute
-_SECRET = 16  # bytes of TOKEN and of KEY
-# Coarser than RFC 7622, but enough to show somebody and to put into a stanza.
-_JID = re.compile(
-    r"""[^\s\x00-\x20\x7f"&'/:<>@\ufffd]{1,256}"""
-    r"@(?:(?!-)[\w.-]{1,255}(?<!-)|\[[\da-fA-F:.]{2,45}\])"
-    r"/[^\x00-\x1f\x7f\ufffd]+"
-)
-_SCAN_AGAIN = "Scan the code on the screen again."
 
 
 def fingerprint(identity: bytes) -> bytes:
     """KEY of an Ed25519 public key."""
-    return hashlib.sha256(identity).digest()[:_SECRET]
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _decode(text: str) -> bytes:
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
-    if len(raw) != _SECRET or _encode(raw) != text:
-        raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
-    return raw
-
-
-def _domain(jid: str) -> str:
-    """Empty if no server can have that name."""
-    domain = jid.partition("/")[0].rpartition("@")[2]
-    try:
-        return domain.encode("idna").decode().lower()
-    except UnicodeError:
-        return ""
+    return hashlib.sha256(identity).digest()[: uri.SECRET]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +54,8 @@ class Invitation:
     guests: str = ""
 
     def __str__(self) -> str:
-        jid = quote(self.jid, safe="@/")
-        code = f"xmpp:{jid}?mobility;v=0;t={_encode(self.token)};k={_encode(self.key)}"
-        return f"{code};a={self.guests}" if self.guests else code
+        secrets = {"t": uri.encode(self.token), "k": uri.encode(self.key)}
+        return uri.link(self.jid, "mobility", **secrets, a=self.guests)
 
     @property
     def domain(self) -> str:
@@ -98,7 +64,7 @@ class Invitation:
 
         So a name with a letter that only looks like another is not shown as the other.
         """
-        return _domain(self.jid)
+        return uri.domain(self.jid)
 
     @classmethod
     def parse(cls, text: str) -> Invitation:
@@ -115,32 +81,24 @@ class Invitation:
                 "This code is too long to be one of a screen. "
                 "Scan the one that the screen shows."
             )
-        scheme, _, rest = text.partition(":")
-        if scheme.lower() != "xmpp":
+        parts = uri.split(text)
+        if parts is None:
             raise InvalidInvitation(
                 "This is not the code of a screen. Scan the one that the screen shows."
             )
-        path, _, query = rest.partition("?")
-        action, *pairs = query.split(";")
-        if action != "mobility":
+        if parts.action != "mobility":
             raise InvalidInvitation(
                 "This is an XMPP address, but not an invitation. "
                 "Scan the code that the screen shows."
             )
-        return cls._of(unquote(path), _fields(pairs))
+        return cls._of(parts.jid, parts.fields())
 
     @classmethod
     def _of(cls, jid: str, fields: dict[str, str]) -> Invitation:
-        if fields.get("v") != "0":
-            raise InvalidInvitation(
-                "This code is of a version that is not understood here. Update the app."
-            )
-        if not _JID.fullmatch(jid) or not _domain(jid):
-            raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
         guests = fields.get("a", "")
-        if not may_take_guests(guests, jid):
-            raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
-        token, key = _decode(fields.get("t", "")), _decode(fields.get("k", ""))
+        if not uri.is_full(jid) or not may_take_guests(guests, jid):
+            raise uri.damaged()
+        token, key = uri.decode(fields.get("t", "")), uri.decode(fields.get("k", ""))
         return cls(jid, token, key, guests)
 
 
@@ -151,20 +109,9 @@ def may_take_guests(guests: str, jid: str) -> bool:
     Only below the display's own domain: a guest believes its server who a stanza is
     from, and any other server could put the words into the display's mouth.
     """
-    domain = _domain(jid)
-    named = re.fullmatch(r"[a-z0-9.-]+", guests) and _domain(guests) == guests
+    domain = uri.domain(jid)
+    named = re.fullmatch(r"[a-z0-9.-]+", guests) and uri.domain(guests) == guests
     return not guests or bool(named and f".{guests}".endswith(f".{domain}"))
-
-
-def _fields(pairs: list[str]) -> dict[str, str]:
-    """``a=1;b=2``; a key that comes twice makes the code ambiguous."""
-    fields: dict[str, str] = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        if name in fields:
-            raise InvalidInvitation(f"This code is damaged. {_SCAN_AGAIN}")
-        fields[name] = value
-    return fields
 
 
 @dataclass(slots=True)
@@ -220,9 +167,9 @@ class Invitations:
         """
         self.expire(now)
         if token in self._used:
-            raise VisitRefused(f"This code has been used already. {_SCAN_AGAIN}")
+            raise VisitRefused(f"This code has been used already. {SCAN_AGAIN}")
         if token not in self._good:
-            raise VisitRefused(f"This code has expired. {_SCAN_AGAIN}")
+            raise VisitRefused(f"This code has expired. {SCAN_AGAIN}")
         self._check_pace(now)
         self._taken.append(now)
         self._used[token] = self._good.pop(token)

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from mobility.errors import InvalidInvitation, InvalidState, RemoteProtocolError
+from mobility.protocol import uri
 from mobility.protocol.envelope import FRAME, Envelope, digest
 from mobility.protocol.handshake import claim
 from mobility.protocol.invitation import Invitation
@@ -93,8 +94,14 @@ class ShareCode:
     kind: ShareKind
 
     def __str__(self) -> str:
-        address, _, fields = str(self.invitation).partition("?mobility;")
-        return f"{address}?{_ACTION};{fields};h={self.kind.value}"
+        it = self.invitation
+        secrets = {"t": uri.encode(it.token), "k": uri.encode(it.key)}
+        return uri.link(it.jid, _ACTION, **secrets, h=self.kind.value)
+
+    @property
+    def account(self) -> str:
+        """Bare JID of who shares it."""
+        return self.invitation.jid.partition("/")[0]
 
     @classmethod
     def parse(cls, text: str) -> ShareCode:
@@ -105,17 +112,18 @@ class ShareCode:
             InvalidInvitation: With a sentence that tells what to scan instead.
 
         """
-        address, mark, fields = text.strip().partition(f"?{_ACTION};")
-        if not mark:
+        parts = uri.split(text.strip())
+        if parts is None or parts.action != _ACTION:
             raise InvalidInvitation(
                 "This is not the code of a session that somebody shares. Ask them to "
                 "share it, and scan the code that they show."
             )
-        named = [pair for pair in fields.split(";") if pair.startswith("h=")]
-        kinds = [kind for kind in ShareKind if named == [f"h={kind.value}"]]
-        if not kinds:
-            raise InvalidInvitation("This code is damaged. Scan it again.")
-        return cls(Invitation.parse(f"{address}?mobility;{fields}"), kinds[0])
+        fields = parts.fields()
+        kinds = [kind for kind in ShareKind if kind.value == fields.get("h")]
+        if len(text.strip()) > uri.LONGEST or not kinds or not uri.is_full(parts.jid):
+            raise uri.damaged()
+        token, key = uri.decode(fields.get("t", "")), uri.decode(fields.get("k", ""))
+        return cls(Invitation(parts.jid, token, key), kinds[0])
 
 
 @dataclass(frozen=True, slots=True)

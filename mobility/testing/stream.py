@@ -23,6 +23,7 @@ from mobility.testing.hostile import Distortion
 from mobility.testing.network import Network
 from mobility.testing.pipes import Bytestreams
 from mobility.testing.power import Life
+from mobility.xmpp.codes import MobilityCodes
 from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
@@ -139,6 +140,7 @@ class SimulatedStream:
         self.bytestreams = Bytestreams(network, self)
         self.logins = self._plugin(MobilityLogin)
         self.sharing = self._plugin(MobilitySharing)
+        self.codes = self._plugin(MobilityCodes)
         self.login = Anonymous()  # nobody proves here who they are, so nobody lends it
         # There is no server.
         self.uploads = self.published = self.delegation = self.rooms = None

@@ -13,6 +13,7 @@ from typing import Any, Final
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 
 from mobility.errors import (
+    CodeRefused,
     InvalidState,
     MobilityError,
     PeerUnreachable,
@@ -32,6 +33,7 @@ class UnknownTransfer(MobilityError):
 
 _CONDITIONS: Final[dict[type[MobilityError], tuple[Any, Any, str]]] = {
     VisitRefused: ("not-allowed", "cancel", "refused"),
+    CodeRefused: ("not-allowed", "cancel", "code-refused"),
     UnknownTransfer: ("item-not-found", "cancel", "unknown"),
     InvalidState: ("bad-request", "modify", "invalid"),
     RemoteProtocolError: ("unexpected-request", "modify", "out-of-turn"),

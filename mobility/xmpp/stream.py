@@ -16,6 +16,7 @@ from slixmpp.jid import JID, InvalidJID
 from mobility.errors import ConnectionFailed
 from mobility.xmpp.asking import MobilityAsking
 from mobility.xmpp.bytestreams import Bytestreams
+from mobility.xmpp.codes import MobilityCodes
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.delegation import MobilityDelegation
 from mobility.xmpp.devices import MobilityDevices
@@ -115,6 +116,7 @@ class Stream:
             MobilitySharing,
             MobilityRooms,
             MobilityAsking,
+            MobilityCodes,
         ):
             xmpp.register_plugin(ours.name)
         for carrier in (Bytestreams, Uploads):
@@ -138,6 +140,7 @@ class Stream:
         self.bytestreams = Bytestreams.of(xmpp)
         self.uploads = Uploads.of(xmpp)
         self.uploads.ca_file = ca_file
+        self.codes = MobilityCodes.of(xmpp)
         self.devices = MobilityDevices.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
         self.running = MobilityVisits.of(xmpp)

@@ -9,6 +9,7 @@ import mobility.testing
 def test_the_public_names_are_these_and_no_others() -> None:
     assert mobility.__all__ == [
         "ActiveVisit",
+        "Address",
         "App",
         "AppFactory",
         "Approval",
@@ -17,9 +18,11 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "Capture",
         "Carrier",
         "Client",
+        "CodeRefused",
         "Comparing",
         "ConnectionFailed",
         "Device",
+        "DeviceCode",
         "Direction",
         "Ending",
         "File",
@@ -58,6 +61,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "ServerError",
         "Session",
         "SessionAway",
+        "SessionCode",
         "SettingsError",
         "ShareKind",
         "SharedBy",
@@ -78,6 +82,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "Visited",
         "Where",
         "Wiping",
+        "read_code",
     ]
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from kiosk import packets, wire
 from kiosk.packets import Bucket, InvalidPacket, from_page, to_page
-from kiosk.qr import outline
 from kiosk.wire import InvalidMessage, decode, encode
 from mobility import Stanza
+from mobility.qr import outline
 
 PAGE, FRAME = "a" * 24, "b" * 24
 APP = "https://example.org/board"
