@@ -241,7 +241,7 @@ async def test_a_room_that_tells_people_different_things_is_found_out(
 
     wire.in_room = swapped
     await room.board.draw("one")
-    await room.board.has("first", "one")
+    await board(other).has("first", "one")
     await board(other).draw("two")
     await room.board.has("first", "one", "two")
     await board(victim).has("first", "two", "one")
