@@ -29,6 +29,7 @@ from mobility.protocol.session import Stanza
 from mobility.protocol.sharing import Person, ShareCode, ShareKind
 from mobility.scene import Comparing, Inviting, Scene
 from mobility.sharing import Sharing
+from mobility.transfer import Progress, Report
 
 __all__ = ["join", "share"]
 
@@ -182,20 +183,30 @@ def join(
 
 async def _join(account: Account, code: ShareCode, save: Path) -> None:
     lines = Lines()
-    async with Client(
-        account.jid, account.password, apps=[_Presenters()], **account.options()
-    ) as device:
-        with progress.shown(console, f"From {code.account}") as report:
-            joining = device.join(
+    with contextlib.ExitStack() as bar:  # nothing moves before the digits are typed
+        reports: list[Report] = []
+
+        def report(now: Progress) -> None:
+            if not reports:
+                shown = progress.shown(console, f"From {code.account}")
+                reports.append(bar.enter_context(shown))
+            reports[0](now)
+
+        async with (
+            Client(
+                account.jid,
+                account.password,
+                apps=[_Presenters()],
+                **account.options(),
+            ) as device,
+            device.join(
                 str(code),
                 approve=lambda shared: _approve(shared, lines),
                 progress=report,
-            )
-            part = await joining.__aenter__()
-        try:
+            ) as part,
+        ):
+            bar.close()
             await _take_part(device, part, lines, save)
-        finally:
-            await joining.__aexit__(None, None, None)
 
 
 async def _take_part(
