@@ -38,8 +38,9 @@ def dns(peer: Peer, hosts: Path) -> dict[str, Lua]:
     """What Prosody's resolver is to say of a peer; the file is written."""
     domain = peer.domain
     hosts.write_text(f"127.0.0.1 {domain}\n")
+    # One record is all that can be said here, so it is that of every name there, of the
+    # components too. There is nothing else under this name: nobody is asked.
     srv = f"{domain}. 60 IN SRV 0 0 {peer.port} {domain}."
-    # This is so for all names below, as of a component: nobody else is asked.
     options = {"local-zone:": f"{domain}. redirect", "local-data:": srv}
     return {"resolvconf": False, "hoststxt": str(hosts), "options": options}
 

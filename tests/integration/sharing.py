@@ -80,9 +80,13 @@ class Circle:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Circle:
-        self.host = await self.device(self._server, "Host")
-        shared = self.host.share(self.board, kind=self.kind, show=self.glass.show)
-        self.sharing: Sharing = await self._stack.enter_async_context(shared)
+        try:
+            self.host = await self.device(self._server, "Host")
+            shared = self.host.share(self.board, kind=self.kind, show=self.glass.show)
+            self.sharing: Sharing = await self._stack.enter_async_context(shared)
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(self, *exc: Any) -> None:

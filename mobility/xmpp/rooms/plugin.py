@@ -23,10 +23,9 @@ __all__ = ["MobilityRooms"]
 
 log = logging.getLogger(__name__)
 _MUC = "http://jabber.org/protocol/muc"
+_MEMBERS_ONLY = "muc#roomconfig_membersonly"
 # XEP-0045 §16.5.3. Nobody finds it, enters it unasked, or reads in it afterwards.
 _CONFIG = {
-    "FORM_TYPE": f"{_MUC}#roomconfig",
-    "muc#roomconfig_membersonly": "1",
     "muc#roomconfig_persistentroom": "0",
     "muc#roomconfig_publicroom": "0",
     "muc#roomconfig_moderatedroom": "0",
@@ -34,6 +33,8 @@ _CONFIG = {
     "muc#roomconfig_changesubject": "0",
     "muc#roomconfig_enablelogging": "0",
     "muc#roomconfig_whois": "moderators",
+    "mam": "0",  # ejabberd's archive
+    "muc#roomconfig_enablearchiving": "0",  # and Prosody's
 }
 
 
@@ -91,19 +92,26 @@ class MobilityRooms(Feature):
 
         """
         await self.enter(room, nick, gone=gone)
-        form = self.xmpp.plugin["xep_0004"].make_form("submit")
-        for name, value in _CONFIG.items():
-            hidden = "hidden" if name == "FORM_TYPE" else None
-            form.add_field(var=name, ftype=hidden, value=value)
         try:
             async with asyncio.timeout(SECONDS):
-                await self._muc.set_room_config(JID(room), form)
-        except (IqError, IqTimeout, TimeoutError):
+                await self._configure(room)
+        except (IqError, IqTimeout, TimeoutError, ValueError):
             await self.leave(room, nick)
             raise PeerUnreachable(
                 "The server does not let us make a room that is for members only. "
                 "Share it directly instead."
             ) from None
+
+    async def _configure(self, room: str) -> None:
+        """As far as the service knows what we want; members only it must know."""
+        fields = (await self._muc.get_room_config(JID(room)))["fields"]
+        known = {field["var"] for field in fields}
+        form = self.xmpp.plugin["xep_0004"].make_form("submit")
+        form.add_field(var="FORM_TYPE", ftype="hidden", value=f"{_MUC}#roomconfig")
+        form.add_field(var=_MEMBERS_ONLY, value="1")
+        for name in sorted(_CONFIG.keys() & known):
+            form.add_field(var=name, value=_CONFIG[name])
+        await self._muc.set_room_config(JID(room), form)
 
     async def enter(self, room: str, nick: str, *, gone: Callable[[], None]) -> None:
         """
