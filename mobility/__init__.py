@@ -37,10 +37,11 @@ from mobility.files import File
 from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
-from mobility.joining import Participation, SharedBy
+from mobility.joining import SharedBy
 from mobility.lost import LostSession
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
+from mobility.participation import Participation
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
@@ -49,7 +50,8 @@ from mobility.protocol.code import read as read_code
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Stanza, State
-from mobility.protocol.sharing import Parting, Person, ShareKind
+from mobility.protocol.sharecode import ShareKind
+from mobility.protocol.sharing import Parting, Person
 from mobility.scene import (
     Comparing,
     Hosting,

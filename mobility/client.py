@@ -49,18 +49,19 @@ from mobility.errors import (
 from mobility.history import History, Visited
 from mobility.holding import Holding
 from mobility.introduction import Approve
-from mobility.joining import ApproveShare, Participation
+from mobility.joining import ApproveShare
 from mobility.lost import Losses, LostSession
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.owned import Owned
+from mobility.participation import Participation
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.code import DeviceCode, SessionCode, check_own
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.session import Checkpoint, Packet
-from mobility.protocol.sharing import ShareCode, ShareKind
+from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
     Leave,

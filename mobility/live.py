@@ -10,7 +10,7 @@ from mobility.errors import InvalidState, MobilityError, PeerUnreachable
 from mobility.failures import traced
 from mobility.protocol.order import Replica, Said
 from mobility.protocol.session import Stanza, State
-from mobility.protocol.sharing import packet_of, stanza_of
+from mobility.protocol.shareseal import packet_of, stanza_of
 from mobility.session import Session
 
 __all__ = ["REBASE", "Live"]

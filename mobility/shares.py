@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mobility.app import App, AppFactory
 from mobility.errors import LocalProtocolError, VisitRefused
-from mobility.joining import ApproveShare, Participation, meet
-from mobility.protocol.sharing import ShareCode, ShareKind
+from mobility.joining import ApproveShare, meet
+from mobility.participation import Participation
+from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.scene import Scene
 from mobility.session import Session
 from mobility.sharing import Sharing, Site

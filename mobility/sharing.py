@@ -29,9 +29,10 @@ from mobility.protocol.handshake import Host
 from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.order import Fate, Point, Replica, Said
 from mobility.protocol.session import State
+from mobility.protocol.sharecode import ShareCode, ShareKind
+from mobility.protocol.shareseal import Channel, RoomSeal, stanza_of
 from mobility.protocol.sharing import (
     MOST_PEOPLE,
-    Channel,
     End,
     Hello,
     Leave,
@@ -39,14 +40,10 @@ from mobility.protocol.sharing import (
     Parting,
     Person,
     Room,
-    RoomSeal,
-    ShareCode,
-    ShareKind,
     Sync,
     Synced,
     Welcome,
     Word,
-    stanza_of,
 )
 from mobility.protocol.visit import Description
 from mobility.rate import Rate
@@ -147,6 +144,7 @@ class Sharing:
         self._seal = RoomSeal(0, secrets.token_bytes(32))
         self._entered = False
         self._resetting = False
+        self._oldest: Said | None = None  # of what was pending at the last tick
         self._void: list[int] = []  # where each generation but the first began
         self._admission = Admission(
             self,
@@ -600,9 +598,15 @@ class Sharing:
                 if member.silent > AWAY:
                     await self._remove(member, End(Parting.LOST))
             await self._tell_all()
-            if self._resetting and self._entered:
-                self._resetting = False
-                self._reset()
+            self._look_for_room()
+
+    def _look_for_room(self) -> None:
+        """If nobody hears us there, it may have put us out."""
+        pending, oldest = self._replica.pending, self._oldest
+        self._oldest = pending[0] if pending else None
+        stuck = bool(pending) and pending[0] is oldest
+        if self._entered and (stuck or self._resetting):
+            self._lost_room()
 
     async def _tell_all(self, *, but: _Member | None = None) -> None:
         joined = [each for each in self._all if each.joined and each is not but]

@@ -17,7 +17,7 @@ from mobility.protocol.code import Address, Code, DeviceCode, SessionCode, check
 from mobility.protocol.code import read as read_code
 from mobility.protocol.handshake import claim
 from mobility.protocol.invitation import Invitation
-from mobility.protocol.sharing import ShareCode
+from mobility.protocol.sharecode import ShareCode
 
 __all__ = ["command", "open_uri", "read"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from mobility.errors import InvalidInvitation
 from mobility.protocol.code import Code, read
 from mobility.protocol.invitation import Invitation
-from mobility.protocol.sharing import ShareCode
+from mobility.protocol.sharecode import ShareCode
 from mobility.scan import is_photo, read_photo
 from mobility.tag import read_tag
 

@@ -24,9 +24,11 @@ from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account
 from mobility.client import Client
 from mobility.errors import LocalProtocolError, SettingsError
-from mobility.joining import Participation, SharedBy
+from mobility.joining import SharedBy
+from mobility.participation import Participation
 from mobility.protocol.session import Stanza
-from mobility.protocol.sharing import Person, ShareCode, ShareKind
+from mobility.protocol.sharecode import ShareCode, ShareKind
+from mobility.protocol.sharing import Person
 from mobility.scene import Comparing, Inviting, Scene
 from mobility.sharing import Sharing
 from mobility.transfer import Progress, Report

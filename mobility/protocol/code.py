@@ -17,7 +17,7 @@ from mobility.protocol import uri
 from mobility.protocol.envelope import mac
 from mobility.protocol.handshake import claim
 from mobility.protocol.invitation import Invitation
-from mobility.protocol.sharing import ShareCode
+from mobility.protocol.sharecode import ShareCode
 from mobility.protocol.uri import LONGEST, Parts
 
 __all__ = ["Address", "Code", "DeviceCode", "SessionCode", "check_own", "prove", "read"]

@@ -17,12 +17,14 @@ from mobility import (
     ShareKind,
     Stanza,
     TransferRefused,
+    VisitEnded,
     VisitRefused,
-    joining,
+    participation,
     rate,
 )
 from mobility.protocol.order import Said
-from mobility.protocol.sharing import Channel, End, Heard, Hello, packet_of, share_id
+from mobility.protocol.shareseal import Channel, Heard, packet_of, share_id
+from mobility.protocol.sharing import End, Hello
 from mobility.xmpp.sharing.stanza import Addressed, InRoom, Packet
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
@@ -287,11 +289,24 @@ async def test_a_host_whose_order_is_broken_is_left(
         sealed = member.channel.seal_told(at, 0, Said(7, 9, stroke("lie")))
         wire.send_packet(member.jid, Packet(member.channel.id, at, 0, sealed))
 
-    monkeypatch.setattr(joining, "_MOST_BROKEN", 0)
+    monkeypatch.setattr(participation, "_MOST_BROKEN", 0)
     lie()
     await soon(part.ended())
     assert part.ending is Parting.LOST
     assert board(part).strokes == ["first"]
+
+
+async def test_a_host_that_announces_a_state_and_sends_none_is_left(
+    direct: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(direct.sharing, "_send_state", nothing)
+    monkeypatch.setattr(participation, "TICK", 0.05)
+    monkeypatch.setattr(participation, "_MOST_BROKEN", 1)
+    with pytest.raises(VisitEnded, match="was lost for too long"):
+        await soon(direct.join("Guest"))
 
 
 async def test_a_state_that_cannot_be_used_is_refused_with_a_sentence(

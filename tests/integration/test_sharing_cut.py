@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mobility import ShareKind, joining, live, sharing
+from mobility import ShareKind, live, participation, sharing
 from mobility.transfer import timing
 from tests.fakes.running import RunningServer
 from tests.integration.people import soon
@@ -26,7 +26,7 @@ async def circle(
     """Yield a host who shares a board, and whose cable can be pulled."""
     monkeypatch.setattr(sharing, "TICK", 0.3)
     monkeypatch.setattr(sharing, "SOON", 0.1)
-    monkeypatch.setattr(joining, "TICK", 0.3)
+    monkeypatch.setattr(participation, "TICK", 0.3)
     circle = Circle(server, request.param)
     await circle.cable("Host")
     async with circle:
@@ -115,7 +115,7 @@ async def test_packets_that_are_lost_on_the_way_are_said_again(
         await board(parts[1]).draw(f"second {number}")
     monkeypatch.undo()
     monkeypatch.setattr(sharing, "TICK", 0.3)
-    monkeypatch.setattr(joining, "TICK", 0.3)
+    monkeypatch.setattr(participation, "TICK", 0.3)
     await all_have(circle.board, *map(board, parts), count=31)
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mobility import ShareKind, joining, sharing
+from mobility import ShareKind, participation, sharing
 from tests.fakes.federation import Federation
 from tests.integration.sharing import Circle, all_have, board
 
@@ -21,7 +21,7 @@ async def circle(
     """Yield a host with an account at home."""
     monkeypatch.setattr(sharing, "TICK", 0.3)
     monkeypatch.setattr(sharing, "SOON", 0.1)
-    monkeypatch.setattr(joining, "TICK", 0.3)
+    monkeypatch.setattr(participation, "TICK", 0.3)
     async with Circle(federation.home, request.param) as circle:
         yield circle
 

@@ -10,20 +10,17 @@ import pytest
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.order import Point, Said
 from mobility.protocol.session import Stanza
+from mobility.protocol.sharecode import ShareKind
+from mobility.protocol.shareseal import Channel, RoomSeal, packet_of, stanza_of
 from mobility.protocol.sharing import (
-    Channel,
     Hello,
     News,
     Parting,
     Person,
     Room,
-    RoomSeal,
-    ShareKind,
     Sync,
     Synced,
     Welcome,
-    packet_of,
-    stanza_of,
 )
 from mobility.xmpp.sharing import stanza as sharing_xml
 from tests.stanza.examples import PAGES, by_action, stanzas

@@ -13,26 +13,27 @@ from mobility.errors import InvalidInvitation, InvalidState, RemoteProtocolError
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.order import Point, Said
 from mobility.protocol.session import Stanza
-from mobility.protocol.sharing import (
+from mobility.protocol.sharecode import ShareCode, ShareKind
+from mobility.protocol.shareseal import (
     LARGEST,
     Channel,
-    End,
     Heard,
+    RoomSeal,
+    packet_of,
+    stanza_of,
+)
+from mobility.protocol.sharing import (
+    End,
     Hello,
     Leave,
     News,
     Parting,
     Person,
     Room,
-    RoomSeal,
-    ShareCode,
-    ShareKind,
     Sync,
     Synced,
     Welcome,
     Word,
-    packet_of,
-    stanza_of,
 )
 from mobility.rate import Rate
 

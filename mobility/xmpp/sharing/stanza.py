@@ -7,7 +7,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from mobility.errors import RemoteProtocolError
-from mobility.protocol.sharing import Heard
+from mobility.protocol.shareseal import Heard
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 
