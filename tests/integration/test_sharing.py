@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mobility import (
+    Carrier,
     LocalProtocolError,
     Parting,
     ShareKind,
@@ -207,3 +208,20 @@ async def test_an_app_hears_who_comes_and_goes(
                 break
     assert ["Host", "Guest"] in heard
     assert heard[-1] == ["Host"]
+
+
+async def test_a_large_document_comes_whole_and_by_its_own_way(
+    server: RunningServer, hurry: None
+) -> None:
+    circle = Circle(server, ShareKind.DIRECT)
+    circle.board.document = bytes(range(256)) * 8000
+    ways: set[Carrier] = set()
+    async with circle:
+        client = await circle.device(server, "Guest")
+        async with client.join(
+            await circle.glass.code(),
+            approve=circle.glass.digits,
+            progress=lambda now: ways.add(now.carrier),
+        ) as part:
+            assert board(part).document == circle.board.document
+    assert Carrier.DIRECT in ways
