@@ -36,13 +36,17 @@ class Window:
     A page that could not be opened is tried again; one that leads elsewhere is brought
     back; any other window is closed. When the page crashes or hangs, the browser is
     ended.
+
+    Attributes:
+        page: The one, once the window is open.
+
     """
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._astray = asyncio.Event()
         self._stack = AsyncExitStack()
-        self._page = ""
+        self._target = ""
 
     async def open(
         self,
@@ -66,11 +70,12 @@ class Window:
                     program, (*flags, COVER), profile=profile, env=env, hear=self._hear
                 )
             )
-            self._page, self._session = await chromium.attach()
-            await chromium.call("Page.enable", session=self._session)
+            page = await chromium.attach()
+            self._target = page.target
+            await page.call("Page.enable")
             await chromium.call("Target.setDiscoverTargets", discover=True)
             await chromium.call("Browser.setDownloadBehavior", behavior="deny")
-            self._tasks, self._chromium = tasks, chromium
+            self._tasks, self._chromium, self.page = tasks, chromium, page
             self._stack = stack.pop_all()
 
     @property
@@ -98,9 +103,7 @@ class Window:
 
     async def _navigate(self) -> bool:
         with contextlib.suppress(MobilityError):  # whoever serves it is slow
-            answer = await self._chromium.call(
-                "Page.navigate", session=self._session, url=self._address
-            )
+            answer = await self.page.call("Page.navigate", url=self._address)
             return "errorText" not in answer
         return False
 
@@ -114,9 +117,7 @@ class Window:
     async def _answers(self) -> bool:
         try:
             async with asyncio.timeout(HANGS):
-                await self._chromium.call(
-                    "Runtime.evaluate", session=self._session, expression="0"
-                )
+                await self.page.evaluate("0")
         except TimeoutError:
             return False
         except MobilityError:
@@ -141,5 +142,5 @@ class Window:
 
     def _opened(self, target: Mapping[str, Any]) -> None:
         """Somebody found a key that opens a window."""
-        if target["type"] == "page" and target["targetId"] != self._page:
+        if target["type"] == "page" and target["targetId"] != self._target:
             self._chromium.tell("Target.closeTarget", targetId=target["targetId"])

@@ -17,12 +17,13 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mobility.errors import MobilityError
 
-__all__ = ["Chromium", "find_chromium", "open_chromium"]
+__all__ = ["Chromium", "Page", "find_chromium", "open_chromium"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -110,9 +111,9 @@ class Chromium:
             del self._asked[number]
         return _result(method, answer)
 
-    async def attach(self) -> tuple[str, str]:
+    async def attach(self) -> Page:
         """
-        The target and the session of its first page.
+        Its first page.
 
         Raises:
             MobilityError: There is none, or it cannot be had.
@@ -120,11 +121,11 @@ class Chromium:
         """
         try:
             async with asyncio.timeout(PAGE):
-                page = await self._first_page()
+                target = await self._first_page()
         except TimeoutError:
             raise MobilityError("The browser opens no page.") from None
-        found = await self.call("Target.attachToTarget", targetId=page, flatten=True)
-        return page, found["sessionId"]
+        found = await self.call("Target.attachToTarget", targetId=target, flatten=True)
+        return Page(self, target, found["sessionId"])
 
     async def _first_page(self) -> str:
         while True:
@@ -159,6 +160,49 @@ class Chromium:
         """End it at once with all its helpers: what is killed writes nothing more."""
         with contextlib.suppress(ProcessLookupError):  # all of them have ended
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    What one of its windows shows.
+
+    Attributes:
+        chromium: Whose page it is.
+        target: What the protocol calls it.
+        session: Of our own attachment to it.
+
+    """
+
+    chromium: Chromium
+    target: str
+    session: str
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """As `Chromium.call`."""
+        return await self.chromium.call(method, session=self.session, **params)
+
+    def tell(self, method: str, **params: Any) -> None:
+        """As `Chromium.tell`."""
+        self.chromium.tell(method, session=self.session, **params)
+
+    async def evaluate(self, script: str, **options: Any) -> Any:
+        """
+        The value of a script; of a promise, what it comes to.
+
+        Args:
+            script: In JavaScript.
+            options: Beyond those, as ``Runtime.evaluate`` calls them.
+
+        Raises:
+            MobilityError: The script failed, or the page was led elsewhere meanwhile.
+
+        """
+        options = {"awaitPromise": True, "returnByValue": True, **options}
+        result = await self.call("Runtime.evaluate", expression=script, **options)
+        if error := result.get("exceptionDetails"):
+            raise MobilityError(str(error))
+        return result["result"].get("value")
 
 
 def _result(method: str, answer: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:

@@ -9,12 +9,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import zxingcpp
 from PIL import Image
 
-from mobility.chromium import Chromium, find_chromium, open_chromium
+from mobility.chromium import Page, find_chromium, open_chromium
 from mobility.errors import MobilityError
 
 __all__ = ["Browser", "open_browser"]
@@ -34,24 +33,14 @@ DEADLINE = 20.0  # seconds for anything that the page is waited for
 
 
 class Browser:
-    """One page, over the DevTools protocol."""
+    """One page, as a person at the screen sees it."""
 
-    def __init__(self, chromium: Chromium, session: str) -> None:
-        self._chromium = chromium
-        self._session = session
-
-    async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        return await self._chromium.call(method, session=self._session, **params)
-
-    async def evaluate(self, script: str) -> Any:
-        """The value of a script; of a promise, what it comes to."""
-        options = {"awaitPromise": True, "returnByValue": True}
-        result = await self.call("Runtime.evaluate", expression=script, **options)
-        return result.get("result", {}).get("value")
+    def __init__(self, page: Page) -> None:
+        self._page = page
 
     async def screenshot(self) -> bytes:
         """PNG of what a person sees."""
-        result = await self.call("Page.captureScreenshot", format="png")
+        result = await self._page.call("Page.captureScreenshot", format="png")
         return base64.b64decode(result["data"])
 
     async def scan(self) -> str:
@@ -72,13 +61,15 @@ class Browser:
 
     async def _saw(self, screen: str) -> bool:
         try:
-            return await self.evaluate(_UNTIL.replace("SCREEN", screen)) is True
+            return await self._page.evaluate(_UNTIL.replace("SCREEN", screen)) is True
         except MobilityError:
             return False
 
     async def digits(self) -> str:
         await self.until("code")
-        text = await self.evaluate("document.getElementById('digits').textContent")
+        text = await self._page.evaluate(
+            "document.getElementById('digits').textContent"
+        )
         return str(text).strip()
 
 
@@ -101,5 +92,4 @@ async def open_browser(address: str) -> AsyncIterator[Browser]:
         async with open_chromium(
             program, (*FLAGS, address), profile=profile
         ) as chromium:
-            _, session = await chromium.attach()
-            yield Browser(chromium, session)
+            yield Browser(await chromium.attach())

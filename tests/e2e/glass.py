@@ -10,6 +10,7 @@ from typing import Any
 
 from kiosk.browser import Browser
 from mobility import MobilityError
+from mobility.chromium import Page
 
 DEADLINE = 20.0
 
@@ -20,22 +21,14 @@ class Glass:
 
     browser: Browser
 
-    async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        window = self.browser._window
-        return await window._chromium.call(method, session=window._session, **params)
-
-    def tell(self, method: str, **params: Any) -> None:
-        window = self.browser._window
-        window._chromium.tell(method, session=window._session, **params)
+    @property
+    def page(self) -> Page:
+        return self.browser._window.page
 
     async def run(self, function: str, argument: object = None) -> Any:
         """Call a function on the page, as its own script would."""
-        expression = f"({function})({json.dumps(argument)})"
-        options = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
-        result = await self.call("Runtime.evaluate", expression=expression, **options)
-        if error := result.get("exceptionDetails"):
-            raise MobilityError(str(error))
-        return result["result"].get("value")
+        script = f"({function})({json.dumps(argument)})"
+        return await self.page.evaluate(script, userGesture=True)
 
     async def shows(self, screen: str) -> None:
         async with asyncio.timeout(DEADLINE):

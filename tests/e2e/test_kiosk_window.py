@@ -64,25 +64,25 @@ async def glass(tmp_path: Path, folder: Path) -> AsyncIterator[Glass]:
 
 
 async def windows(glass: Glass) -> list[str]:
-    targets = (await glass.call("Target.getTargets"))["targetInfos"]
+    targets = (await glass.page.call("Target.getTargets"))["targetInfos"]
     return [target["url"] for target in targets if target["type"] == "page"]
 
 
 async def test_it_fills_the_screen(glass: Glass) -> None:
-    window = await glass.call("Browser.getWindowForTarget")
+    window = await glass.page.call("Browser.getWindowForTarget")
     assert window["bounds"]["windowState"] == "fullscreen"
 
 
 async def test_another_window_is_closed_again(glass: Glass) -> None:
     (ours,) = await windows(glass)
-    await glass.call("Target.createTarget", url="about:blank", newWindow=True)
+    await glass.page.call("Target.createTarget", url="about:blank", newWindow=True)
     async with asyncio.timeout(DEADLINE):
         while await windows(glass) != [ours]:  # noqa: ASYNC110  no event is kept
             await asyncio.sleep(0.02)
 
 
 async def test_a_page_that_leads_elsewhere_is_brought_back(glass: Glass) -> None:
-    await glass.call("Page.navigate", url="chrome://version")
+    await glass.page.call("Page.navigate", url="chrome://version")
     await glass.shows("idle")
 
 
@@ -114,7 +114,7 @@ async def test_a_page_that_crashes_ends_the_browser_and_a_fresh_one_takes_over(
     glass: Glass,
 ) -> None:
     before = glass.browser.pid
-    glass.tell("Page.crash")
+    glass.page.tell("Page.crash")
     async with asyncio.timeout(DEADLINE):
         await glass.browser.ended()
         await glass.browser.fresh()
@@ -131,7 +131,7 @@ async def test_a_page_that_hangs_ends_the_browser_and_a_fresh_one_takes_over(
     often: None, glass: Glass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = glass.browser.pid
-    glass.tell("Runtime.evaluate", expression="for (;;) {}")
+    glass.page.tell("Runtime.evaluate", expression="for (;;) {}")
     monkeypatch.setattr(window, "HANGS", 0.5)
     async with asyncio.timeout(DEADLINE):
         await glass.browser.ended()
@@ -153,7 +153,7 @@ async def test_only_the_kiosks_own_browser_gets_its_page(
                 async with stranger.get(f"{address}{path}") as answer:
                     assert answer.status == 403
                     assert "token" not in await answer.text()
-            await glass.call("Page.reload")  # as it does when the daemon was away
+            await glass.page.call("Page.reload")  # as it does when the daemon was away
             await glass.shows("idle")
         host, port = address.removeprefix("http://").rstrip("/").split(":")
         assert await asyncio.to_thread(

@@ -86,14 +86,14 @@ class Screen(Glass):
         await self._edit("paste")
         if self.canary in await self.run(hostile.PASTED):
             found.add("clipboard")
-        history = await self.call("Page.getNavigationHistory")
+        history = await self.page.call("Page.getNavigationHistory")
         if self.canary in str(history["entries"]):
             found.add("history")
         return found
 
     async def _edit(self, command: str) -> None:
         key = {"type": "keyDown", "key": "F1", "commands": [command]}
-        await self.call("Input.dispatchKeyEvent", **key)
+        await self.page.call("Input.dispatchKeyEvent", **key)
 
 
 def image(canary: str) -> bytes:
