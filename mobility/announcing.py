@@ -13,7 +13,7 @@ from dataclasses import replace
 from mobility.away import Away
 from mobility.directory import Directory
 from mobility.errors import DirectoryUnavailable, MobilityError
-from mobility.protocol.device import own_id
+from mobility.protocol.device import id_of
 from mobility.protocol.directory import Entry, plan
 from mobility.session import Session
 from mobility.store import Store
@@ -60,7 +60,7 @@ class Announcing:
     @property
     def id(self) -> str:
         """Of this device."""
-        return own_id(self._store.identity(secrets.token_bytes(32)))
+        return id_of(self._store.identity(secrets.token_bytes(32)))
 
     @property
     def active(self) -> bool:
@@ -110,6 +110,20 @@ class Announcing:
         self._unlisted.add(session.id)
         self.changed()
 
+    async def disown(self, device: str) -> None:
+        """
+        A device was forgotten: what it had is not listed any more.
+
+        Raises:
+            PeerUnreachable: If the server does not answer.
+
+        """
+        with contextlib.suppress(DirectoryUnavailable):
+            there, _ = await self._plugin.entries()
+            for entry in there.values():
+                if entry.owner == device:
+                    await self._plugin.retract(entry.id)
+
     # --- what stands there -----------------------------------------------------
 
     def entries(self) -> dict[str, Entry]:
@@ -154,12 +168,14 @@ class Announcing:
 
     async def _write(self) -> None:
         async with self._writing:
-            await self._learn()
             try:
                 there, present = await self._plugin.entries()
             except DirectoryUnavailable:
+                await self._learn()
                 await self._tell()
             else:
+                self._remember(there)
+                await self._learn()
                 await self._correct(there, present)
         self.directory.changed()
 
@@ -177,7 +193,6 @@ class Announcing:
             await self._plugin.tell_each(await self.directory.others(), entries)
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
-        self._remember(there)
         kept = {kept.id for kept in self._store.kept()} - self._unlisted | self._given
         todo = plan(self.id, self.entries(), kept, there)
         for id in todo.retract:

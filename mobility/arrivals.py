@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -14,7 +15,13 @@ from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
 from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers, bare
-from mobility.errors import LocalProtocolError, MobilityError, PeerUnreachable
+from mobility.errors import (
+    DirectoryUnavailable,
+    LocalProtocolError,
+    MobilityError,
+    PeerUnreachable,
+    VisitRefused,
+)
 from mobility.hosted import Ground, Hosted
 from mobility.lost import LostSession
 from mobility.owned import Owned
@@ -31,6 +38,7 @@ from mobility.xmpp.transfer.stanza import Said
 __all__ = ["Arrivals"]
 
 log = logging.getLogger(__name__)
+_MOST_GIVEN = 64  # offers that a server need not keep
 
 
 class News:
@@ -102,6 +110,7 @@ class Arrivals:
         self._hosted: dict[str, Hosted] = {}
         self._recovered: dict[str, Incoming] = {}  # were here when we stopped
         self._seen: set[str] = set()  # offers that were shown
+        self._given: deque[Waiting] = deque(maxlen=_MOST_GIVEN)
         self._wanted: set[tuple[str, str]] = set()  # sessions, and who is to offer them
         self.on_lost: Callable[[LostSession], None] = lambda lost: None
 
@@ -168,11 +177,28 @@ class Arrivals:
                     yield waiting
 
     async def _waiting(self) -> list[Waiting]:
+        """Those that the server keeps, and those that were given to us directly."""
+        there: list[Waiting] = []
         try:
-            return await self._stream.offers.waiting()
+            there = await self._stream.offers.waiting()
         except PeerUnreachable as exc:
             self._ask_again(exc)
-            return []
+        except DirectoryUnavailable:
+            log.debug("the server keeps no offers")
+        return [*there, *self._given]
+
+    async def receive_offer(self, peer: str, waiting: Waiting) -> None:
+        """
+        Take what another device offers to this one, where the server keeps no offers.
+
+        Raises:
+            VisitRefused: It is no device of the user's.
+
+        """
+        if bare(peer) != bare(self._stream.jid):
+            raise VisitRefused("Only your own devices may offer this.")
+        self._given.append(waiting)
+        self.news.set()
 
     def _ask_again(self, exc: PeerUnreachable) -> None:
         log.info("offers are looked for again: %s", exc)
@@ -184,9 +210,9 @@ class Arrivals:
         ours = waiting.responder == own.us.id and waiting.sid not in self._seen
         if not ours or waiting.expired(datetime.now(UTC)):
             return None
-        self._seen.add(waiting.sid)
         if self._transfers.phase(waiting.sid) is not None:
-            return None  # we have answered it, and were restarted
+            return None  # we have answered it, and were restarted: `again` has it
+        self._seen.add(waiting.sid)
         try:
             device, secret = await own.recover(waiting)
             link = self._link(secret, device.name)
@@ -251,6 +277,11 @@ class Arrivals:
         stream = self._stream
         wires = stream.sessions, stream.published
         return Ground(self._transfers, *wires, self._tasks.start, self._owned)
+
+    def unsettled(self, session: str) -> bool:
+        """Whether it was given to us, but may yet go on where it came from."""
+        hosted = self._hosted.get(session)
+        return hosted is not None and hosted.incoming.given
 
     async def settle(self, session: str) -> None:
         """If it was given to us, ask whether it is ours by now."""

@@ -24,6 +24,7 @@ from typing import Any, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mobility.acquaintances import found
 from mobility.announcing import Announcing
 from mobility.app import App, AppFactory
 from mobility.arrival import IncomingOffer
@@ -33,7 +34,8 @@ from mobility.away import Away
 from mobility.codes import Codes
 from mobility.contents import Contents
 from mobility.delegating import Delegating
-from mobility.devices import Device, OwnDevices, found
+from mobility.device import Device
+from mobility.devices import OwnDevices
 from mobility.directory import Directory, ListedSession
 from mobility.dispatch import Transfers, bare
 from mobility.errors import (
@@ -41,6 +43,7 @@ from mobility.errors import (
     InvalidInvitation,
     LocalProtocolError,
     MobilityError,
+    PeerUnreachable,
     TransferAborted,
     TransferRefused,
     VisitEnded,
@@ -82,7 +85,7 @@ from mobility.visits import Revoked, VisitList, Visits
 from mobility.xmpp.codes.stanza import Scanned
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
-from mobility.xmpp.stream import Stream
+from mobility.xmpp.stream import Stream, within
 from mobility.xmpp.transfer.stanza import Said
 from mobility.xmpp.visit import MobilityVisit
 
@@ -137,7 +140,6 @@ class Client:
         self._factories = {factory.uri: factory for factory in apps}
         self._largest = size
         self._on_ask = on_ask
-        self._listed = asyncio.Lock()
         self._own: OwnDevices | None = None
         self._offered: set[str] = set()  # sessions that wait for somebody to accept
         self._waiting: set[asyncio.Task[Any]] = set()
@@ -186,7 +188,7 @@ class Client:
 
     def _acquaintances(self) -> OwnDevices | None:
         return OwnDevices(
-            self.stream.devices,
+            *(self.stream, self._store),
             self._store.identity(secrets.token_bytes(32)),
             name=self.name,
             kind=self._kind,
@@ -244,11 +246,15 @@ class Client:
                 Site(self.stream, self._transfers, *about),
                 *(self._factories, self._largest, self._visiting.receive),
             )
+            if not self._guest:
+                self._own = self._acquaintances()
+                self._owned.watch(lambda: self._announcing.add_own(self._owned))
             self._announcing = Announcing(
                 *(self.stream, self._store, self._tasks, self._away), name=self.name
             )
             self._directory = self._announcing.directory = Directory(
                 *(self.stream, self.devices),
+                self._own.known.watchers if self._own else set(),
                 us=lambda: self._announcing.id,
                 ours=self._announcing.entries,
                 screens=self._running.lent,
@@ -256,9 +262,6 @@ class Client:
             self._directory.on_news = self._announcing.changed
             self._losses = Losses(self.sessions)
             self._arrivals.on_lost = self._losses.add
-            if not self._guest:
-                self._own = self._acquaintances()
-                self._owned.on_change = lambda: self._announcing.add_own(self._owned)
             self._requesting = Requesting(
                 self.stream.asking, self._arrivals, self._factories
             )
@@ -270,9 +273,10 @@ class Client:
             )
             self._asking = Asking(
                 *(holding, lambda: self.stream.jid, self._tasks, self._on_ask),
-                check=_no_codes,
+                check=self.codes.check,
             )
             self.stream.asking.receive = self._asking.receive
+            self.stream.offers.receive = self._arrivals.receive_offer
             if self._factories:  # the server tells only who asks before it is there
                 self.stream.offers.watch(self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
@@ -308,6 +312,8 @@ class Client:
         await self._arrivals.close()
         await self._owned.close()
         await self._announcing.close()
+        if self._own is not None:
+            await within(timing.GOODBYE, self._own.goodbye())
         await self._stack.__aexit__(typ, exc, tb)
 
     def _on_change(self, online: bool) -> None:
@@ -318,8 +324,6 @@ class Client:
         self._shares.online(resumed=self.stream.resumed)
         if not self.stream.resumed:
             self._announcing.online()
-        if self._own is not None and self._own.listed and not self.stream.resumed:
-            self._tasks.start(self._own.publish())
 
     # --- own devices -----------------------------------------------------------
 
@@ -327,12 +331,13 @@ class Client:
         """
         The user's devices: this one first, then those that are online.
 
+        Where the server keeps no list, those that are online, or were seen before.
+
         Raises:
-            DirectoryUnavailable: If the server keeps no list of them.
-            PeerUnreachable: If the server does not answer.
+            DirectoryUnavailable: A guest has none.
 
         """
-        return await (await self._list()).all()
+        return await self._devices().all()
 
     async def device(self, wanted: str) -> Device:
         """
@@ -340,35 +345,78 @@ class Client:
 
         Raises:
             UnknownDevice: There is none, or several; the sentence names them.
-            DirectoryUnavailable, PeerUnreachable: As for `devices`.
 
         """
         return found(await self.devices(), wanted)
 
     async def watch_devices(self) -> AsyncGenerator[list[Device], None]:
-        """
-        The user's devices now, and again whenever something about them changes.
-
-        Raises:
-            DirectoryUnavailable, PeerUnreachable: As for `devices`.
-
-        """
-        own = await self._list()
-        async with aclosing(own.watch()) as lists:
+        """The user's devices now, and again whenever something about them changes."""
+        own = self._devices()
+        await own.all()
+        async with aclosing(own.known.watch()) as lists:
             async for devices in lists:
                 yield devices
 
-    async def _list(self) -> OwnDevices:
-        """The list of own devices, once we are in it."""
-        if self._guest:
+    async def rename(self, device: Device, name: str) -> None:
+        """
+        Call a device so, on all devices of the account; by its own name, if empty.
+
+        Raises:
+            InvalidState: That cannot be shown as a name.
+            DirectoryUnavailable, PeerUnreachable: The server does not keep it.
+
+        """
+        await self._devices().known.rename(device, name)
+
+    async def forget(self, device: Device) -> None:
+        """
+        Take a device that is away off the list, on all devices of the account.
+
+        If it comes back, it is on the list again: only a new password keeps it out.
+
+        Raises:
+            LocalProtocolError: It is connected.
+            DirectoryUnavailable, PeerUnreachable: The server does not do so.
+
+        """
+        await self._devices().known.forget(device)
+        await self._announcing.disown(device.id)
+
+    async def verify(self, code: str) -> Device:
+        """
+        Note that a device is the one that the user has in hand.
+
+        Args:
+            code: Its `Device.id` or `Device.fingerprint`, as that device shows it.
+
+        Raises:
+            UnknownDevice: No device of the account has it.
+
+        """
+        return await self._devices().known.verify(code)
+
+    @property
+    def busy(self) -> bool:
+        """Whether this device says that it can take no more sessions now."""
+        return self.stream.busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self.stream.busy = busy
+
+    def _devices(self) -> OwnDevices:
+        if self._own is None:
             raise DirectoryUnavailable(
                 "A guest has no other devices. With an account they find one another."
             )
-        async with self._listed:
-            assert self._own is not None
-            if not self._own.listed:
-                await self._own.publish()
-            return self._own
+        return self._own
+
+    async def _list(self) -> OwnDevices:
+        """The other devices, once we are on the list, if the server keeps one."""
+        own = self._devices()
+        with contextlib.suppress(DirectoryUnavailable):
+            await own.join()
+        return own
 
     async def offer(
         self,
@@ -396,11 +444,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        session = await self._settled(app)
-        for device in to:
-            _check_way_back(app, device.name, device.apps)
-        offering = await self._offering(session, to, progress, given=False)
-        return await self._run(offering, session, expires)
+        _, moved = await self._hand_over(app, to, expires, progress, given=False)
+        return moved
 
     async def send(
         self,
@@ -434,7 +479,8 @@ class Client:
             MobilityError: Nothing was offered.
 
         """
-        return await self._give(app, to=to, expires=expires, progress=progress)
+        device, _ = await self._hand_over(app, to, expires, progress, given=True)
+        return device
 
     async def _give(
         self,
@@ -442,41 +488,45 @@ class Client:
         *,
         to: Sequence[Device],
         expires: timedelta,
-        progress: Report = unseen,
-        offered: Callable[[], None] = lambda: None,
+        offered: Callable[[], None],
     ) -> Device:
+        """To whoever asked; `offered` is called once they could take it."""
+        how = unseen, offered
+        device, _ = await self._hand_over(app, to, expires, *how, given=True)
+        return device
+
+    async def _hand_over(
+        self,
+        app: App,
+        to: Sequence[Device],
+        expires: timedelta,
+        progress: Report,
+        offered: Callable[[], None] = lambda: None,
+        *,
+        given: bool,
+    ) -> tuple[Device, MovedSession]:
         session = await self._settled(app)
-        offering = await self._offering(session, to, progress, given=True)
-        offering.on_offered = offered
-        await self._run(offering, session, expires)
-        assert offering.winner is not None
-        return offering.winner
-
-    async def _offering(
-        self, session: Session, to: Sequence[Device], progress: Report, *, given: bool
-    ) -> Offering:
-        own = await self._list()
-        to = [device for device in to if device.takes]
-        if not to:
-            raise TransferRefused("None of these devices can take a session.")
-        return Offering(
-            session,
-            to,
-            own=own,
-            offers=self.stream.offers,
-            store=self._store,
-            tasks=self._tasks,
-            begin=partial(self._away.moving, session, given=given),
-            won=self._away.watch,
-            report=progress,
-        )
-
-    async def _run(
-        self, offering: Offering, session: Session, expires: timedelta
-    ) -> MovedSession:
-        self._announcing.add(session)
-        self._offered.add(session.id)
+        self._offered.add(session.id)  # before we wait for anything: it is offered once
         try:
+            own = await self._list()
+            to = [device for device in to if device.takes]
+            if not to:
+                raise TransferRefused("None of these devices can take a session.")
+            for device in to:
+                _check_way_back(app, device.name, device.apps)
+            offering = Offering(
+                session,
+                to,
+                own=own,
+                offers=self.stream.offers,
+                store=self._store,
+                tasks=self._tasks,
+                begin=partial(self._away.moving, session, given=given),
+                won=self._away.watch,
+                report=progress,
+            )
+            offering.on_offered = offered
+            self._announcing.add(session)
             return await self._until_closed(offering.run(expires))
         finally:
             self._offered.discard(session.id)
@@ -552,7 +602,7 @@ class Client:
         What other devices of the user offer to this one, as it comes, for ever.
 
         Raises:
-            DirectoryUnavailable: If the server keeps no offers.
+            DirectoryUnavailable: A guest has no other devices.
 
         """
         own = await self._list()
@@ -611,8 +661,7 @@ class Client:
         session = app.session if moved and app.session else self._ours(app)
         app.title = title or app.title
         self._announcing.add(session)
-        with contextlib.suppress(DirectoryUnavailable):
-            await self._list()  # who may be asked for it
+        await self._list()  # who may be asked for it
         return session
 
     async def request(
@@ -664,7 +713,12 @@ class Client:
         The code of this device: "send to me", to be shown until the next one comes.
 
         What shows it ends the stream; nothing else does.
+
+        Raises:
+            DirectoryUnavailable: A guest has no other devices that could scan it.
+
         """
+        self._devices()
         return self.codes.devices()
 
     def session_code(self, app: App) -> AsyncGenerator[SessionCode, None]:
@@ -673,8 +727,10 @@ class Client:
 
         Raises:
             LocalProtocolError: It does not run here, or another device decides.
+            DirectoryUnavailable: As `device_code`.
 
         """
+        self._devices()
         return self.codes.sessions(self._ours(app).id)
 
     async def scanned(self, code: DeviceCode) -> Device:
@@ -684,15 +740,16 @@ class Client:
         Then it `expects` an offer of this device.
 
         Raises:
-            InvalidInvitation: It is no device of the user's.
+            InvalidInvitation: It is no other device of the user's.
             CodeRefused: The code is not good any more.
             DirectoryUnavailable, PeerUnreachable: As `devices`; or it is away.
 
         """
+        self._devices()
         check_own(code, bare(self._account))
         known = {device.id: device for device in await self.devices()}
-        if code.key not in known:
-            raise InvalidInvitation("This code is not of one of your devices.")
+        if code.key not in known or code.key == self.codes.key:
+            raise InvalidInvitation("This code is not of one of your other devices.")
         device = known[code.key]
         if proof := self.codes.proof(code):
             await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
@@ -897,6 +954,11 @@ class Client:
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
+        if self._arrivals.unsettled(session.id):
+            raise PeerUnreachable(
+                "The device that gave this session has not said yet that it has let "
+                "go. Try again when it is online."
+            )
         if session.id in self._arrivals:
             raise LocalProtocolError(
                 "This session was lent to this device. Its owner can take it back, and "
@@ -990,10 +1052,6 @@ class Client:
     async def _on_checkpoint(self, peer: str, frame: Checkpoint) -> None:
         self._touch(peer)
         self._away.receive_checkpoint(peer, frame)
-
-
-def _no_codes(proof: bytes, session: str, device: str) -> None:
-    raise VisitRefused("This device shows no codes.")
 
 
 def _check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:

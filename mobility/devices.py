@@ -1,43 +1,56 @@
-"""The user's own devices: who they are, and the secrets that we share with them."""
+"""One of the user's devices: what it says of itself, and what it shares with others."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterable
-from datetime import UTC, datetime
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+from mobility.acquaintances import Acquaintances
 from mobility.app import App, AppFactory
 from mobility.device import Device
-from mobility.errors import InvalidState, PeerUnreachable, UnknownDevice
+from mobility.errors import (
+    DirectoryUnavailable,
+    InvalidState,
+    MobilityError,
+    PeerUnreachable,
+)
 from mobility.protocol.agreement import Between, Party, agreement_key, recover, share
 from mobility.protocol.device import DeviceDescription, describe
-from mobility.xmpp.devices import MobilityDevices
+from mobility.store import Store
 from mobility.xmpp.devices.stanza import Listing
 from mobility.xmpp.offers.stanza import Waiting
+from mobility.xmpp.stream import Stream
 
-__all__ = ["Device", "OwnDevices", "found"]
+__all__ = ["Device", "OwnDevices"]
+
+log = logging.getLogger(__name__)
+_FRESH = timedelta(hours=1)  # of when we were seen: nobody needs it more exactly
 
 
 class OwnDevices:
     """
-    What one device knows of the others.
+    One device among the others.
 
     Attributes:
         us: What we say of ourselves.
-        listed: Whether we have said it.
+        known: The others.
 
     Args:
-        plugin: The account's list of devices.
+        stream, store: Of this device; the stream is not open yet.
         identity: Our Ed25519 private key.
         name, kind: What we say of ourselves.
-        apps: What we can run.
+        apps: What we can run. Who can run something is on the list from the beginning,
+            others once they ask for it.
         size: Largest state that we take, in bytes.
 
     """
 
     def __init__(
         self,
-        plugin: MobilityDevices,
+        stream: Stream,
+        store: Store,
         identity: bytes,
         *,
         name: str,
@@ -45,7 +58,9 @@ class OwnDevices:
         apps: Iterable[type[App] | AppFactory],
         size: int,
     ) -> None:
-        self._plugin = plugin
+        self._plugin = stream.devices
+        self._resources = stream.resources
+        self._stream = stream
         self._identity = identity
         apps = tuple(apps)
         self.us = describe(
@@ -56,67 +71,71 @@ class OwnDevices:
             parts={app.uri: _parts(app) for app in apps},
             size=size,
         )
-        self.listed = False
-        self._known: dict[str, Listing] = {}
-        self._watchers: set[asyncio.Event] = set()
-        plugin.watch(self._changed)
+        self._wanted = bool(apps)  # whether we are to be on the list
+        self._said = False  # whether what is there is right
+        self.known = Acquaintances(
+            *(self._plugin, self._resources, store, self.us.id), us=self.us
+        )
+        self._resources.describe(self.us)
+        stream.prepare = self._prepare
 
     @property
     def jid(self) -> str:
         """Our full JID."""
-        return str(self._plugin.xmpp.boundjid)
+        return self._stream.jid
 
-    async def publish(self) -> None:
+    async def _prepare(self) -> None:
+        """On a new session: others read what we are before they see us."""
+        self._said = False
+        self.known.renew()
+        if self._wanted:
+            with suppress(DirectoryUnavailable, PeerUnreachable):
+                await self.join()
+
+    async def join(self) -> None:
         """
-        Say who we are, and under which address.
+        Be on the account's list.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: If the server keeps no list.
 
         """
-        await self._plugin.publish(Listing(self.us, self.jid, datetime.now(UTC)))
-        self.listed = True
+        self._wanted = True
+        await self.known.update()
+        self.known.check()
+        if not self._said:
+            await self._publish()
+            self._said = True
 
-    def _changed(self) -> None:
-        for changed in self._watchers:
-            changed.set()
+    async def _publish(self) -> None:
+        """Say who we are, unless the list says so already."""
+        listing = await self._listing()
+        there = self._plugin.listings.get(self.us.id)
+        if (
+            there is None
+            or (there.device, there.ver) != (listing.device, listing.ver)
+            or listing.seen - there.seen > _FRESH
+        ):
+            await self._plugin.publish(listing)
+
+    async def _listing(self) -> Listing:
+        seen = datetime.now(UTC).replace(microsecond=0)
+        return Listing(self.us, self.jid, seen, await self._resources.ver())
+
+    async def goodbye(self) -> None:
+        """Say when we were seen last."""
+        self.known.close()
+        if self._said and self._stream.online:
+            with suppress(MobilityError):
+                await self._plugin.publish(await self._listing())
 
     async def all(self) -> list[Device]:
-        """
-        The devices that are known, this one first.
-
-        Raises:
-            DirectoryUnavailable, PeerUnreachable: If the server keeps no list.
-
-        """
-        listings = await self._plugin.devices()
-        self._known = {each.device.id: each for each in listings}
-        return sorted(map(self._device, listings), key=_rank)
-
-    async def watch(self) -> AsyncGenerator[list[Device], None]:
-        """See `Client.watch_devices`."""
-        changed, last = asyncio.Event(), None
-        self._watchers.add(changed)
+        """The devices that are known, this one first."""
         try:
-            while True:
-                changed.clear()
-                now = await self.all()
-                if now != last:
-                    last = now
-                    yield now
-                await changed.wait()
-        finally:
-            self._watchers.discard(changed)
-
-    def _device(self, listing: Listing) -> Device:
-        of, online = listing.device, self._plugin.is_online(listing)
-        return Device(
-            *(of.id, of.name, of.kind, listing.jid, of.apps, online),
-            parts=of.parts,
-            size=of.size,
-            seen=None if online else listing.seen,
-            this=of.id == self.us.id,
-        )
+            await self.join()
+        except (DirectoryUnavailable, PeerUnreachable) as exc:
+            log.info("only devices that are there, or were seen, are known: %s", exc)
+        return await self.known.all()
 
     def share(self, device: Device, sid: str, ephemeral: bytes) -> bytes:
         """
@@ -126,9 +145,10 @@ class OwnDevices:
             PeerUnreachable: If there is no such device any more.
 
         """
-        if device.id not in self._known:
+        described = self.known.describe(device.id)
+        if described is None:
             raise PeerUnreachable(f"{device.name} is not one of your devices any more.")
-        between = self._between(sid, self.us, self._known[device.id].device)
+        between = self._between(sid, self.us, described[0])
         private = agreement_key(self._identity)
         return share(between, private=private, ephemeral=ephemeral)
 
@@ -138,18 +158,19 @@ class OwnDevices:
 
         Raises:
             InvalidState: If no device of ours offers it.
+            DirectoryUnavailable, PeerUnreachable: If the server keeps no list.
 
         """
-        known = self._known.get(waiting.initiator)
-        if known is None or not self._plugin.is_online(known):
-            await self.all()  # it may have another address by now
-        initiator = self._known.get(waiting.initiator)
-        if initiator is None or initiator.device.id == self.us.id:
+        if self.known.describe(waiting.initiator) is None:
+            await self.known.look()
+            self.known.check()
+        described = self.known.describe(waiting.initiator)
+        device = self.known.device(waiting.initiator)
+        if described is None or device is None or device.this:
             raise InvalidState("None of your devices offers this.")
-        between = self._between(waiting.sid, initiator.device, self.us)
+        between = self._between(waiting.sid, described[0], self.us)
         private = agreement_key(self._identity)
-        secret = recover(between, private=private, ephemeral=waiting.key)
-        return self._device(initiator), secret
+        return device, recover(between, private=private, ephemeral=waiting.key)
 
     def _between(
         self, sid: str, initiator: DeviceDescription, responder: DeviceDescription
@@ -163,36 +184,3 @@ class OwnDevices:
 
 def _parts(app: type[App] | AppFactory) -> tuple[str, ...]:
     return tuple(part.name for part in getattr(app, "parts", ()))
-
-
-def _rank(device: Device) -> tuple[bool, bool, str, str]:
-    """In which order people read them: this one, those that are there, the others."""
-    return not device.this, not device.online, device.name.casefold(), device.id
-
-
-def found(devices: Iterable[Device], wanted: str) -> Device:
-    """
-    The one device with that name or id.
-
-    Raises:
-        UnknownDevice: There is none, or several.
-
-    """
-    devices = [each for each in devices if each.id]
-    by_id = [each for each in devices if each.id == wanted]
-    exact = by_id or [each for each in devices if each.name == wanted]
-    alike = [each for each in devices if each.name.casefold() == wanted.casefold()]
-    match exact or alike:
-        case [device]:
-            return device
-        case []:
-            names = ", ".join(each.name for each in devices) or "none"
-            raise UnknownDevice(
-                f"You have no device called {wanted}. You have: {names}."
-            )
-        case several:
-            ids = ", ".join(each.id for each in several)
-            raise UnknownDevice(
-                f"{len(several)} of your devices are called {wanted}. Name one by its "
-                f"id ({ids}), or give one another name."
-            )

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mobility.devices import Device
+from mobility.acquaintances import Acquaintances
+from mobility.device import Device
 from mobility.errors import DirectoryUnavailable, PeerUnreachable, VisitRefused
 from mobility.protocol.directory import Entry
+from mobility.store import Store
 from mobility.transfer import timing
 from mobility.xmpp.asking import MobilityAsking
 from mobility.xmpp.directory import Answer, Question
@@ -77,6 +79,7 @@ class Directory:
         us: Gives the id of this device; empty, if it is none.
         ours: Gives the entries of the sessions that this device owns, which it knows
             better than anybody.
+        watchers: Of the devices: are set when one of them came, went or changed.
         screens: Gives resources of the account that were lent to screens: those are
             told nothing.
 
@@ -86,6 +89,7 @@ class Directory:
         self,
         stream: Stream,
         devices: Callable[[], Awaitable[list[Device]]],
+        watchers: set[asyncio.Event],
         *,
         us: Callable[[], str] = str,
         ours: Callable[[], Mapping[str, Entry]] = dict,
@@ -97,9 +101,10 @@ class Directory:
         self._ours = ours
         self._screens = screens
         self._watching: set[asyncio.Event] = set()
+        self._watchers = watchers
         self.on_news: Callable[[], None] = lambda: None  # somebody wrote into it
         stream.directory.receive = self._receive
-        stream.directory.watch(self._on_news, self.changed)
+        stream.directory.watch(self._on_news)
 
     @property
     def asking(self) -> MobilityAsking:
@@ -148,7 +153,8 @@ class Directory:
         While the server does not answer, nothing has changed.
         """
         news, last = asyncio.Event(), None
-        self._watching.add(news)
+        for watching in (self._watching, self._watchers):
+            watching.add(news)
         try:
             while True:
                 try:
@@ -163,7 +169,8 @@ class Directory:
                 await news.wait()
                 news.clear()
         finally:
-            self._watching.discard(news)
+            for watching in (self._watching, self._watchers):
+                watching.discard(news)
 
     async def _known(self) -> dict[str, Device]:
         try:
@@ -188,12 +195,12 @@ class Directory:
                     found[entry.id] = entry, jid
         return found
 
-    async def others(self) -> frozenset[str]:
+    async def others(self) -> set[str]:
         """Full JIDs of the account that are online, without ours and lent ones."""
         screens = set() if self._screens is None else await self._screens()
         account = self._stream.jid.partition("/")[0]
         lent = {f"{account}/{resource}" for resource in screens}
-        return self._stream.devices.resources - {self._stream.jid} - lent
+        return self._stream.resources.resources.keys() - {self._stream.jid} - lent
 
     def _listed(
         self, entry: Entry, jid: str, devices: Mapping[str, Device]
@@ -226,17 +233,9 @@ async def observing(jid: str, password: str, **where: Any) -> AsyncIterator[Dire
     """
     stream = Stream(jid.partition("/")[0], password, **where)
 
-    async def devices() -> list[Device]:
-        return [
-            Device(
-                *(each.device.id, each.device.name, each.device.kind, each.jid),
-                *(each.device.apps, stream.devices.is_online(each)),
-                parts=each.device.parts,
-                size=each.device.size,
-            )
-            for each in await stream.devices.devices()
-        ]
-
-    directory = Directory(stream, devices)
-    async with stream:
-        yield directory
+    stream.resources.observe()
+    with Store(None) as store:
+        known = Acquaintances(stream.devices, stream.resources, store, "")
+        directory = Directory(stream, known.all, known.watchers)
+        async with stream:
+            yield directory

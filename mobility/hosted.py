@@ -52,15 +52,19 @@ _LIFE = 1 << 20  # checkpoints between two starts of a device, at most
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a session needs of the device that it runs on."""
+    """
+    What a session needs of the device that it runs on.
+
+    Args:
+        owned: Where stays what it is given; a display has no such place.
+
+    """
 
     transfers: Transfers
     sessions: MobilitySession
     published: MobilityPublished
     start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    owned: Owned | None = (
-        None  # where what was given stays; a display has no such place
-    )
+    owned: Owned | None = None
 
 
 class Hosted:
@@ -222,7 +226,9 @@ class Hosted:
 
     def _on_release(self) -> None:
         """Not while it goes back: then whoever has it stands by other words."""
-        if self.incoming.released and (self.session.runs or not self.running.is_set()):
+        stays = self.incoming.given or self.incoming.keeps
+        going = self.running.is_set() and not self.session.runs
+        if self.incoming.released and stays and not going:
             self._released.set()
 
     async def _become_own(self) -> None:
@@ -281,7 +287,9 @@ class Hosted:
         if self.incoming.given and self._ground.owned is not None:
             await self.incoming.inquire()
             if self.incoming.released:
-                await self._forgotten.wait()
+                with contextlib.suppress(TimeoutError):  # then it is not ours yet
+                    async with asyncio.timeout(timing.STEP):
+                        await self._forgotten.wait()
 
     # --- it goes -----------------------------------------------------------------
 

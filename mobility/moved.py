@@ -269,14 +269,15 @@ class MovedSession:
 
     def _forget(self) -> None:
         """It is here, and stays here."""
-        kept, self._kept = self._kept, None
+        kept, store = self._kept, self._link.store
         if kept is None:
             return
         if kept.keeps:
-            self._link.store.keep(kept.back(self.session.epoch))
+            store.keep(kept.back(self.session.epoch))
         else:
-            self._link.store.forget(kept.id)
+            store.forget(kept.id)
         self._link.unlink(kept.sid)
+        self._kept = None
         self.session.part()
 
     @classmethod

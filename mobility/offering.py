@@ -13,6 +13,7 @@ from typing import Any
 
 from mobility.devices import Device, OwnDevices
 from mobility.errors import (
+    DirectoryUnavailable,
     MobilityError,
     TransferError,
     TransferExpired,
@@ -60,7 +61,6 @@ class Offering:
     One offer.
 
     Attributes:
-        winner: The first that has accepted, once there is one.
         on_offered: Called once all of them could accept.
 
     Args:
@@ -94,7 +94,6 @@ class Offering:
         self._tasks = tasks
         self._report = report
         self._won = won
-        self.winner: Device | None = None
         self.on_offered: Callable[[], None] = lambda: None
         self._candidates = {
             each.sid: each for each in (self._candidate(d, begin) for d in devices)
@@ -108,9 +107,12 @@ class Offering:
         outgoing = moved.begin(sid, device.jid, self._report)
         return _Candidate(device, sid, public(ephemeral), moved, outgoing)
 
-    async def run(self, expires: timedelta) -> MovedSession:
+    async def run(self, expires: timedelta) -> tuple[Device, MovedSession]:
         """
         Offer it, and hand it over to the first that accepts.
+
+        Returns:
+            That device, and the session there.
 
         Raises:
             TransferError: It runs here as before.
@@ -131,9 +133,9 @@ class Offering:
                 raise TransferExpired("None of your devices took it in time.") from None
             raise
         self._won(winner.moved)
-        self.winner = winner.device
         try:
-            return await winner.moved.hand_over_to(answer, state, manifest)
+            moved = await winner.moved.hand_over_to(answer, state, manifest)
+            return winner.device, moved
         finally:
             self._store.ungroup(self._session.id)
             await self._tasks.complete(self._clean())
@@ -179,7 +181,12 @@ class Offering:
         until = datetime.now(UTC) + expires
         said = Said(each.sid, offer)
         waiting = Waiting(said, self._own.us.id, each.device.id, each.key, until)
-        await self._offers.leave(waiting)
+        try:
+            await self._offers.leave(waiting)
+        except DirectoryUnavailable:
+            if not each.device.online:
+                raise
+            await self._offers.put(each.device.jid, waiting)
 
     async def _store_away(
         self, each: _Candidate, state: State, manifest: Manifest

@@ -26,9 +26,6 @@ class Owned:
     """
     All of them, wherever they run now.
 
-    Attributes:
-        on_change: Called when there is one more, or one fewer.
-
     Args:
         store, tasks: Of this device.
         session: Makes one of an identifier, for an app.
@@ -44,19 +41,29 @@ class Owned:
         session: Callable[[str, App], Session],
         link: Link,
     ) -> None:
-        self.on_change: Callable[[], None] = lambda: None
         self._store = store
         self._tasks = tasks
         self._session = session
         self._link = link
         self._kept: dict[str, _Keeping] = {}
-        link.contents.drop_others(kept.id for kept in store.kept())
+        self._watching: list[Callable[[], None]] = []
+        kept, came = store.kept(), store.arriving()
+        link.contents.drop_others(each.id for each in kept)
+        link.unlink_others([each.sid for each in kept] + [each.sid for each in came])
 
     def __contains__(self, id: object) -> bool:
         return id in self._kept
 
     def __iter__(self) -> Iterator[Session]:
         return iter([keeping.session for keeping in self._kept.values()])
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Be told when there is one more, or one fewer."""
+        self._watching.append(changed)
+
+    def _tell(self) -> None:
+        for changed in tuple(self._watching):
+            changed()
 
     def has(self, id: str) -> bool:
         """Whether the journal has such a session, wherever it runs."""
@@ -79,7 +86,7 @@ class Owned:
         keeping = _Keeping(session, self._link)
         self._kept[session.id] = keeping
         keeping.begin(self._tasks.start)
-        self.on_change()
+        self._tell()
 
     async def again(self, factories: Iterable[type[App] | AppFactory]) -> list[Session]:
         """Run those that were here when this device stopped; see `Client.kept`."""
@@ -98,6 +105,7 @@ class Owned:
         session.runs, session.epoch = False, kept.epoch
         known = self._link.contents.of(kept.id)
         state = decode_state(kept.state, known=known)
+        session.title = state.title
         await session.run_again(state, kept.schema)
         app.session = session
         self.follow(session)
@@ -113,7 +121,7 @@ class Owned:
         keeping = self._kept.pop(id, None)
         if keeping is not None:
             keeping.end()
-            self.on_change()
+            self._tell()
 
     def end(self, session: Session) -> None:
         """It is over, and nothing of it is needed any more."""

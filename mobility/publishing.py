@@ -115,8 +115,14 @@ class Publication:
         return self.place is not None and self.place.owner == self._nodes.jid
 
     async def grant(self, jid: str, affiliation: str) -> None:
-        """Let a device in or out, if that is ours to say; see `MobilityPublished`."""
-        if self.place is not None and self._owns and jid:
+        """
+        Let a device in or out, if that is ours to say; see `MobilityPublished`.
+
+        A device of the owner's own is in, and cannot be put out.
+        """
+        if self.place is None or not self._owns or not jid:
+            return
+        if jid.partition("/")[0] != self.place.owner:
             await self._nodes.grant(self.place, jid, affiliation)
 
     def leave(self) -> None:

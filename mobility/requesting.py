@@ -25,11 +25,11 @@ from mobility.session import Session
 from mobility.transfer import Report
 from mobility.xmpp.asking import MobilityAsking
 
-__all__ = ["PATIENCE", "Requesting", "ask", "send"]
+__all__ = ["PATIENCE", "Requesting", "ask", "check_online", "send"]
 
+ALIVE = 10.0  # seconds for the owner's program to show that it is there
 PATIENCE = 180.0  # seconds for the owner, who may ask a person and fetch it first
 OFFER = 20.0  # seconds until what was promised is here
-GIVE_UP = 10.0  # seconds to say so, if we do not want it any more
 
 
 class Requesting:
@@ -117,6 +117,21 @@ async def send(
     await ask(directory.asking, listed, wish)
 
 
+def check_online(listed: ListedSession) -> None:
+    """
+    See that there is somebody to ask.
+
+    Raises:
+        PeerUnreachable: The owner is away.
+
+    """
+    if not listed.online or not listed.jid:
+        raise PeerUnreachable(
+            f"{listed.owner_name} has this session, and is not online. Switch it on, "
+            "or wait until it is back."
+        )
+
+
 async def ask(plugin: MobilityAsking, listed: ListedSession, wish: Ask) -> None:
     """
     Ask the owner of a session; when this returns, it is being offered.
@@ -127,10 +142,11 @@ async def ask(plugin: MobilityAsking, listed: ListedSession, wish: Ask) -> None:
 
     """
     owner = listed.owner_name
-    if not listed.online or not listed.jid:
+    check_online(listed)
+    if not await plugin.is_there(listed.jid, seconds=ALIVE):
         raise PeerUnreachable(
-            f"{owner} has this session, and is not online. Switch it on, or wait "
-            "until it is back."
+            f"{owner} has this session, and does not answer. It may have been cut off; "
+            "try again when it is back."
         )
     try:
         await plugin.ask(listed.jid, wish, seconds=PATIENCE)

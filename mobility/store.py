@@ -54,6 +54,10 @@ CREATE TABLE IF NOT EXISTS arriving (
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS devices (
+    id TEXT PRIMARY KEY, about TEXT NOT NULL, verified INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS caps (ver TEXT PRIMARY KEY, query TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS visits (id TEXT PRIMARY KEY, about TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS history (
     number INTEGER PRIMARY KEY, visit TEXT NOT NULL, event TEXT NOT NULL,
@@ -70,6 +74,7 @@ CREATE TRIGGER IF NOT EXISTS history_lasts BEFORE DELETE ON history
 WHEN OLD.at > strftime('%s', 'now') - 31622400 -- 366 days
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 """
+_MOST_CAPS = 500  # descriptions of resources, those that were learnt last
 _MOST_TRANSFERS = 1000  # finished ones are remembered for as long as peers may repeat
 
 
@@ -376,8 +381,8 @@ class Store:
     @contextlib.contextmanager
     def _together(self) -> Iterator[None]:
         """All that is written within, or nothing."""
-        self._run("BEGIN IMMEDIATE")
         try:
+            self._run("BEGIN IMMEDIATE")
             yield
             self._run("COMMIT")
         except BaseException:
@@ -446,6 +451,45 @@ class Store:
     def ungroup(self, session: str) -> None:
         """Nothing is left to say about that offer."""
         self._run("DELETE FROM groups WHERE session = ?", (session,))
+
+    def acquaint(self, about: Mapping[str, dict[str, Any]]) -> None:
+        """Write down what is known of the user's other devices, by their ids."""
+        self._run(
+            "INSERT INTO devices SELECT key, value, 0 FROM json_each(?) WHERE true"
+            " ON CONFLICT (id) DO UPDATE SET about = excluded.about",
+            (json.dumps(dict(about)),),
+        )
+
+    def acquaintances(self) -> dict[str, dict[str, Any]]:
+        """What is known of the user's other devices."""
+        rows = self._run("SELECT id, about FROM devices").fetchall()
+        return {id: json.loads(about) for id, about in rows}
+
+    def verify(self, id: str) -> None:
+        """The user has compared that device's fingerprint."""
+        self._run("INSERT OR IGNORE INTO devices VALUES (?, '{}', 1)", (id,))
+        self._run("UPDATE devices SET verified = 1 WHERE id = ?", (id,))
+
+    def verified(self) -> set[str]:
+        """Devices whose fingerprints the user has compared."""
+        rows = self._run("SELECT id FROM devices WHERE verified").fetchall()
+        return {id for (id,) in rows}
+
+    def unlearn(self, id: str) -> None:
+        """Nothing is to be known of that device any more."""
+        self._run("DELETE FROM devices WHERE id = ?", (id,))
+
+    def learn(self, ver: str, query: str) -> None:
+        """Write down what a presence stands for (XEP-0115)."""
+        self._run("INSERT OR REPLACE INTO caps VALUES (?, ?)", (ver, query))
+        self._run(
+            "DELETE FROM caps WHERE rowid <= (SELECT max(rowid) FROM caps) - ?",
+            (_MOST_CAPS,),
+        )
+
+    def learnt(self) -> dict[str, str]:
+        """What presences stand for."""
+        return dict(self._run("SELECT ver, query FROM caps").fetchall())
 
     def stay(self, visit: Listed) -> None:
         """Write down a visit before the screen is let in; it may have to be ended."""

@@ -8,6 +8,7 @@ import typer
 
 from mobility.cli.demo import demo
 from mobility.cli.desktop import desktop
+from mobility.cli.devices import devices
 from mobility.cli.history import history
 from mobility.cli.opening import open_uri, read
 from mobility.cli.present import continue_, present
@@ -44,6 +45,7 @@ app.command()(read)
 app.command("open")(open_uri)
 app.command()(desktop)
 app.command()(demo)
+app.add_typer(devices, name="devices")
 app.add_typer(server, name="server")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mobility.acquaintances import found
 from mobility.app import App
 from mobility.device import Device
-from mobility.devices import found
 from mobility.directory import ListedSession
-from mobility.errors import TransferRefused, UnknownSession
+from mobility.errors import InvalidInvitation, TransferRefused, UnknownSession
+from mobility.protocol.code import DeviceCode, SessionCode, check_own, read
 
-__all__ = ["ALL", "chosen", "named", "targets"]
+__all__ = ["ALL", "chosen", "device_names", "scanned", "session_code", "targets"]
 
 ALL = "all"
 
@@ -29,7 +30,7 @@ def chosen(listed: Sequence[ListedSession], wanted: str) -> ListedSession:
         case []:
             raise UnknownSession(_none(listed, wanted))
         case several:
-            names = ", ".join(f"{named(each)} ({each.id})" for each in several)
+            names = ", ".join(f"{_named(each)} ({each.id})" for each in several)
             raise UnknownSession(
                 f"{wanted} may be any of {names}. Name it by its id, or by its "
                 "number in mobility sessions."
@@ -42,23 +43,78 @@ def _meant(listed: Sequence[ListedSession], wanted: str) -> list[ListedSession]:
         return by_id
     if wanted.isdecimal() and 0 < int(wanted[:9]) <= len(listed):
         return [listed[int(wanted[:9]) - 1]]
-    wanted = wanted.casefold()
+    wanted = wanted.casefold() or "\0"  # nothing names nothing
     exact = [each for each in listed if each.title.casefold() == wanted]
     return exact or [
-        each for each in listed if wanted and each.title.casefold().startswith(wanted)
+        each for each in listed if each.title.casefold().startswith(wanted)
     ]
 
 
 def _none(listed: Sequence[ListedSession], wanted: str) -> str:
     if not listed:
         return "None of your devices lists a session."
-    names = ", ".join(map(named, listed))
+    names = ", ".join(map(_named, listed))
     return f"No session is called {wanted}. There are: {names}."
 
 
-def named(session: ListedSession) -> str:
+def _named(session: ListedSession) -> str:
     """What a person calls it, and where it is."""
     return f"{session.title or session.app} on {session.place}"
+
+
+def scanned(listed: Sequence[ListedSession], code: SessionCode) -> ListedSession:
+    """
+    The session whose code was scanned.
+
+    Raises:
+        UnknownSession: The device that showed it does not decide about it any more.
+
+    """
+    for each in listed:
+        if (each.id, each.owner) == (code.session, code.key):
+            return each
+    raise UnknownSession(
+        "What this code stands for has ended, or has gone elsewhere: mobility "
+        "sessions shows what runs now."
+    )
+
+
+def session_code(text: str, account: str) -> SessionCode | None:
+    """
+    The code of a session of this account, if the text is a code.
+
+    Raises:
+        InvalidInvitation: It is another one, or somebody else's.
+
+    """
+    if not text.lower().startswith("xmpp:"):
+        return None
+    code = read(text)
+    if not isinstance(code, SessionCode):
+        raise InvalidInvitation("This is not the code of a session.")
+    check_own(code, account)
+    return code
+
+
+def device_names(texts: Sequence[str], account: str) -> list[str]:
+    """
+    Names or ids of devices, where some may be given by their code.
+
+    Raises:
+        InvalidInvitation: A code is another one, or somebody else's.
+
+    """
+    return [_device_name(text, account) for text in texts]
+
+
+def _device_name(text: str, account: str) -> str:
+    if not text.lower().startswith("xmpp:"):
+        return text
+    code = read(text)
+    if not isinstance(code, DeviceCode):
+        raise InvalidInvitation("This is not the code of a device.")
+    check_own(code, account)
+    return code.key
 
 
 def targets(
@@ -80,7 +136,8 @@ def targets(
     if ALL in wanted:
         meant = [d for d in devices if d.id and d.name != listed.place and d.online]
     else:
-        meant = [found(devices, each) for each in wanted]
+        named = (found(devices, each) for each in wanted)
+        meant = list({device.id: device for device in named}.values())
     problems = [_problem(device, listed) for device in meant]
     able = [device for device, why in zip(meant, problems, strict=True) if not why]
     why_not = [problem for problem in problems if problem]

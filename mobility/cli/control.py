@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.markup import escape
 
@@ -14,22 +15,21 @@ from mobility.errors import LocalProtocolError
 
 __all__ = ["agreed", "control", "keys"]
 
+_KEYS: Final = {
+    "n": "next page",
+    "p": "previous",
+    "7": "page 7",
+    "w TEXT": "write on the screen",
+}
 _YES: Final = frozenset({"y", "yes"})
 _NO: Final = frozenset({"", "n", "no"})
 
 
-def keys(leave: Mapping[str, str]) -> str:
+def keys(leave: Mapping[str, str]) -> Columns:
     """What may be typed; `leave` says what else there is, as for `control`."""
-    ways = (f"[bold]{word or 'Enter'}[/] {what}" for word, what in leave.items())
-    return "   ".join(
-        (
-            "[bold]n[/] next page",
-            "[bold]p[/] previous",
-            "[bold]7[/] page 7",
-            "[bold]w TEXT[/] write on the screen",
-            *ways,
-        )
-    )
+    ways = {word or "Enter": what for word, what in leave.items()}
+    said = [f"[bold]{word}[/] {what}" for word, what in (_KEYS | ways).items()]
+    return Columns(said, padding=(0, 3))
 
 
 async def control(

@@ -8,8 +8,12 @@ import os
 import signal
 import sys
 from collections import deque
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 __all__ = ["Lines"]
+
+T = TypeVar("T")
 
 
 class Lines:
@@ -61,6 +65,18 @@ class Lines:
             raise
         finally:
             self._waiting.remove(line)
+
+    async def unless_stopped(self, job: Coroutine[Any, Any, T]) -> T | None:
+        """What a job comes to; None if a signal ended it before."""
+        task = asyncio.create_task(job)
+        stopped = asyncio.create_task(self.stopped.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            task.cancel()
+            await asyncio.wait({task})
+        return None if task.cancelled() else task.result()
 
     def _give(self, line: str) -> None:
         for waiting in reversed(self._waiting):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,7 +14,7 @@ from rich.markup import escape
 
 from mobility.asking import Asked, OnAsk, always
 from mobility.cli import progress
-from mobility.cli.choosing import chosen
+from mobility.cli.choosing import chosen, scanned, session_code
 from mobility.cli.control import agreed, control, keys
 from mobility.cli.lines import Lines
 from mobility.cli.presenter import load_presenter
@@ -23,12 +22,15 @@ from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account
 from mobility.client import Client
 from mobility.directory import ListedSession
+from mobility.dispatch import bare
 from mobility.errors import (
+    LocalProtocolError,
     MobilityError,
     SettingsError,
     TransferAborted,
     TransferRefused,
 )
+from mobility.requesting import check_online
 from mobility.session import Session
 from mobility.tasks import Tasks
 
@@ -76,7 +78,7 @@ async def _present(account: Account, presenter: Any, give: Give) -> None:
 def continue_(
     session: Annotated[
         str,
-        typer.Argument(help="Its number or ID in mobility sessions, or its title."),
+        typer.Argument(help="Its number or ID in mobility sessions, title, or code."),
     ],
     save: Annotated[
         Path | None, typer.Option(help="Folder to save the document in.")
@@ -135,8 +137,8 @@ class _Person:
         return yes
 
     async def _tell(self, asked: Asked) -> None:
-        problem = await asked.over()
-        if problem:
+        problem, session = await asked.over(), asked.app.session
+        if problem and session is not None and not session.over:
             console.print(f"[yellow]{escape(problem)}[/] {_title(asked.app)} is here.")
 
 
@@ -172,20 +174,43 @@ async def _resumed(device: Client) -> list[Session]:
         with contextlib.suppress(MobilityError, TimeoutError):
             async with asyncio.timeout(ARRIVES):
                 sessions.append(await offer.accept())
+    for session in sessions:
+        with contextlib.suppress(LocalProtocolError):  # it was only lent to us
+            await device.list_session(session.app)
     return sessions
 
 
 async def _taken(device: Client, wanted: str, lines: Lines) -> Session:
     """From the device that has it, unless that is this one."""
-    listed = chosen(await device.sessions(), wanted)
-    for session in await _resumed(device):
+    code = session_code(wanted, bare(device.jid))
+    here = await _resumed(device)
+    now = await device.sessions()
+    listed = scanned(now, code) if code else chosen(now, wanted)
+    for session in here:
         if session.id == listed.id:
             return session
     _check_app(listed)
-    owner = listed.owner_name
-    console.print(f"Asking {escape(owner)} for {escape(listed.title or listed.app)} …")
+    check_online(listed)
+    if code is not None:  # any page can have a link opened
+        await _check_wish(listed, lines)
+    owner, title = listed.owner_name, listed.title or listed.app
+    console.print(f"Asking {escape(owner)} for {escape(title)} …")
     with progress.shown(console, f"From {owner}") as report:
-        return await _unless_stopped(device.request(listed, progress=report), lines)
+        proof = device.codes.proof(code) if code else b""
+        asking = device.request(listed, proof=proof, progress=report)
+        found = await lines.unless_stopped(asking)
+    if found is None:
+        raise TransferAborted(
+            "Stopped. It stays where it was; if it was here already, mobility present "
+            "goes on with it."
+        )
+    return found
+
+
+async def _check_wish(listed: ListedSession, lines: Lines) -> None:
+    title, place = escape(listed.title or listed.app), escape(listed.place)
+    if not await agreed(lines, console, f"Go on here with {title} from {place}?"):
+        raise TransferAborted(f"Nothing has moved: it stays on {listed.place}.")
 
 
 def _check_app(listed: ListedSession) -> None:
@@ -195,24 +220,6 @@ def _check_app(listed: ListedSession) -> None:
             f"nothing else. It needs the app {listed.app}.",
             condition="no-such-app",
         )
-
-
-async def _unless_stopped(job: Coroutine[Any, Any, Session], lines: Lines) -> Session:
-    """What a job comes to; Ctrl-C, or the end of the terminal, ends it."""
-    task = asyncio.create_task(job)
-    stopped = asyncio.create_task(lines.stopped.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopped.cancel()
-        task.cancel()
-        await asyncio.wait({task})
-    if task.cancelled():
-        raise TransferAborted(
-            "Stopped. It stays where it was; if it was here already, mobility present "
-            "goes on with it."
-        )
-    return task.result()
 
 
 async def _control(device: Client, session: Session, lines: Lines) -> bool:

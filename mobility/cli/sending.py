@@ -11,13 +11,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mobility.cli.choosing import chosen, targets
-from mobility.cli.sessions import observed
+from mobility.cli.choosing import chosen, device_names, targets
+from mobility.cli.control import agreed
+from mobility.cli.lines import Lines
+from mobility.cli.sessions import observed, shown
 from mobility.cli.settings import Account, load_account
 from mobility.device import Device
 from mobility.directory import Directory, ListedSession
-from mobility.errors import TransferRefused
+from mobility.dispatch import bare
+from mobility.errors import TransferAborted, TransferRefused
 from mobility.holding import EXPIRES
+from mobility.requesting import check_online
 from mobility.requesting import send as ask_to_send
 
 __all__ = ["send"]
@@ -27,37 +31,69 @@ LATE = EXPIRES.total_seconds() + 30  # seconds until it is somewhere, or stays
 
 
 def send(
-    session: Annotated[
-        str,
-        typer.Argument(help="Its number or ID in mobility sessions, or its title."),
-    ],
     to: Annotated[
         list[str],
-        typer.Option(help="Name of a device, or all; the first that takes it has it."),
+        typer.Option(
+            help="Name or code of a device, or all: the first that takes it has it."
+        ),
     ],
+    session: Annotated[
+        str | None,
+        typer.Argument(help="Its number or ID in mobility sessions, or its title."),
+    ] = None,
 ) -> None:
     """Have a session go on at another of your devices."""
-    try:
-        asyncio.run(_send(load_account(), session, to))
-    except KeyboardInterrupt:
+    account = load_account()
+    names = device_names(to, bare(account.jid))
+    if not asyncio.run(_send(account, session, names)):
         console.print(
             "\nStopped waiting. A device that was offered it may take it still."
         )
-        raise typer.Exit(130) from None
+        raise typer.Exit(130)
 
 
-async def _send(account: Account, wanted: str, to: Sequence[str]) -> None:
+async def _send(account: Account, wanted: str | None, to: Sequence[str]) -> bool:
+    """Whether it was waited for until it was there."""
+    lines = Lines()
     async with observed(account) as directory:
-        listed = chosen(await directory.all(), wanted)
-        able, why_not = targets(await directory.devices(), listed, to)
-        for problem in why_not:
-            console.print(f"[yellow]{escape(problem)}[/]")
-        title, owner = escape(listed.title or listed.app), escape(listed.owner_name)
-        console.print(f"Asking {owner} to give {title} away …")
-        await ask_to_send(directory, listed, able)
-        console.print(f"It is offered to {escape(_names(able))}.")
-        place = await _settled(directory, listed, able)
-        console.print(f"[green]{title} goes on at {escape(place)}.[/]")
+        place = await lines.unless_stopped(_sent(directory, wanted, to, lines))
+    return place is not None
+
+
+async def _sent(
+    directory: Directory, wanted: str | None, to: Sequence[str], lines: Lines
+) -> str:
+    """Where it goes on."""
+    now = await directory.all()
+    listed = chosen(now, wanted) if wanted else await _asked(now, lines)
+    check_online(listed)
+    able, why_not = targets(await directory.devices(), listed, to)
+    for problem in why_not:
+        console.print(f"[yellow]{escape(problem)}[/]")
+    title = escape(listed.title or listed.app)
+    if wanted is None:  # any page can have the link of a device opened
+        await _check_wish(f"Have {title} go on at {escape(_names(able))}?", lines)
+    console.print(f"Asking {escape(listed.owner_name)} to give {title} away …")
+    await ask_to_send(directory, listed, able)
+    console.print(f"It is offered to {escape(_names(able))}.")
+    place = await _settled(directory, listed, able)
+    console.print(f"[green]{title} goes on at {escape(place)}.[/]")
+    return place
+
+
+async def _asked(now: Sequence[ListedSession], lines: Lines) -> ListedSession:
+    """Which one, if there are several."""
+    if len(now) == 1:
+        return now[0]
+    console.print(shown(now))
+    if now:
+        console.print("Which one? ", end="")
+    return chosen(now, await lines.next() if now else "")
+
+
+async def _check_wish(question: str, lines: Lines) -> None:
+    if not await agreed(lines, console, question):
+        raise TransferAborted("Nothing has moved.")
 
 
 async def _settled(

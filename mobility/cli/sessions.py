@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from mobility.cli.history import moment
 from mobility.cli.settings import Account, load_account
 from mobility.directory import Directory, ListedSession, observing
 
-__all__ = ["observed", "sessions"]
+__all__ = ["observed", "sessions", "shown"]
 
 console = Console(highlight=False)
 Show = Callable[[list[ListedSession]], None]
@@ -73,14 +73,15 @@ def _in_json(listed: list[ListedSession]) -> None:
 
 
 def _in_print(listed: list[ListedSession]) -> None:
-    console.print(_shown(listed))
+    console.print(shown(listed))
 
 
 def _refresh(live: Live, listed: list[ListedSession]) -> None:
-    live.update(_shown(listed), refresh=True)
+    live.update(shown(listed), refresh=True)
 
 
-def _shown(listed: list[ListedSession]) -> RenderableType:
+def shown(listed: Sequence[ListedSession]) -> RenderableType:
+    """A table for people, each with its number."""
     if not listed:
         return "None of your devices lists a session."
     table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False)

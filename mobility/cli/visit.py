@@ -111,7 +111,8 @@ async def _visit(
         ) as screen,
     ):
         moved = await _hand_over(phone, presenter, screen)
-        console.print(f"[green]On {escape(screen.name)} now.[/] {keys(LEAVE)}")
+        console.print(f"[green]On {escape(screen.name)} now.[/]")
+        console.print(keys(LEAVE))
         await _control(presenter, moved, screen, lines)
         await _take_back(moved, lines)
         console.print(f"Here again, at page {presenter.page}.")

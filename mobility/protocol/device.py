@@ -33,10 +33,11 @@ __all__ = [
     "DeviceDescription",
     "app_line",
     "check_device",
+    "check_name",
     "describe",
     "device_id",
+    "id_of",
     "is_resource",
-    "own_id",
     "read_app",
     "spelled",
 ]
@@ -57,7 +58,7 @@ def device_id(identity: bytes) -> str:
     return base64.urlsafe_b64encode(fingerprint(identity)).rstrip(b"=").decode()
 
 
-def own_id(identity: bytes) -> str:
+def id_of(identity: bytes) -> str:
     """The name of the device with this Ed25519 private key."""
     key = Ed25519PrivateKey.from_private_bytes(identity)
     return device_id(key.public_key().public_bytes_raw())
@@ -154,6 +155,19 @@ def check_device(device: DeviceDescription) -> None:
         )
     except (InvalidSignature, ValueError):
         raise InvalidState("The description of a device was changed.") from None
+
+
+def check_name(name: str) -> str:
+    """
+    A name that the user gave a device, if it can be shown as it is.
+
+    Raises:
+        InvalidState: If it cannot.
+
+    """
+    if not name or name != claim(name):
+        raise InvalidState("A name is one line of at most 100 characters.")
+    return name
 
 
 def is_resource(jid: str, account: str) -> bool:

@@ -90,9 +90,11 @@ class Phone(Device):
         self._leaving, self._screens, self._seen = {}, {}, {}
         async with _Client(self, f"{self.name}@phones.example") as client:
             self._client = client
-            away = {moved.session.id for moved in client.away(*self._made)}
+            kept = {kept.id for kept in self._disk.kept()}
+            client.away(*self._made)
+            await client.kept(*self._made)
             for app in tuple(self._left):
-                if app.session is None or app.session.id not in away:
+                if app.session is None or app.session.id not in kept:
                     await self._keep(app)
             self._left = {}
             self._is_ready()
@@ -129,6 +131,18 @@ class Phone(Device):
     def _apps(self) -> list[App]:
         """Also those that are away, or on their way."""
         return [*self.here, *(moved.app for moved in self.moved)]
+
+    async def keep(self, app: App) -> None:
+        """
+        Let the phone's journal keep an app, rather than its author: `Client.keep`.
+
+        Raises:
+            PowerCut: If the phone goes off meanwhile.
+
+        """
+        await self.ready()
+        self._world.adopt(self, app)
+        await self.do(self.client.keep(app))
 
     async def visit(self, display: Display) -> Screen:
         """

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,13 @@ class Link:
         """The file of a transfer's frames, if frames are kept."""
         name = hashlib.sha256(sid.encode()).hexdigest()  # a stranger may have chosen it
         return None if self.frames is None else self.frames / name[:32]
+
+    def unlink_others(self, sids: Iterable[str]) -> None:
+        """What no transfer needs any more, since this device stopped amid a change."""
+        needed = {self.path(sid) for sid in sids}
+        if self.frames is not None and self.frames.exists():
+            for path in set(self.frames.iterdir()) - needed:
+                path.unlink()
 
     def unlink(self, sid: str) -> None:
         """Nothing of a transfer's frames is needed any more."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -24,6 +24,7 @@ from mobility.xmpp.directory import MobilityDirectory
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.published import MobilityPublished
+from mobility.xmpp.resources import MobilityResources
 from mobility.xmpp.rooms import MobilityRooms
 from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
@@ -38,6 +39,7 @@ __all__ = ["Stream", "within"]
 log = logging.getLogger(__name__)
 PING = 30.0  # seconds between signs of life
 PONG = 10.0  # seconds to wait for one, or for a connection
+PREPARE = 5.0  # seconds at most until we show that we are there
 FIRST = 15.0  # seconds to wait for the first connection
 _SLOWEST = 5.0  # seconds between two attempts to connect again
 _UNWELCOME = {  # conditions of RFC 6120 §6.5 that are not about the proof
@@ -65,6 +67,9 @@ class Stream:
         patience: Seconds more for the first login, once its server is reached, since a
             person decides it.
         on_change: Called with True when we are online (again), False when not.
+
+    Attributes:
+        prepare: What is done on a new session before anybody sees that we are there.
 
     Raises (on entering):
         ConnectionFailed: With a sentence that names the server and the reason.
@@ -95,6 +100,9 @@ class Stream:
         self.resumed = False  # whether nothing can have been lost since the last cut
         self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
+        self.prepare: Callable[[], Awaitable[None]] | None = None
+        self._busy = False
+        self._starting: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         xmpp = Connection(self._account, "", ssl_context=_tls(ca_file))
         xmpp.public_only = reach == "public"
@@ -123,6 +131,7 @@ class Stream:
             xmpp.register_plugin(carrier.name)
         for listing in (
             MobilityDevices,
+            MobilityResources,
             MobilityOffers,
             MobilityVisits,
             MobilityDirectory,
@@ -142,6 +151,7 @@ class Stream:
         self.uploads.ca_file = ca_file
         self.codes = MobilityCodes.of(xmpp)
         self.devices = MobilityDevices.of(xmpp)
+        self.resources = MobilityResources.of(xmpp)
         self.offers = MobilityOffers.of(xmpp)
         self.running = MobilityVisits.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
@@ -299,9 +309,36 @@ class Stream:
                 return
 
     def _on_start(self, _: Any) -> None:
-        if self._priority is not None:
-            self.xmpp.send_presence(ppriority=self._priority)
+        if self.prepare is None:
+            self._start()
+        else:
+            self._starting = asyncio.create_task(self._prepared(self.prepare))
+
+    async def _prepared(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        gone = self._gone
+        await within(PREPARE, prepare())
+        if not gone.is_set():
+            self._start()
+
+    def _start(self) -> None:
+        self._show()
         self._online(resumed=False)
+
+    def _show(self) -> None:
+        if self._priority is not None:
+            show = "dnd" if self._busy else None
+            self.xmpp.send_presence(ppriority=self._priority, pshow=show)
+
+    @property
+    def busy(self) -> bool:
+        """Whether our presence says that we can take no more now."""
+        return self._busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        changed, self._busy = busy != self._busy, busy
+        if changed and self.online:
+            self._show()
 
     def _on_resumed(self, _: Any) -> None:
         self._online(resumed=True)
@@ -314,6 +351,8 @@ class Stream:
 
     def _on_disconnected(self, _: Any) -> None:
         self._gone.set()
+        if self._starting is not None:
+            self._starting.cancel()
         if self._up.is_set():
             self._up.clear()
             self._on_change(False)

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.cells import Cell, all_cells
+from tests.fakes.cells import Cell, all_cells, giving_cells
+from tests.fakes.giving import give
 from tests.fakes.running import RunningServer
 from tests.fakes.striking import Outcome, run
 
@@ -30,7 +31,7 @@ def crash(
     cells: Iterable[Cell] | None = None, *, at_once: int = AT_ONCE
 ) -> dict[str, Any]:
     """Run them all, and the mutant; keys as in issue 3."""
-    table = tuple(all_cells() if cells is None else cells)
+    table = (*all_cells(), *giving_cells()) if cells is None else tuple(cells)
     with tempfile.TemporaryDirectory(prefix="mobility-crash-") as name:
         folder = Path(name)
         found = asyncio.run(_all(table, folder / "cells", at_once=at_once))
@@ -78,7 +79,10 @@ async def _all(
         for number, cell in waiting:
             for attempt in range(ATTEMPTS):
                 place = folder / f"c{number}-{attempt}"
-                found[cell] = await run(cell, server, place, mutant=mutant)
+                if cell.way == "give":
+                    found[cell] = await give(cell, server, place)
+                else:
+                    found[cell] = await run(cell, server, place, mutant=mutant)
                 if found[cell].reached:
                     break
 

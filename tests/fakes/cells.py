@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["FAULTS", "Cell", "all_cells"]
+__all__ = ["FAULTS", "Cell", "all_cells", "giving_cells"]
 
 FAULTS: Final = ("kill", "restart", "cut")
 
 _OUT = ("offer", "accept", "data", "ready", "commit", "confirm")
 _BY_INITIATOR: Final = {"offer", "data", "frames", "commit"}
+_BY_GIVER: Final = ("offer", "data", "commit", "release")
+_BY_TAKER: Final = ("accept", "ready", "confirm")
 STEPS: Final = (
     *(("out", word) for word in _OUT),
     *(("back", word) for word in ("request", *_OUT, "reclaim")),
@@ -49,9 +51,10 @@ class Cell:
     One of the ways.
 
     Args:
-        way: ``out`` or ``back``.
+        way: ``out`` or ``back``; or ``give``, for good.
         word: That is being said.
-        side: That is struck: ``phone``, or what the session is carried to.
+        side: That is struck: ``phone``, or what the session is carried to; ``giver`` or
+            ``taker``.
         moment: When; see `programs`.
         fault: ``kill`` -9 of the side, ``restart`` of the server, ``cut`` of the
             side's network.
@@ -90,6 +93,8 @@ class Cell:
 
 
 def _speaker(way: str, word: str, other: str) -> str:
+    if way == "give":
+        return "giver" if word in _BY_GIVER else "taker"
     if word == "reclaim":  # it is a word of the way out, said when one wants it back
         return "phone"
     return "phone" if (word in _BY_INITIATOR) == (way == "out") else other
@@ -124,6 +129,20 @@ def all_cells() -> Iterator[Cell]:
     for level in ("token", "login"):
         for struck in _LENT:
             yield Cell(*struck, "kill", level=level)
+
+
+def giving_cells() -> Iterator[Cell]:
+    """Each step of a gift, struck on either side; and a large one."""
+    for word in (*_BY_GIVER, *_BY_TAKER):
+        for side in ("giver", "taker"):
+            says = side == _speaker("give", word, "taker")
+            for moment in _moments("give", word, says=says):
+                if (word, moment) != ("release", "told"):  # it is an answer
+                    for fault in FAULTS:
+                        yield Cell("give", word, side, moment, fault, "taker")
+    for word in ("accept", "ready", "commit", "confirm", "release"):
+        for side in ("giver", "taker"):
+            yield Cell("give", word, side, "after", "kill", "taker", "large")
 
 
 def _cells(

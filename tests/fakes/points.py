@@ -98,6 +98,7 @@ def stop_at(doing: str, word: str, moment: str, *, resume: int) -> None:
     _around_saying(at)
     _amid_frames(at)
     _around_login(at)
+    _around_giving(at)
 
 
 def _named(event: object) -> str:
@@ -157,6 +158,24 @@ def _around_saying(at: _At) -> None:
     Side.tell = telling  # type: ignore[method-assign]
     MobilityTransfer.ask = asking  # type: ignore[method-assign, assignment]
     MobilityOffers.leave = leaving  # type: ignore[method-assign]
+
+
+def _around_giving(at: _At) -> None:
+    release, adopt = Store.release, Store.adopt
+
+    def releasing(self: Store, kept: Kept, word: bytes) -> None:
+        at("says", "release", "before")
+        release(self, kept, word)
+        at("says", "release", "after")
+
+    def adopting(self: Store, kept: Kept, sid: str) -> bool:
+        at("hears", "release", "before")
+        adopted = adopt(self, kept, sid)
+        at("hears", "release", "after")
+        return adopted
+
+    Store.release = releasing  # type: ignore[method-assign]
+    Store.adopt = adopting  # type: ignore[method-assign]
 
 
 def _around_login(at: _At) -> None:

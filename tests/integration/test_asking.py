@@ -17,14 +17,19 @@ from mobility import (
     LocalProtocolError,
     PeerUnreachable,
     Session,
+    TransferExpired,
     TransferRefused,
+    VisitRefused,
     asking,
     requesting,
 )
 from mobility.protocol.asking import Ask
+from mobility.server import config
 from mobility.xmpp.stream import Stream
+from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Running, address, soon
+from tests.integration.test_devices import USING_PEP
 from tests.integration.test_own_devices import offered
 
 
@@ -163,6 +168,31 @@ async def test_the_user_is_asked_and_may_say_no(person: Person) -> None:
         ]
 
 
+async def test_who_scans_the_code_of_a_session_has_the_yes_of_who_shows_it(
+    prosody: Person,
+) -> None:
+    async def on_ask(asked: Asked) -> bool:
+        return False
+
+    async with (
+        prosody.device("Phone", on_ask=on_ask) as phone,
+        prosody.devices("Laptop", "Tablet") as (laptop, tablet),
+    ):
+        board = Board(strokes=("first",))
+        here = await phone.list_session(board, title="A board")
+        async with contextlib.aclosing(phone.session_code(board)) as codes:
+            code = await anext(codes)
+        found = await listed(laptop)
+        with pytest.raises(TransferRefused, match="You said no"):
+            await soon(tablet.request(found))
+        with pytest.raises(TransferRefused, match="not one that is shown here"):
+            await soon(laptop.request(found, proof=tablet.codes.proof(code)))
+        proof = laptop.codes.proof(code)
+        there: Any = await soon(laptop.request(found, proof=proof))
+        assert there.app.strokes == ["first"]
+        await gone(here)
+
+
 async def test_an_owner_whose_user_does_not_answer_says_so(
     prosody: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +224,19 @@ async def test_an_owner_that_is_away_is_named(prosody: Person) -> None:
         assert not found.online
         with pytest.raises(PeerUnreachable, match="Phone has this session, and is not"):
             await soon(laptop.request(found))
+
+
+async def test_an_owner_that_was_cut_off_keeps_nobody_waiting(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requesting, "ALIVE", 0.3)
+    async with prosody.devices("Phone", "Laptop") as (phone, laptop):
+        await phone.list_session(Board(), title="A board")
+        found = await listed(laptop)
+        monkeypatch.setattr(phone.stream.xmpp, "data_received", lambda data: None)
+        with pytest.raises(PeerUnreachable, match="does not answer"):
+            await soon(laptop.request(found))
+        monkeypatch.undo()
 
 
 async def test_an_owner_whose_app_is_not_open_says_so(prosody: Person) -> None:
@@ -279,6 +322,31 @@ async def test_a_program_asks_for_a_device_which_takes_it(person: Person) -> Non
         there: Any = await soon(taking)
         assert there.app.strokes == ["first"]
         await gone(here)
+
+
+async def test_without_lists_on_the_server_a_session_goes_on_where_it_is_asked_for(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    hurry: None,
+    tmp_path: Path,
+) -> None:
+    without = [name for name in config.MODULES if name not in USING_PEP]
+    monkeypatch.setattr(config, "MODULES", without)
+    with RunningServer(tmp_path_factory.mktemp("server")) as server:
+        person = Person(server, tmp_path)
+        async with person.devices("Phone", "Laptop", "Tablet") as devices:
+            phone, laptop, tablet = devices
+            here = await phone.list_session(Board(strokes=("first",)), title="A board")
+            there: Any = await soon(laptop.request(await listed(laptop)))
+            assert there.app.strokes == ["first"]
+            await gone(here)
+            taking = asyncio.create_task(take(tablet))
+            others = [d for d in await laptop.devices() if d.takes and d.online]
+            assert {each.name for each in others} == {"Phone", "Tablet"}
+            assert (await soon(laptop.send(there.app, to=others))).name == "Tablet"
+            assert (await soon(taking)).id == here.id
+            with pytest.raises(VisitRefused, match="Only your own devices"):
+                await tablet._arrivals.receive_offer("romeo@localhost/x", None)  # type: ignore[arg-type]
 
 
 async def take(device: Client) -> Session:
@@ -375,6 +443,31 @@ def never(held: asyncio.Event) -> Callable[..., Any]:
     return understood
 
 
+async def test_another_device_cannot_give_what_was_asked_for(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requesting, "OFFER", 0.5)
+    async with prosody.devices("Phone", "Laptop", "Tablet") as (phone, laptop, tablet):
+        here = await phone.list_session(Board(), title="A board")
+        found = await listed(laptop)
+
+        async def silent(peer: str, ask: Ask) -> None:
+            pass
+
+        phone.stream.asking.receive = silent
+        other = Board(strokes=("planted",))
+        other.session = tablet._session(here.id, other)
+        to = [await tablet.device("Laptop")]
+        giving = asyncio.create_task(tablet.send(other, to=to))
+        with pytest.raises(TransferExpired):
+            await soon(laptop.request(found))
+        offer = await offered(laptop)  # like any other: its user decides
+        assert offer.place == "Tablet"
+        await offer.refuse()
+        with pytest.raises(TransferRefused):
+            await soon(giving)
+
+
 async def test_what_was_promised_and_does_not_come_is_not_waited_for(
     prosody: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,5 +480,5 @@ async def test_what_was_promised_and_does_not_come_is_not_waited_for(
             pass
 
         phone.stream.asking.receive = silent
-        with pytest.raises(Exception, match="It stays there; try again"):
+        with pytest.raises(TransferExpired, match="It stays there; try again"):
             await soon(laptop.request(found))

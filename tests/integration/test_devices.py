@@ -49,6 +49,7 @@ class Device:
     def watch(self) -> None:
         self.stream.devices.watch(self.told)
         self.stream.offers.watch(self.told)
+        self.stream.resources.changed = self.told
 
     def told(self) -> None:
         async def tell() -> None:
@@ -82,6 +83,7 @@ class Device:
 
     async def publish(self, name: str) -> Listing:
         described = self.describe(name)
+        await self.stream.devices.look()
         await self.stream.devices.publish(described)
         return described
 
@@ -154,16 +156,12 @@ async def test_presence_tells_which_of_five_devices_are_online(
             await stack.enter_async_context(online(server, account, key))
             for key in itertools.islice(keys(), 5)
         ]
-        for n, device in enumerate(five):
-            await device.publish(f"Device {n}")
-        await five[0].until_listed(*(f"Device {n}" for n in range(5)))
-        listed = await five[0].stream.devices.devices()
-        is_online = five[0].stream.devices.is_online
-        await five[0].until(lambda: all(map(is_online, listed)))
+        there = five[0].stream.resources.resources
+        others = {device.stream.jid for device in five[1:]}
+        await five[0].until(lambda: there.keys() == others)
         await five[3].stream.close()
-        await five[0].until(lambda: not is_online(listed[3]))
-        assert [is_online(device) for device in listed].count(True) == 4
-        assert len(await five[0].names()) == 5  # away, but still a device
+        others.remove(five[3].stream.jid)
+        await five[0].until(lambda: there.keys() == others)
 
 
 async def test_a_device_that_is_away_finds_what_waits_for_it(
@@ -245,7 +243,7 @@ async def test_only_the_accounts_own_server_can_tell_of_changes(
         await phone.stream.offers.leave(offer(described))
         await laptop.until_waiting(offer(described))
         MobilityPep.of(phone.stream.xmpp)._watched = {
-            ns.OFFERS: lambda: told.append(ns.OFFERS)
+            ns.OFFERS: lambda _: told.append(ns.OFFERS)
         }
         for sender in (stranger, laptop):
             xmpp = sender.stream.xmpp

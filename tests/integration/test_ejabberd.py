@@ -28,6 +28,16 @@ from tests.integration.test_devices import (
     test_only_the_accounts_own_server_can_tell_of_changes,
     test_presence_tells_which_of_five_devices_are_online,
 )
+from tests.integration.test_devices_live import (
+    test_a_device_is_known_with_all_it_can_as_soon_as_it_is_there,
+    test_a_device_that_is_forgotten_is_forgotten_everywhere,
+    test_a_device_that_says_that_it_is_busy_is_shown_so,
+    test_a_device_that_vanishes_without_a_word_is_away_and_was_seen_just_now,
+    test_a_name_that_the_user_gave_is_shown_everywhere_and_stays,
+    test_five_devices_know_one_another_and_none_is_asked_twice,
+    test_nothing_is_said_while_nothing_happens,
+    test_who_is_not_the_user_does_not_hear_what_a_device_is,
+)
 from tests.integration.test_formats import (
     test_a_film_goes_and_comes_back,
     test_an_app_that_asks_for_nothing_gets_the_best_way,
@@ -72,9 +82,13 @@ __all__ = [
     "own",
     "person",
     "test_a_carrier_that_is_cut_is_followed_by_the_next_and_a_frame_comes_twice",
+    "test_a_device_is_known_with_all_it_can_as_soon_as_it_is_there",
     "test_a_device_that_accepts_has_the_session_and_gives_it_back",
     "test_a_device_that_is_away_finds_what_waits_for_it",
+    "test_a_device_that_is_forgotten_is_forgotten_everywhere",
     "test_a_device_that_is_online_hears_at_once_and_also_of_the_end",
+    "test_a_device_that_says_that_it_is_busy_is_shown_so",
+    "test_a_device_that_vanishes_without_a_word_is_away_and_was_seen_just_now",
     "test_a_device_that_was_away_finds_the_offer_and_all_frames",
     "test_a_display_logs_in_with_the_phones_answers",
     "test_a_display_that_is_switched_off_gives_the_session_back",
@@ -86,6 +100,7 @@ __all__ = [
     "test_a_guest_is_told_where_there_are_none",
     "test_a_login_that_failed_pins_nothing",
     "test_a_login_that_is_cut_ends_the_visit_and_the_session_is_here_again",
+    "test_a_name_that_the_user_gave_is_shown_everywhere_and_stays",
     "test_a_node_that_was_made_readable_by_others_is_private_again",
     "test_a_reclaimed_session_has_the_last_checkpoint_and_all_that_we_said",
     "test_a_session_goes_to_a_display_under_our_account_and_comes_back",
@@ -95,9 +110,11 @@ __all__ = [
     "test_an_account_that_does_not_exist",
     "test_an_app_that_asks_for_nothing_gets_the_best_way",
     "test_an_idle_visit_ends_and_the_session_goes_on_at_the_phone",
+    "test_five_devices_know_one_another_and_none_is_asked_twice",
     "test_nobody_else_can_read_or_change_or_hear_of_them",
     "test_nobody_is_logged_in_any_more_after_the_visit",
     "test_nothing_is_lost_or_doubled_while_both_sides_draw_all_the_time",
+    "test_nothing_is_said_while_nothing_happens",
     "test_one_visit_leaves_nothing_for_the_next",
     "test_only_the_accounts_own_server_can_tell_of_changes",
     "test_presence_tells_which_of_five_devices_are_online",
@@ -105,6 +122,7 @@ __all__ = [
     "test_the_user_reads_what_a_login_gives_before_it_is_given",
     "test_what_nobody_answers_expires",
     "test_what_was_said_last_arrives_before_the_stream_is_closed",
+    "test_who_is_not_the_user_does_not_hear_what_a_device_is",
 ]
 
 
@@ -112,6 +130,12 @@ __all__ = [
 def server(ejabberd: Ejabberd) -> Ejabberd:
     """Take the place of the server that all these tests run on elsewhere."""
     return ejabberd
+
+
+@pytest.fixture
+def questions() -> int:
+    """Return 1: the others are not told what is published before presence."""
+    return 1
 
 
 async def test_a_phone_that_is_cut_off_goes_on_and_nothing_is_lost(

@@ -38,12 +38,9 @@ class Person:
         self._options = address(server)
 
     def device(self, name: str, *apps: type[Board], **options: Any) -> Client:
-        return Client(
-            *self._account,
-            device=name,
-            apps=apps or (Board,),
-            **self._options | options,
-        )
+        jid, password = self._account
+        own = {"jid": jid, "device": name, "apps": apps or (Board,)}
+        return Client(password=password, **own | self._options | options)
 
 
 @pytest.fixture

@@ -155,6 +155,42 @@ async def test_what_ends_with_its_device_is_not_listed_any_more_but_what_it_lent
             await until(laptop, lambda now: places(now) == [("Lent", "Phone", "Phone")])
 
 
+async def test_a_session_that_was_given_belongs_to_the_other_device(
+    person: Person, tmp_path: Path
+) -> None:
+    data = tmp_path / "phone"
+    async with person.device("Laptop", data=tmp_path / "laptop") as laptop:
+        async with person.device("Phone", data=data) as phone:
+            board = Board()
+            await phone.list_session(board, title="A board")
+            to = await phone.device("Laptop")
+            winner, _ = await soon(
+                asyncio.gather(phone.send(board, to=[to]), take(laptop))
+            )
+            assert winner.name == "Laptop"
+            given = [("A board", "Laptop", "Laptop")]
+            await until(phone, lambda now: places(now) == given)
+            await until(laptop, lambda now: places(now) == given and now[0].here)
+        async with person.device("Phone", data=data) as phone:
+            await phone._announcing._write()
+            assert places(await phone.sessions()) == given
+
+
+async def test_what_a_forgotten_device_had_is_not_listed_any_more(
+    person: Person, tmp_path: Path
+) -> None:
+    async with person.device("Phone") as phone:
+        async with person.device("Laptop", data=tmp_path / "laptop") as laptop:
+            board = Board()
+            await laptop.list_session(board, title="A board")
+            await laptop.keep(board)
+            await until(phone, len)
+        (left,) = await until(phone, lambda now: now and not now[0].online)
+        assert left.owner_name == "Laptop"
+        await phone.forget(await phone.device("Laptop"))
+        assert await phone.sessions() == []
+
+
 async def test_what_is_not_ours_any_more_is_corrected_when_we_log_in(
     person: Person, tmp_path: Path
 ) -> None:
@@ -227,7 +263,7 @@ async def test_a_session_that_never_ran_here_is_none_that_was_lost(
 ) -> None:
     async with person.device("Phone") as phone, person.device("Laptop") as laptop:
         await laptop.devices()
-        (to,) = await phone.devices()
+        (to,) = [each for each in await phone.devices() if not each.this]
         offering = asyncio.create_task(phone.offer(Board(), to=[to]))
         async with contextlib.aclosing(laptop.offers()) as offers:
             offer = await soon(anext(offers))
@@ -375,8 +411,7 @@ async def test_an_onlooker_sees_them_and_is_no_device(person: Person) -> None:
             await phone.list_session(Board(), title="A board")
             (seen,) = await until(onlooker, lambda now: now and now[0].online)
             assert (seen.here, seen.jid) == (False, phone.jid)
-            others = [each.name for each in await phone.devices()]
-            assert others == []
+            assert [each.name for each in await phone.devices()] == ["Phone"]
 
 
 async def test_where_the_server_keeps_no_lists_the_devices_are_asked(

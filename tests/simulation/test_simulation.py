@@ -155,6 +155,47 @@ def test_a_crash_at_any_step_loses_nothing(victim: str) -> None:
     assert step > 50
 
 
+async def kept_there_and_back(world: Simulation, phone: Phone, lobby: Display) -> None:
+    """The journal has it before it goes, and when it is back."""
+    world.adopt(phone, Ledger("zero"))
+    while not _is_kept(phone):
+        with contextlib.suppress(PowerCut):
+            await phone.ready()
+            await phone.keep(phone.app(Ledger))
+    try:
+        await phone.transfer(phone.app(Ledger), to=lobby)
+        await lobby.do(lobby.app(Ledger).write("one"))
+    except (MobilityError, PowerCut, AssertionError):
+        pass
+    await phone.take_back()
+
+
+def _is_kept(phone: Phone) -> bool:
+    session = phone.app(Ledger).session if phone.here else None
+    return session is not None and session.kept
+
+
+@pytest.mark.parametrize("victim", ["phone", "lobby"])
+def test_a_crash_at_any_step_loses_nothing_that_is_kept(victim: str) -> None:
+    for step in itertools.count(1, 2):
+        with Simulation(seed=step) as world:
+            lobby, phone = world.display(Ledger), world.phone(Ledger)
+            device = phone if victim == "phone" else lobby
+            device.crash(step=step)
+            world.run(kept_there_and_back(world, phone, lobby))
+            world.check()
+            entries = phone.app(Ledger).entries
+            phone.crash()
+            phone.start()
+            world.run(phone.ready())
+            world.check()
+            assert phone.app(Ledger).entries == entries
+            assert entries[:1] == ["zero"]
+            if device.crashes == (victim == "phone"):  # only by hand
+                break
+    assert step > 50
+
+
 @pytest.mark.parametrize("victim", ["phone", "lobby"])
 def test_a_cut_at_any_step_loses_nothing(victim: str) -> None:
     for step in range(1, 100, 3):

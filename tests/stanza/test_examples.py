@@ -11,6 +11,7 @@ from mobility.errors import MobilityError
 from mobility.protocol import visit
 from mobility.protocol.transfer import Event
 from mobility.xmpp.asking import stanza as asking_xml
+from mobility.xmpp.codes import stanza as codes_xml
 from mobility.xmpp.directory import stanza as directory_xml
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.login import stanza as login_xml
@@ -30,6 +31,7 @@ CODED = [
     ("visits.md", visits_xml),
     ("sessions.md", directory_xml),
     ("asking.md", asking_xml),
+    ("codes.md", codes_xml),
 ]
 
 

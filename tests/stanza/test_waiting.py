@@ -55,9 +55,17 @@ def test_the_example_of_a_device_is_read_checked_and_written_as_it_stands_there(
     listing = device_xml.from_xml(example)
     check_device(listing.device)
     assert same(device_xml.to_xml(listing), example)
-    iq = stanzas("devices.md")[0]
+    iq = next(s for s in stanzas("devices.md") if s.get("id") == "p1")
     item = pep_xml.Item(listing.device.id, device_xml.to_xml(listing))
     assert same(pep_xml.publish(ns.DEVICES, item), iq[0])
+
+
+def test_the_example_of_a_name_is_read_and_written_as_it_stands_there() -> None:
+    example = inside("devices.md", device_xml.LABEL)
+    name = device_xml.label(example)
+    assert same(device_xml.to_label(name), example)
+    with pytest.raises(RemoteProtocolError):
+        device_xml.label(Element("label"))
 
 
 def test_the_example_of_an_offer_is_read_and_written_and_opens_for_its_device() -> None:
@@ -77,13 +85,35 @@ def test_the_example_of_an_offer_is_read_and_written_and_opens_for_its_device() 
     assert Heading.decode(plain, offer).title
 
 
-def test_a_notification_names_its_nodes_whatever_it_carries() -> None:
+def test_a_notification_says_what_changed_and_whether_that_is_all() -> None:
     (message,) = stanzas("first-wins.md")
-    assert pep_xml.concerns(message) == {ns.OFFERS}
+    (change,) = pep_xml.changes(message)
+    assert change.node == ns.OFFERS
+    assert [item.payload.tag for item in change.items] == [offer_xml.ELEMENT]
+    assert change.complete
+
+
+TOLD = [
+    ("<purge node='a'/>", (), (), False),
+    ("<delete node='a'/>", (), (), False),
+    ("<items node='a'><retract id='x'/></items>", (), ("x",), True),
+    ("<items node='a'><item id='y'><z/></item></items>", ("y",), (), True),
+    ("<items node='a'><item id='y'/></items>", (), (), False),
+    ("<items node='a'><evil/><retract id='x'/></items>", (), ("x",), False),
+    ("<items node='a'/>", (), (), False),
+]
+
+
+@pytest.mark.parametrize(("inner", "items", "retracted", "complete"), TOLD)
+def test_a_notification_that_does_not_say_all_says_so(
+    inner: str, items: tuple[str], retracted: tuple[str], complete: bool
+) -> None:
     event = "http://jabber.org/protocol/pubsub#event"
-    for inner in ("<purge node='a'/>", "<items node='a'><retract id='x'/></items>"):
-        text = f"<message><event xmlns='{event}'>{inner}<items/></event></message>"
-        assert pep_xml.concerns(fromstring(text)) == {"a", ""}
+    text = f"<message><event xmlns='{event}'>{inner}</event></message>"
+    (change,) = pep_xml.changes(fromstring(text))
+    assert change.node == "a"
+    assert tuple(item.id for item in change.items) == items
+    assert (change.retracted, change.complete) == (retracted, complete)
 
 
 DEVICE = f'<device xmlns="{ns.DEVICES}" '

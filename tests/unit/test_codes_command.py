@@ -14,6 +14,8 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+import typer.core
+import typer.main
 import typer.testing
 
 from mobility import InvalidInvitation, MobilityError, SettingsError
@@ -152,7 +154,11 @@ OPENED = {
 
 @pytest.mark.parametrize("uri", OPENED)
 def test_each_kind_of_code_has_its_command(phone: Path, uri: str) -> None:
-    assert command(read(uri)) == [*OPENED[uri], uri]
+    name, *arguments = command(read(uri))
+    assert [name, *arguments] == [*OPENED[uri], uri]
+    subcommands = typer.main.get_command(app)
+    assert isinstance(subcommands, typer.core.TyperGroup)
+    subcommands.commands[name].make_context(name, arguments)  # it takes them
 
 
 @pytest.mark.parametrize("uri", [u for u in OPENED if ME in u])
@@ -219,19 +225,23 @@ def test_in_a_real_terminal_it_stays_until_ctrl_c(
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-m", "mobility.cli", "qr", "--device"]
     environment = os.environ | no_color | {"TERM": "xterm", "LINES": "50"}
-    with subprocess.Popen(
+    program = subprocess.Popen(
         arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    ) as program:
-        os.close(theirs)
-        printed = ""
-        while "Ctrl-C ends this" not in printed:
+    )
+    os.close(theirs)
+    try:
+        printed = b""
+        while b"Ctrl-C ends this" not in printed:
             assert select.select([ours], [], [], 20)[0]
-            printed += os.read(ours, 65536).decode()
+            printed += os.read(ours, 65536)
         program.send_signal(signal.SIGINT)
         assert program.wait(20) == 0
-    os.close(ours)
-    assert OURS.search(printed)
-    assert bool(coloured) is ("\x1b[38;5;231m\x1b[48;5;16m" in printed)
+    finally:
+        program.kill()
+        program.wait()
+        os.close(ours)
+    assert OURS.search(printed.decode())
+    assert bool(coloured) is (b"\x1b[38;5;231m\x1b[48;5;16m" in printed)
 
 
 async def test_a_device_shows_another_code_when_it_is_time(

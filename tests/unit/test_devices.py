@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mobility import App, Device, UnknownDevice
-from mobility.devices import found
+from mobility.acquaintances import found
 
 
 class Slides(App):

@@ -18,6 +18,8 @@ import pytest
 from mobility.errors import MobilityError
 from mobility.protocol import handshake, mobilis, session, transfer, visit, words
 from mobility.protocol.capture import Direction, PacketLog
+from mobility.protocol.code import DeviceCode, SessionCode
+from mobility.protocol.codebook import CodeBook
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.pin import Pin, Pinned
@@ -26,6 +28,7 @@ from mobility.protocol.state import decode_packets, decode_state, encode_state
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
 from mobility.transfer import Link
+from mobility.xmpp.codes.stanza import Scanned
 from mobility.xmpp.errors import to_stanza
 from mobility.xmpp.sasl import Password, Token
 from mobility.xmpp.stream import Stream
@@ -54,6 +57,10 @@ def clean(text: str, *secrets: bytes) -> bool:
 def values() -> Iterator[object]:
     """One of everything that holds a secret."""
     yield Invitation("a@b/c", CANARY, b"k" * 16)
+    yield DeviceCode("a@b", "k" * 22, CANARY)
+    yield SessionCode("a@b", "talk", "k" * 22, CANARY)
+    yield CodeBook(CANARY, "run")
+    yield Scanned("k" * 22, CANARY)
     codes = Invitations(60)
     codes.issue(CANARY, 0)
     yield codes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mobility.errors import SettingsError
+from mobility.errors import JournalError, SettingsError
 from mobility.protocol.transfer import RECOVERY, Memory, Phase, Role
 from mobility.store import Arriving, Kept, Store
 
@@ -202,3 +202,80 @@ def test_a_store_without_a_folder_keeps_everything_in_memory() -> None:
     with Store(None) as store:
         store.keep(TALK)
         assert store.kept() == [TALK]
+
+
+HERE = Kept("session-1", "urn:app", 2, 7, b"as it is here", keeps=True)
+
+
+def test_what_comes_back_is_here_in_one_write() -> None:
+    away = replace(TALK, keeps=True)
+    assert replace(away.back(8), state=b"", epoch=7) == replace(HERE, state=b"")
+    assert away.back(8).epoch == 8
+
+
+@pytest.mark.parametrize(
+    ("row", "after", "written"),
+    [
+        (None, "", True),
+        (HERE, "", True),
+        (TALK, "", False),
+        (replace(TALK, leaving=True), "", False),
+        (replace(TALK, leaving=True), "sid-1", True),
+        (replace(TALK, leaving=True), "sid-0", False),
+    ],
+    ids=["new", "here", "away", "leaving", "stayed", "left-again"],
+)
+def test_what_is_saved_here_never_replaces_what_a_transfer_needs(
+    row: Kept | None, after: str, written: bool
+) -> None:
+    with Store(None) as store:
+        if row is not None:
+            store.keep(row)
+            store.note("sid-1", b"a packet")
+        assert store.keep_here(HERE, after=after) is written
+        assert store.kept() == ([HERE] if written else [row])
+        assert bool(store.noted("sid-1")) is (row is not None and after != "sid-1")
+
+
+def test_what_is_adopted_is_ours_and_has_not_come_any_more(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.arrive(Arriving("sid-9", "a@b/c", "Phone", b"key", "<offer/>", "files"))
+        assert store.adopt(HERE, "sid-9")
+    with Store(tmp_path) as store:
+        assert (store.kept(), store.arriving()) == ([HERE], [])
+
+
+@pytest.mark.parametrize("epoch", [7, 8])
+def test_what_is_out_of_date_is_not_adopted(epoch: int) -> None:
+    newer = replace(HERE, epoch=epoch)
+    came = Arriving("sid-9", "a@b/c", "Phone", b"key", "<offer/>", "files")
+    with Store(None) as store:
+        store.keep(newer)
+        store.arrive(came)
+        assert not store.adopt(HERE, "sid-9")
+        assert (store.kept(), store.arriving()) == ([newer], [came])
+
+
+def test_what_was_given_is_forgotten_with_the_word_for_it(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.keep(TALK)
+        store.release(TALK, b"released")
+    with Store(tmp_path) as store:
+        assert (store.kept(), store.words()) == ([], {"sid-1": b"released"})
+
+
+def test_a_change_that_fails_in_the_middle_has_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Store(None) as store:
+        store.keep(TALK)
+
+        def fails(id: str) -> None:
+            raise JournalError("The disk is full.")
+
+        monkeypatch.setattr(store, "forget", fails)
+        with pytest.raises(JournalError):
+            store.release(TALK, b"released")
+        assert (store.kept(), store.words()) == ([TALK], {})
+        store.keep(HERE)  # and the next one does
+        assert store.kept() == [HERE]

@@ -2,8 +2,8 @@
 
 from slixmpp.plugins.base import register_plugin
 
-from .plugin import MobilityDevices
+from .plugin import NODES, MobilityDevices
 
 register_plugin(MobilityDevices)
 
-__all__ = ["MobilityDevices"]
+__all__ = ["NODES", "MobilityDevices"]

@@ -12,10 +12,6 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from slixmpp.xmlstream import StanzaBase
-from slixmpp.xmlstream.handler import Callback
-from slixmpp.xmlstream.matcher import MatchXPath
-
 from mobility.errors import DirectoryUnavailable, MobilityError
 from mobility.protocol.directory import Entry
 from mobility.xmpp import ns
@@ -34,34 +30,20 @@ ANSWER = 5.0  # seconds for a device to say what it runs
 class MobilityDirectory(Exchange[Asked]):
     name = "mobility_directory"
     description = "Sessions of the user's devices"
-    dependencies: ClassVar[set[str]] = {"mobility_pep", "mobility_devices"}
+    dependencies: ClassVar[set[str]] = {"mobility_pep"}
     stanza: ClassVar = stanza
 
     def plugin_init(self) -> None:
         super().plugin_init()
         self._pep = MobilityPep.of(self.xmpp)
-        self._present: Callable[[], None] = lambda: None
-        presence = MatchXPath("{jabber:client}presence")
-        self.xmpp.register_handler(
-            Callback(f"{self.name} presence", presence, self._on_presence)
-        )
 
-    def plugin_end(self) -> None:
-        self.xmpp.remove_handler(f"{self.name} presence")
-        super().plugin_end()
-
-    def watch(self, written: Callable[[], None], present: Callable[[], None]) -> None:
+    def watch(self, written: Callable[[], None]) -> None:
         """
-        Be told when the directory was written to, and when devices come and go.
+        Be told when the directory was written to; to be called before we are online.
 
-        To be called before we are online; the server tells only who asks to be told.
+        The server tells only who asks to be told.
         """
         self._pep.watch(ns.SESSIONS, written)
-        self._present = present
-
-    def _on_presence(self, presence: StanzaBase) -> None:
-        if presence["from"].bare == self.xmpp.boundjid.bare:
-            self._present()
 
     async def publish(self, entry: Entry, *, present: Iterable[str]) -> None:
         """

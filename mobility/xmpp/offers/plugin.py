@@ -3,6 +3,8 @@ Offers in a private node of the account: one item each, until it is retracted.
 
 Not messages that the server stores: our resources have a negative priority, so they are
 given none (RFC 6121 §8.5.2), and what is stored so can be neither seen nor taken back.
+
+Where the server has no such nodes, a device that is online is given its offer in an IQ.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import ClassVar
 
 from mobility.errors import DirectoryUnavailable, MobilityError, RemoteProtocolError
 from mobility.xmpp import ns
-from mobility.xmpp.feature import Feature
+from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.offers import stanza
 from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.pep import MobilityPep
@@ -25,12 +27,14 @@ __all__ = ["MobilityOffers"]
 log = logging.getLogger(__name__)
 
 
-class MobilityOffers(Feature):
+class MobilityOffers(Exchange[Waiting]):
     name = "mobility_offers"
     description = "Offers that wait"
     dependencies: ClassVar[set[str]] = {"mobility_pep"}
+    stanza: ClassVar = stanza
 
     def plugin_init(self) -> None:
+        super().plugin_init()
         self._pep = MobilityPep.of(self.xmpp)
 
     def watch(self, changed: Callable[[], None]) -> None:
@@ -40,6 +44,16 @@ class MobilityOffers(Feature):
         To be called before we are online; the server tells only who asks to be told.
         """
         self._pep.watch(ns.OFFERS, changed)
+
+    async def put(self, peer: str, waiting: Waiting) -> None:
+        """
+        Give an offer to its device, which is online, where the server keeps none.
+
+        Raises:
+            MobilityError: The device does not take offers so, or does not answer.
+
+        """
+        await self.ask(peer, waiting)
 
     async def leave(self, waiting: Waiting) -> None:
         """

@@ -29,7 +29,8 @@ class MobilityPep(Feature):
     dependencies: ClassVar[set[str]] = {"xep_0030", "xep_0115"}
 
     def plugin_init(self) -> None:
-        self._watched: dict[str, Callable[[], None]] = {}
+        self._watched: dict[str, Callable[[stanza.Change], None]] = {}
+        self._ready: set[str] = set()  # nodes that need no more options with an item
         # Before XEP-0115's own filter. WORKAROUND: slixmpp 1.17 takes 0 for the end.
         self.xmpp.add_filter("out", self._announce, order=1)
         self.xmpp.register_handler(
@@ -51,7 +52,16 @@ class MobilityPep(Feature):
         Not what changed: of changes just before the server knew that we want to hear
         of them, it tells one only (XEP-0163 §4.3.4).
         """
-        self._watched[node] = changed
+        self.follow(node, lambda _: changed())
+
+    def follow(self, node: str, heard: Callable[[stanza.Change], None]) -> None:
+        """
+        Be told what changes in a node; to be called before we are online.
+
+        Nothing is lost while the stream is resumed. On a new one the server tells the
+        last item first; who does not know it has to look.
+        """
+        self._watched[node] = heard
 
     async def publish(self, node: str, item: stanza.Item) -> None:
         """
@@ -62,6 +72,8 @@ class MobilityPep(Feature):
             PeerUnreachable: If the server does not answer.
 
         """
+        if node in self._ready and await self._published(node, item):
+            return
         try:
             await self.ask_server("set", stanza.publish(node, item))
         except IqError as exc:
@@ -75,8 +87,18 @@ class MobilityPep(Feature):
                 # node only.
                 await self._made(node)
                 await self._asked("set", stanza.publish_to_existing(node, item))
+                self._ready.add(node)
             else:
                 raise self._error(exc) from None
+
+    async def _published(self, node: str, item: stanza.Item) -> bool:
+        """Whether it was enough to publish it, since the node is as it shall be."""
+        try:
+            await self.ask_server("set", stanza.publish_to_existing(node, item))
+        except IqError:
+            self._ready.discard(node)
+            return False
+        return True
 
     async def _made(self, node: str) -> None:
         """There is such a node, and it is private."""
@@ -140,17 +162,22 @@ class MobilityPep(Feature):
 
     async def _announce(self, sent: StanzaBase) -> StanzaBase:
         """Our presence says what we want to be told of (XEP-0163 §4.3.2, XEP-0115)."""
-        if self._watched and isinstance(sent, Presence) and sent["type"] == "available":
-            disco: Any = self.xmpp.plugin["xep_0030"]
-            for node in self._watched:
-                await disco.add_feature(f"{node}+notify")
-            await self.xmpp.plugin["xep_0115"].update_caps(broadcast=False)
+        if self._watched and isinstance(sent, Presence) and not sent.xml.get("type"):
+            await self.announce()
         return sent
+
+    async def announce(self) -> None:
+        """Have what we want to be told of in what our presence stands for."""
+        disco: Any = self.xmpp.plugin["xep_0030"]
+        for node in self._watched:
+            await disco.add_feature(f"{node}+notify")
+        await self.xmpp.plugin["xep_0115"].update_caps(broadcast=False)
 
     def _on_message(self, message: StanzaBase) -> None:
         # Anybody can send an event; only the account's own server speaks for its nodes.
         sender = message["from"]
         if message["type"] == "error" or sender.full != self.xmpp.boundjid.bare:
             return
-        for node in stanza.concerns(message.xml) & self._watched.keys():
-            self._watched[node]()
+        for change in stanza.changes(message.xml):
+            if change.node in self._watched:
+                self._watched[change.node](change)

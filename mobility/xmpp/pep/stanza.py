@@ -16,8 +16,9 @@ __all__ = [
     "EVENT",
     "LARGEST",
     "OPTIONS",
+    "Change",
     "Item",
-    "concerns",
+    "changes",
     "configure",
     "create",
     "fetch",
@@ -31,6 +32,9 @@ __all__ = [
 _PUBSUB: Final = "http://jabber.org/protocol/pubsub"
 _FORM: Final = "{jabber:x:data}"
 EVENT: Final = f"{{{_PUBSUB}#event}}event"
+_ITEMS: Final = f"{{{_PUBSUB}#event}}items"
+_ITEM: Final = f"{{{_PUBSUB}#event}}item"
+_RETRACT: Final = f"{{{_PUBSUB}#event}}retract"
 _MISMATCH: Final = f"{{{_PUBSUB}#errors}}precondition-not-met"
 LARGEST: Final = 64  # items of a node; Prosody 0.12 allows 256 unless configured
 
@@ -53,6 +57,25 @@ class Item:
 
     id: str
     payload: Element = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What happened to a node.
+
+    Args:
+        node: Its name.
+        items: What was put there; may be anybody's nonsense.
+        retracted: Ids of what was taken away.
+        complete: Whether that is all; if not, one has to look.
+
+    """
+
+    node: str
+    items: tuple[Item, ...] = ()
+    retracted: tuple[str, ...] = ()
+    complete: bool = False
 
 
 def _request(action: str, node: str) -> tuple[Element, Element]:
@@ -114,9 +137,25 @@ def found(iq: Element) -> list[Item]:
     return [Item(item.get("id", ""), item[0]) for item in iq.findall(path) if len(item)]
 
 
-def concerns(message: Element) -> set[str]:
-    """The nodes that a notification is about, whatever happened there."""
-    return {kind.get("node", "") for kind in message.findall(f"{EVENT}/*")}
+def changes(message: Element) -> list[Change]:
+    """What a notification says of each node."""
+    return [_change(kind) for kind in message.findall(f"{EVENT}/*")]
+
+
+def _change(kind: Element) -> Change:
+    inner = [child for child in kind if child.tag in {_ITEM, _RETRACT}]
+    told = kind.tag == _ITEMS and len(inner) == len(kind) > 0
+    bare = any(child.tag == _ITEM and not len(child) for child in inner)
+    return Change(
+        kind.get("node", ""),
+        tuple(
+            Item(child.get("id", ""), child[0])
+            for child in inner
+            if child.tag == _ITEM and len(child)
+        ),
+        tuple(child.get("id", "") for child in inner if child.tag == _RETRACT),
+        complete=told and not bare,
+    )
 
 
 def is_elsewise(error: Element) -> bool:

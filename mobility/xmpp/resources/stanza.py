@@ -1,0 +1,167 @@
+"""
+XML of what a resource says of itself: disco#info (XEP-0030), with a form of ours in it
+(XEP-0128), and the presence that says which (XEP-0115 §4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+from xml.etree.ElementTree import Element, SubElement
+
+from mobility.errors import MobilityError, RemoteProtocolError
+from mobility.protocol.device import (
+    DeviceDescription,
+    app_line,
+    check_device,
+    read_app,
+)
+from mobility.protocol.handshake import claim
+from mobility.xmpp import ns
+from mobility.xmpp.exchange import b64, number, raw
+
+__all__ = ["INFO", "OBSERVER", "About", "Caps", "about", "caps", "forms", "to_form"]
+
+INFO: Final = "{http://jabber.org/protocol/disco#info}"
+OBSERVER: Final = f"{ns.DEVICES}#observer"  # the feature of a command that only looks
+_CAPS: Final = "{http://jabber.org/protocol/caps}c"
+_FORM: Final = "{jabber:x:data}"
+_KEYS: Final = ("identity", "agreement", "signature")
+_LONGEST = 500
+_MOST_APPS = 64
+_LARGEST_SIZE = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """
+    Which description a presence stands for.
+
+    Args:
+        ver: The same for the same description.
+        hash: How it was made of that.
+        node: What software says so; part of the question for it, and no more.
+
+    """
+
+    ver: str
+    hash: str
+    node: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """
+    What a resource says of itself.
+
+    Args:
+        kind: Type of its disco identity.
+        name: Name of that.
+        device: What it says as one of ours, checked; None if it is none.
+        observes: Whether it is a command that only looks, and is gone in a moment.
+
+    """
+
+    kind: str = ""
+    name: str = ""
+    device: DeviceDescription | None = None
+    observes: bool = False
+
+
+def caps(presence: Element) -> Caps | None:
+    """What the presence stands for, if it says so in a way that can be cached."""
+    element = presence.find(_CAPS)
+    if element is None:
+        return None
+    values = [element.get(name, "") for name in ("ver", "hash", "node")]
+    return Caps(*values) if all(0 < len(v) <= _LONGEST for v in values) else None
+
+
+def about(query: Element) -> About:
+    """What the result of a query says; what is not understood is left out."""
+    client = next(
+        (i for i in query.findall(f"{INFO}identity") if i.get("category") == "client"),
+        Element(""),
+    )
+    return About(
+        kind=claim(client.get("type", "")),
+        name=claim(client.get("name", "")),
+        device=_device(query),
+        observes=any(
+            feature.get("var") == OBSERVER
+            for feature in query.findall(f"{INFO}feature")
+        ),
+    )
+
+
+def _device(query: Element) -> DeviceDescription | None:
+    found = list(forms(query))
+    if len(found) != 1:
+        return None
+    try:
+        device = _described(found[0])
+        check_device(device)
+    except MobilityError:
+        return None
+    return device
+
+
+def forms(query: Element) -> Iterator[Element]:
+    """Our forms in a result; there should be at most one (XEP-0128 §3)."""
+    for form in query.findall(f"{_FORM}x"):
+        if _values(form, "FORM_TYPE") == [ns.DEVICES]:
+            yield form
+
+
+def to_form(device: DeviceDescription) -> Element:
+    """What a device says of itself, for disco#info."""
+    form = Element(f"{_FORM}x", type="result")
+    _field(form, "FORM_TYPE", ns.DEVICES, type="hidden")
+    texts = {"name": device.name, "kind": device.kind, "size": str(device.size)}
+    for name, text in texts.items():
+        _field(form, name, text)
+    for name in _KEYS:
+        _field(form, name, b64(getattr(device, name)))
+    lines = [
+        app_line(uri, schema, device.parts.get(uri, ()))
+        for uri, schema in device.apps.items()
+    ]
+    if lines:
+        _field(form, "app", *lines, type="text-multi")
+    return form
+
+
+def _field(form: Element, name: str, *values: str, **attributes: str) -> None:
+    field = SubElement(form, f"{_FORM}field", attributes, var=name)
+    for value in values:
+        SubElement(field, f"{_FORM}value").text = value
+
+
+def _described(form: Element) -> DeviceDescription:
+    lines = _values(form, "app")
+    if len(lines) > _MOST_APPS:
+        raise RemoteProtocolError("That is not the description of a device.")
+    apps = [read_app(line) for line in lines]
+    keys: dict[str, Any] = {name: raw(_value(form, name)) for name in _KEYS}
+    return DeviceDescription(
+        name=_value(form, "name"),
+        kind=_value(form, "kind"),
+        apps={uri: schema for uri, schema, _ in apps},
+        parts={uri: parts for uri, _, parts in apps if parts},
+        size=number(_value(form, "size"), most=_LARGEST_SIZE),
+        **keys,
+    )
+
+
+def _value(form: Element, name: str) -> str:
+    return next(iter(_values(form, name)), "")
+
+
+def _values(form: Element, name: str) -> list[str]:
+    return [
+        value.text or ""
+        for field in form.findall(f"{_FORM}field")
+        if field.get("var") == name
+        for value in field.findall(f"{_FORM}value")
+    ]
