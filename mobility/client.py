@@ -22,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from mobility.acquaintances import found
 from mobility.announcing import Announcing
 from mobility.app import App, AppFactory
@@ -50,10 +52,12 @@ from mobility.errors import (
 from mobility.history import History, Visited
 from mobility.holding import Holding
 from mobility.introduction import Approve
+from mobility.joining import ApproveShare
 from mobility.lost import Losses, LostSession
 from mobility.moved import MovedSession
 from mobility.offering import Offering
 from mobility.owned import Owned
+from mobility.participation import Participation
 from mobility.places import DisplayList, Places
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.code import DeviceCode, SessionCode, check_own
@@ -62,6 +66,7 @@ from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.place import Coordinates
 from mobility.protocol.session import Checkpoint, Packet
+from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.protocol.transfer import Memory
 from mobility.protocol.visit import (
     Leave,
@@ -69,8 +74,11 @@ from mobility.protocol.visit import (
 from mobility.records import Records
 from mobility.refusal import apart, readable
 from mobility.requesting import Requesting
+from mobility.scene import Scene
 from mobility.screen import Screen
 from mobility.session import Session
+from mobility.shares import Shares
+from mobility.sharing import Sharing, Site
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Progress, Report, Ways, timing, unseen
@@ -222,7 +230,6 @@ class Client:
             self._visiting = Visiting(
                 *(self, self._tasks, self._delegating, self._screens, records)
             )
-            self.stream.visits.receive = self._visiting.receive
             self.stream.logins.receive = self._visiting.lending.receive
             identity = self._store.identity(secrets.token_bytes(32))
             self.codes = Codes(bare(self._account), identity)
@@ -236,6 +243,11 @@ class Client:
                 owned=self._owned,
             )
             self._transfers.on_request = self._arrivals.receive_request
+            about = (self._tasks, self._link, self._session, self.name)
+            self._shares = Shares(
+                Site(self.stream, self._transfers, *about),
+                *(self._factories, self._largest, self._visiting.receive),
+            )
             if not self._guest:
                 self._own = self._acquaintances()
                 self._owned.watch(lambda: self._announcing.add_own(self._owned))
@@ -311,6 +323,7 @@ class Client:
             return
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
+        self._shares.online(resumed=self.stream.resumed)
         if not self.stream.resumed:
             self._announcing.online()
 
@@ -910,6 +923,53 @@ class Client:
 
         return await moved.hand_over(to.jid, report)
 
+    def share(
+        self,
+        app: App,
+        *,
+        show: Callable[[Scene], None],
+        kind: ShareKind = ShareKind.DIRECT,
+    ) -> AbstractAsyncContextManager[Sharing]:
+        """
+        Share a running app with other people; leaving the block ends that.
+
+        Args:
+            app: Runs here, and goes on to.
+            show: Called with what to show to who wants to take part: a code
+                (`Inviting`), two digits (`Comparing`), and that they came (`Hosting`).
+            kind: Live, over this device or in a room; or a copy for each.
+
+        Raises:
+            LocalProtocolError: It is elsewhere, or shared already.
+            PeerUnreachable: The server has no rooms.
+
+        """
+        identity = self._store.identity(secrets.token_bytes(32))
+        key = Ed25519PrivateKey.from_private_bytes(identity)
+        return self._shares.share(self._ours(app), kind, identity=key, show=show)
+
+    def join(
+        self, code: str, *, approve: ApproveShare, progress: Report = unseen
+    ) -> AbstractAsyncContextManager[Participation]:
+        """
+        Take part in what somebody shares; leaving the block ends that, for us.
+
+        Args:
+            code: As scanned from their device.
+            approve: Asks the user: shows who it is, and gives the two digits that the
+                other device shows, or None to decline.
+            progress: Called now and then with how far the state has come.
+
+        Raises:
+            InvalidInvitation: It is another code.
+            VisitRefused, VisitDeclined: By them, or by our user.
+            TransferRefused: We do not have the app.
+            PeerUnreachable: They do not answer.
+
+        """
+        parsed = ShareCode.parse(code)
+        return self._shares.join(parsed, approve=approve, progress=progress)
+
     def _ours(self, app: App) -> Session:
         """The session of an app that may go elsewhere."""
         session = app.session or self._session(secrets.token_urlsafe(12), app)
@@ -923,6 +983,8 @@ class Client:
                 "This session was lent to this device. Its owner can take it back, and "
                 "then let it go elsewhere."
             )
+        if session.id in self._shares:
+            raise LocalProtocolError("This session is shared. End that first.")
         elsewhere = session.id in self._away or session.id in self._offered
         if elsewhere or not session.runs:
             raise LocalProtocolError(
