@@ -53,6 +53,7 @@ class Announcing:
         self._told: list[Entry] = []
         self._ids: dict[str, str] = {}  # of devices, by their addresses
         self._news = asyncio.Event()
+        self._done = asyncio.Event()
         self._writing = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self.directory: Directory
@@ -80,7 +81,12 @@ class Announcing:
 
     def changed(self) -> None:
         """Something is to be written, perhaps."""
+        self._done.clear()
         self._news.set()
+
+    async def written(self) -> None:
+        """Wait until others can see all that is to be seen."""
+        await self._done.wait()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(tuple(self._sessions.values()))
@@ -165,6 +171,9 @@ class Announcing:
             except MobilityError as exc:
                 log.info("the directory is written again: %s", exc)
                 asyncio.get_running_loop().call_later(timing.AGAIN, self._news.set)
+                continue
+            if not self._news.is_set():
+                self._done.set()
 
     async def _write(self) -> None:
         async with self._writing:

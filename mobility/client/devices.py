@@ -31,6 +31,8 @@ from mobility.xmpp.stream import within
 
 __all__ = ["Devices"]
 
+LISTED = 5.0  # seconds for a server to let others see a session
+
 
 class Devices(Others):
     """What a device does with the user's other devices: it knows, asks and obeys."""
@@ -211,6 +213,8 @@ class Devices(Others):
         app.title = title or app.title
         self._announcing.add(session)
         await self._list()  # who may be asked for it
+        if self.stream.online:
+            await within(LISTED, self._announcing.written())
         return session
 
     async def request(
