@@ -981,11 +981,12 @@ class Client:
         """That device has said that it keeps nothing: all goes on here."""
         await self._away.reclaim_from(jid)
 
-    def _link(self, secret: bytes, place: str = "") -> Link:
+    def _link(self, secret: bytes, place: str = "", device: str = "") -> Link:
         stream = self.stream
         ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
         frames = None if self._folder is None else self._folder / "frames"
-        about = (secret, ways, frames, place, self._contents)
+        where = None if self._own is None else self._own.where
+        about = (secret, ways, frames, place, self._contents, device, where)
         return Link(stream.transfers, self._store, self._tasks, *about)
 
     def _touch(self, peer: str) -> None:

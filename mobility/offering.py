@@ -41,7 +41,7 @@ _SENTENCES = {
     TAKEN: "Another device was faster.",
     RETRACTED: "This is not offered any more.",
 }
-Begin = Callable[[bytes, str], MovedSession]  # from the secret, and the device's name
+Begin = Callable[[bytes, str, str], MovedSession]  # of secret, device's name and id
 
 
 @dataclass(eq=False, slots=True)
@@ -103,7 +103,8 @@ class Offering:
 
     def _candidate(self, device: Device, begin: Begin) -> _Candidate:
         sid, ephemeral = secrets.token_urlsafe(12), secrets.token_bytes(32)
-        moved = begin(self._own.share(device, sid, ephemeral), device.name)
+        secret = self._own.share(device, sid, ephemeral)
+        moved = begin(secret, device.name, device.id)
         outgoing = moved.begin(sid, device.jid, self._report)
         return _Candidate(device, sid, public(ephemeral), moved, outgoing)
 
