@@ -232,6 +232,9 @@ class Arrivals:
         except MobilityError as exc:
             log.info("an offer is left out: %s", exc)
             return None
+        except BaseException:  # whoever looks next may have it
+            self._seen.discard(waiting.sid)
+            raise
         assert isinstance(waiting.said.event, Offer)
         return self._incoming_offer(incoming, waiting.said.event, device.name)
 
