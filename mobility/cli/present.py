@@ -26,6 +26,7 @@ from mobility.dispatch import bare
 from mobility.errors import (
     LocalProtocolError,
     MobilityError,
+    PeerUnreachable,
     SettingsError,
     TransferAborted,
     TransferRefused,
@@ -175,7 +176,8 @@ async def _resumed(device: Client) -> list[Session]:
             async with asyncio.timeout(ARRIVES):
                 sessions.append(await offer.accept())
     for session in sessions:
-        with contextlib.suppress(LocalProtocolError):  # it was only lent to us
+        # Else it was only lent to us, or whoever gave it has not let go yet.
+        with contextlib.suppress(LocalProtocolError, PeerUnreachable):
             await device.list_session(session.app)
     return sessions
 
