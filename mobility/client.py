@@ -52,7 +52,7 @@ from mobility.holding import Holding
 from mobility.introduction import Approve
 from mobility.lost import Losses, LostSession
 from mobility.moved import MovedSession
-from mobility.offering import Offering
+from mobility.offering import Offering, retract_left
 from mobility.owned import Owned
 from mobility.places import DisplayList, Places
 from mobility.protocol.carrier import Carrier
@@ -277,16 +277,7 @@ class Client:
                 self._announcing.start()
             self._away.settle()
             self._stack = stack.pop_all()
-        if self._store.groups():
-            self._tasks.start(self._retract_old())
         return self
-
-    async def _retract_old(self) -> None:
-        """What we offered to several devices before we were restarted."""
-        for session, (_, sids) in self._store.groups().items():
-            for sid in sids:  # also the winner's: it has accepted, and found it
-                await self.stream.offers.retract(sid)
-            self._store.ungroup(session)
 
     async def __aexit__(
         self,
@@ -312,6 +303,9 @@ class Client:
             return
         self._away.online(resumed=self.stream.resumed)
         self._arrivals.online(resumed=self.stream.resumed)
+        if self._store.groups():
+            left = retract_left(self.stream.offers, self._store, self._offered)
+            self._tasks.start(left)
         if not self.stream.resumed:
             self._announcing.online()
 
