@@ -181,10 +181,10 @@ class Directory:
     async def _found(self) -> dict[str, tuple[Entry, str]]:
         """Entries of the directory, or of each device that answers, and its address."""
         try:
-            there, _ = await self._stream.directory.entries()
+            found = await self._stream.directory.entries()
         except DirectoryUnavailable:
             return await self._ask_each()
-        return {entry.id: (entry, "") for entry in there.values()}
+        return {entry.id: (entry, "") for entry in found.entries.values()}
 
     async def _ask_each(self) -> dict[str, tuple[Entry, str]]:
         found: dict[str, tuple[Entry, str]] = {}
