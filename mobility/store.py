@@ -355,8 +355,8 @@ class Store:
             found = self._run("SELECT sid FROM sessions WHERE id = ?", (kept.id,))
             if not {sid for (sid,) in found.fetchall()} <= {"", after}:
                 return False
-            self._run("DELETE FROM since WHERE sid = ?", (after,))
             self.keep(kept)
+            self._forget_noted()
             return True
 
     def adopt(self, kept: Kept, sid: str) -> bool:
@@ -536,11 +536,12 @@ class Store:
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""
-        self._run(
-            "DELETE FROM since WHERE sid IN (SELECT sid FROM sessions WHERE id = ?)",
-            (id,),
-        )
         self._run("DELETE FROM sessions WHERE id = ?", (id,))
+        self._forget_noted()
+
+    def _forget_noted(self) -> None:
+        """Of transfers by which no session is on its way any more."""
+        self._run("DELETE FROM since WHERE sid NOT IN (SELECT sid FROM sessions)")
 
 
 def _open(folder: Path | None) -> sqlite3.Connection:
