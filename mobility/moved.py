@@ -304,6 +304,7 @@ class MovedSession:
         moved._files |= link.contents.of(kept.id)
         state = decode_state(kept.state, known=moved._files)
         moved._files |= file_digests(state)
+        session.title = state.title
         session.expect(state)
         phase = transfers.phase(kept.sid) or Phase.COMMITTED
         if kept.leaving:

@@ -315,3 +315,26 @@ async def test_what_was_given_goes_on_though_its_giver_has_not_let_go_yet(
         await again.says("goes on here, at page 2")
         again.type("")
         assert KEPT in await ends(again)
+
+
+async def test_what_went_to_a_device_that_is_not_heard_of_can_be_taken_back(
+    prosody: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(self: Incoming) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(timing, "PATIENCE", 0.2)
+    monkeypatch.setattr(Incoming, "confirm", silent)
+    async with client(prosody("Laptop")) as laptop, client(prosody("Phone")) as phone:
+        to = [await phone.device("Laptop")]
+        sending = asyncio.create_task(phone.send(load_presenter(None, 2), to=to))
+        await take(laptop)
+        with pytest.raises(SessionAway):
+            await sending
+    for answer, then in (("n", "is open here"), ("y", "goes on here, at page 2")):
+        async with mobility(prosody("Phone"), "present") as again:
+            await again.says("Laptop has not said that it has sample.pdf.")
+            again.type(answer)
+            await again.says(then)
+            again.type("")
+            await ends(again)
