@@ -79,6 +79,7 @@ class Owned:
         """
         if session.id not in self._kept:
             await _Keeping(session, self._link).save()
+        if session.id not in self._kept:  # nor meanwhile
             self.follow(session)
 
     def follow(self, session: Session) -> None:
@@ -163,10 +164,19 @@ class _Keeping:
         self.session.app._checkpoint = None
         for job in self._jobs:
             job.cancel()
+        self._drop_frames()
 
     def back(self, after: str) -> None:
-        self._after = after or self._after
+        if after:
+            self._drop_frames()
+            self._after = after
         self._changes.ask()
+
+    def _drop_frames(self) -> None:
+        """Of the transfer that did not take it away: what they have is here again."""
+        if self._after:
+            self._link.unlink(self._after)
+            self._after = ""
 
     async def _follow(self) -> None:
         while True:
@@ -196,6 +206,4 @@ class _Keeping:
             self._changes.touch()  # it may stay after all
             return
         contents.drop(session.id, but=large)
-        if self._after:
-            self._link.unlink(self._after)
-            self._after = ""
+        self._drop_frames()

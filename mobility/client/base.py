@@ -31,6 +31,7 @@ from mobility.errors import (
     TransferAborted,
 )
 from mobility.moved import MovedSession
+from mobility.offering import retract_left
 from mobility.owned import Owned
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.session import Checkpoint, Packet
@@ -180,15 +181,6 @@ class Base:
 
     async def _begin(self) -> None:
         self._away.settle()
-        if self._store.groups():
-            self._tasks.start(self._retract_old())
-
-    async def _retract_old(self) -> None:
-        """What we offered to several devices before we were restarted."""
-        for session, (_, sids) in self._store.groups().items():
-            for sid in sids:  # also the winner's: it has accepted, and found it
-                await self.stream.offers.retract(sid)
-            self._store.ungroup(session)
 
     async def _end(self) -> None:
         self._away.close()
@@ -204,6 +196,9 @@ class Base:
         if online:
             self._away.online(resumed=self.stream.resumed)
             self._arrivals.online(resumed=self.stream.resumed)
+            if self._store.groups():
+                left = retract_left(self.stream.offers, self._store, self._offered)
+                self._tasks.start(left)
 
     @property
     def jid(self) -> str:
@@ -277,11 +272,12 @@ class Base:
     def _left_behind(self, peer: str) -> None:
         """A session that was away there when we crashed is back."""
 
-    def _link(self, secret: bytes, place: str = "") -> Link:
+    def _link(self, secret: bytes, place: str = "", device: str = "") -> Link:
         stream = self.stream
         ways = Ways(self._carriers, stream.bytestreams, stream.uploads)
         frames = None if self._folder is None else self._folder / "frames"
-        about = (secret, ways, frames, place, self._contents)
+        where = None if self._own is None else self._own.where
+        about = (secret, ways, frames, place, self._contents, device, where)
         return Link(stream.transfers, self._store, self._tasks, *about)
 
     def _touch(self, peer: str) -> None:

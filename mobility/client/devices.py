@@ -68,6 +68,7 @@ class Devices(Others):
             *(self._store, self._announcing, self._owned, self._away),
             *(self._arrivals, self._running),
             own=self.devices,
+            goes=self._offered.__contains__,
             give=self._give,
         )
         self._asking = Asking(

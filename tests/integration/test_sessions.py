@@ -478,3 +478,35 @@ async def test_a_guest_has_no_directory_of_its_own() -> None:
     guest = Client.guest("example.org")
     with pytest.raises(DirectoryUnavailable, match="A guest has no other devices"):
         await guest.list_session(Board())
+
+
+async def test_what_was_cut_off_amid_a_retraction_is_cleared_at_the_next_login(
+    person: Person,
+) -> None:
+    async with person.device("Phone") as phone, person.device("Laptop"):
+        pep = MobilityPep.of(phone.stream.xmpp)
+        await pep.publish(ns.SESSIONS, Item("talk", stanza.ended()))
+        async with person.device("Tablet") as tablet:
+            async with asyncio.timeout(10):
+                while await pep.items(ns.SESSIONS):
+                    await tablet.sessions()
+
+
+@pytest.mark.parametrize("title", [" a board\n", "board" * 100])
+async def test_a_name_that_is_shown_in_another_way_is_written_once(
+    person: Person, title: str
+) -> None:
+    async with person.device(f" {title} phone ") as phone, person.device("B") as laptop:
+        written: list[str] = []
+        publish = phone.stream.directory.publish
+
+        async def noted(entry: Entry, **more: Any) -> None:
+            written.append(entry.id)
+            await publish(entry, **more)
+
+        phone.stream.directory.publish = noted  # type: ignore[method-assign]
+        await phone.list_session(Board(), title=title)
+        await until(laptop, len)
+        for _ in range(3):
+            await phone._announcing._write()
+        assert len(written) == 1
