@@ -4,7 +4,9 @@ XML as RFC 6120 has it (§11), within limits that hold while it is parsed.
 Whatever only a server can do (a DTD, another root, a stanza without end) breaks a rule,
 and is the end of the stream. What a stranger can send through an honest server (a
 stanza too deep or too large) arrives without its content: were the stream closed,
-anybody who knows its address could keep a device off line.
+anybody who knows its address could keep a device off line. So does a list that a
+server keeps for the account: whoever was logged in once could have filled it, and each
+login would end with it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ DEEPEST: Final = 64  # elements of a stanza inside one another
 LARGEST: Final = 256 * 1024  # bytes of a stanza
 MOST_ATTRIBUTES: Final = 64  # of an element
 _FAR_TOO_LARGE: Final = 2 * LARGEST  # servers between us and a stranger stop before
+_ITEM: Final = 5  # how deep an item of a list is: stream, iq, pubsub, items, item
+_LONGEST_LIST: Final = (
+    128 * LARGEST
+)  # bytes; twice what the items may have that we ask for
 _MOST_WORK: Final = (
     64 * 1024 * 1024
 )  # bytes read in vain, of a tag that comes in crumbs
@@ -60,6 +66,7 @@ class Parser:
         self._fed = 0  # bytes of all that came
         self._work = 0  # bytes that were read in vain
         self._at = 0  # where the stanza began, or the last one ended
+        self._part = 0  # where of that the last item of a list ended
 
     def feed(self, data: bytes) -> None:
         """
@@ -71,7 +78,10 @@ class Parser:
         """
         for at in range(0, len(data), _SLICE):
             self._take(data[at : at + _SLICE])
-            if self._fed - self._at > _FAR_TOO_LARGE or self._work > _MOST_WORK:
+            part, whole = (self._fed - begun for begun in (self._part, self._at))
+            if part > _FAR_TOO_LARGE or whole > _LONGEST_LIST:
+                raise RuleBroken("policy-violation")
+            if self._work > _MOST_WORK:
                 raise RuleBroken("policy-violation")
 
     def _take(self, piece: bytes) -> None:
@@ -107,7 +117,8 @@ class Parser:
             self._open(Element(tag, _few(named)))
             return
         if self._depth == 2:
-            self._at, self._work = self._expat.CurrentByteIndex, 0
+            self._begin()
+            self._work = 0
             self._begun = Element(tag, _few(named))
             self._builder = TreeBuilder()
         if self._depth - 1 > DEEPEST or len(named) > MOST_ATTRIBUTES:
@@ -117,7 +128,7 @@ class Parser:
 
     def _data(self, text: str) -> None:
         if self._depth < 2:
-            self._at = self._expat.CurrentByteIndex
+            self._begin()
             if not text.isspace():
                 raise RuleBroken("bad-format")
         elif builder := self._kept():
@@ -135,7 +146,13 @@ class Parser:
             stanza = builder.close() if builder else self._begun
             self._events += ("start", stanza), ("end", stanza)
             self._builder = None
-            self._at = self._expat.CurrentByteIndex
+            self._begin()
+        elif self._depth == _ITEM - 1:
+            self._part = self._expat.CurrentByteIndex
+
+    def _begin(self) -> None:
+        """What comes now is counted anew."""
+        self._at = self._part = self._expat.CurrentByteIndex
 
     def _open(self, root: Element) -> None:
         if root.tag != _STREAM:

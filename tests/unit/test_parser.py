@@ -133,6 +133,25 @@ def test_a_stanza_beyond_them_has_no_content_and_the_next_is_whole(
     assert (small.get("id"), len(small)) == ("2", 1)
 
 
+def listing(items: int, size: int) -> str:
+    """What a server says of a list that it keeps."""
+    item = f"<item>{'x' * size}</item>"
+    return f"<iq id='1'><pubsub><items>{item * items}</items></pubsub></iq>"
+
+
+def test_a_list_that_is_too_long_does_not_end_the_connection() -> None:
+    large, small = stanzas(f"{listing(8, parser.LARGEST - 100)}<iq id='2'><a/></iq>")
+    assert (large.get("id"), len(large)) == ("1", 0)
+    assert (small.get("id"), len(small)) == ("2", 1)
+
+
+@pytest.mark.parametrize(
+    ("items", "size"), [(1, 3 * parser.LARGEST), (160, parser.LARGEST)]
+)
+def test_neither_an_item_nor_a_list_is_without_end(items: int, size: int) -> None:
+    assert broken([listing(items, size).encode()]) == "policy-violation"
+
+
 def test_a_stanza_of_the_largest_size_is_whole() -> None:
     (stanza,) = stanzas(long(parser.LARGEST))
     assert len(stanza.text or "") == parser.LARGEST - 30
