@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
 
-from mobility.errors import PeerUnreachable
+from mobility.errors import DirectoryUnavailable, PeerUnreachable
+from mobility.protocol.directory import Entry
 from mobility.xmpp import ns
+from mobility.xmpp.directory import stanza as directory_xml
+from mobility.xmpp.offers import stanza as offer_xml
 from mobility.xmpp.pep import stanza as pep_xml
 from tests.fakes.attacks import Attack, Attacks
 from tests.fakes.running import RunningServer
+from tests.integration.apps import Board
 from tests.integration.people import soon
-from tests.integration.test_devices import Device, online
+from tests.integration.test_devices import Device, offer, online
+from tests.integration.test_own_devices import Person
 
 attacks: Attacks[[RunningServer]] = Attacks()
+FEW = 6  # items of a list, here
+LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @contextlib.asynccontextmanager
@@ -71,6 +79,51 @@ def as_it_comes(iq: Element) -> Any:
 async def a_list_is_filled_until_it_seems_empty(server: RunningServer) -> bool:
     """So that devices forget one another, and who was compared."""
     return await filled(server, "a", "b", size=150_000)
+
+
+async def nothing(*_: Any) -> set[str]:
+    """What stands in the place of who makes room."""
+    return set()
+
+
+@pytest.fixture(autouse=True)
+def small(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have lists that are soon full."""
+    for module in ("announcing", "xmpp.directory.plugin", "xmpp.offers.plugin"):
+        monkeypatch.setattr(f"mobility.{module}.LARGEST", FEW)
+
+
+@attacks.stopped_by({"mobility.xmpp.offers.plugin.MobilityOffers._swept": nothing})
+async def offers_of_nobody_leave_no_room_for_others(server: RunningServer) -> bool:
+    """Damaged ones, and some of a device that there is not, to be there for years."""
+    async with two(server) as (phone, stolen):
+        to = await phone.publish("Phone")
+        for n in range(FEW // 2):
+            forged = offer(to, f"sid-{n}", expires=LAST)
+            await stolen.put(ns.OFFERS, f"sid-{n}", offer_xml.to_xml(forged))
+            await stolen.put(ns.OFFERS, f"no-{n}", large(1))
+        known = {to.device.id}.__contains__
+        ours = offer(to, "ours", initiator=to.device.id)
+        try:
+            await phone.stream.offers.leave(ours, known=known)
+        except DirectoryUnavailable:
+            return True
+        return await phone.stream.offers.waiting() != [ours]
+
+
+@attacks.stopped_by({"mobility.announcing.Announcing._sweep": nothing})
+async def sessions_of_nobody_leave_no_room_for_others(server: RunningServer) -> bool:
+    person = Person(server)
+    async with online(server, person._account, b"2" * 32) as stolen:
+        for n in range(FEW // 2):
+            forged = Entry(f"s{n}", "urn:a", 1, 9, "o" * 22, "Old", "Old", 0.0)
+            await stolen.put(ns.SESSIONS, f"s{n}", directory_xml.to_item(forged))
+            await stolen.put(ns.SESSIONS, f"no-{n}", large(1))
+        async with person.device("Phone") as phone:
+            session = await phone.list_session(Board())
+            await phone._announcing._write()
+            there, _ = await stolen.stream.directory.entries()
+            return session.id not in there
 
 
 @pytest.mark.parametrize("attack", attacks, ids=str)
