@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
+from slixmpp.jid import JID
 
+from mobility import Client
 from mobility.errors import DirectoryUnavailable, PeerUnreachable
 from mobility.protocol.directory import Entry
 from mobility.xmpp import ns
 from mobility.xmpp.directory import stanza as directory_xml
 from mobility.xmpp.offers import stanza as offer_xml
 from mobility.xmpp.pep import stanza as pep_xml
+from mobility.xmpp.resources import MobilityResources
+from mobility.xmpp.resources import stanza as resource_xml
+from mobility.xmpp.stream import Stream
 from tests.fakes.attacks import Attack, Attacks
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
-from tests.integration.people import soon
+from tests.integration.people import address, soon
 from tests.integration.test_devices import Device, offer, online
 from tests.integration.test_own_devices import Person
 
@@ -124,6 +131,103 @@ async def sessions_of_nobody_leave_no_room_for_others(server: RunningServer) -> 
             await phone._announcing._write()
             there, _ = await stolen.stream.directory.entries()
             return session.id not in there
+
+
+# --- what a device is --------------------------------------------------------------
+
+
+async def where(phone: Client, id: str) -> str:
+    """Where a device is logged in; empty if it is not."""
+    return next((d.jid for d in await phone.devices() if d.id == id and d.online), "")
+
+
+def one_each(_: object) -> Any:
+    return defaultdict(lambda: 1)
+
+
+@attacks.stopped_by({"mobility.acquaintances.Counter": one_each})
+async def a_listed_device_claims_the_presence_of_another(server: RunningServer) -> bool:
+    """So that the other is not there for anybody, even when it is."""
+    person = Person(server)
+    async with person.device("Laptop") as laptop:
+        await laptop.devices()
+        id, ver = laptop.codes.key, await laptop.stream.resources.ver()
+        async with online(server, person._account, b"2" * 32) as stolen:
+            await stolen.stream.devices.look()
+            listing = replace(stolen.describe("Tablet"), ver=ver)
+            await stolen.stream.devices.publish(listing)
+        async with person.device("Phone") as phone:
+            return await where(phone, id) != laptop.jid
+
+
+def nowhere(*_: object) -> bool:
+    return False
+
+
+@attacks.stopped_by({"mobility.acquaintances.Acquaintances._is_listed_at": nowhere})
+async def a_resource_says_of_itself_what_another_says(server: RunningServer) -> bool:
+    """The words are signed, but that it is the one who may say them is not."""
+    person = Person(server)
+    async with person.device("Laptop") as laptop, person.device("Phone") as phone:
+        await laptop.devices()
+        copied = Stream(*person._account, **address(server))
+        assert laptop._own is not None
+        copied.resources.describe(laptop._own.us)
+        async with copied:
+            async with contextlib.aclosing(phone.watch_devices()) as lists:
+                async for _ in lists:
+                    if copied.jid in phone.stream.resources.resources:
+                        break
+            return await where(phone, laptop.codes.key) != laptop.jid
+
+
+def of_the_account(self: MobilityResources, asker: Any) -> bool:
+    return JID(asker).bare == self.xmpp.boundjid.bare
+
+
+@attacks.stopped_by(
+    {"mobility.xmpp.resources.plugin.MobilityResources._is_own": of_the_account}
+)
+async def a_screen_that_was_let_in_asks_what_a_device_is(server: RunningServer) -> bool:
+    person = Person(server)
+    async with person.device("Phone") as phone:
+        screen = Stream(*person._account, priority=None, **address(server))
+        async with screen:
+            disco: Any = screen.xmpp.plugin["xep_0030"]
+            return "Phone" in str(await disco.get_info(phone.jid))
+
+
+def unread(_: Element) -> tuple[str, ...]:
+    return ()
+
+
+@attacks.stopped_by({"mobility.xmpp.resources.plugin._texts": unread})
+async def another_description_has_the_hash_of_a_device(server: RunningServer) -> bool:
+    """The hash is of texts with a mark between them; here the mark is in a text."""
+    person = Person(server)
+    async with person.device("Laptop") as laptop, person.device("Phone") as phone:
+        ver = await laptop.stream.resources.ver()
+        disco: Any = phone.stream.xmpp.plugin["xep_0030"]
+        said = await disco.get_info(laptop.jid)
+        query = said.xml.find(f"{resource_xml.INFO}query")
+        (form,) = resource_xml.forms(query)
+        query.remove(form)
+        last = max(
+            query.iter(f"{resource_xml.INFO}feature"), key=lambda f: f.get("var")
+        )
+        last.set("var", "<".join([last.get("var"), *hashed(form)]))
+        assert resource_xml.about(query).device is None
+        caps = resource_xml.Caps(ver, "sha-1", "urn:node")
+        return phone.stream.resources._is_true(caps, query)
+
+
+def hashed(form: Element) -> Iterator[str]:
+    """What of a form goes into the hash (XEP-0115 §5.1)."""
+    yield ns.DEVICES
+    for name in sorted(field.get("var", "") for field in form):
+        if name != "FORM_TYPE":
+            yield name
+            yield from sorted(resource_xml._values(form, name))
 
 
 @pytest.mark.parametrize("attack", attacks, ids=str)
