@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mobility.errors import InvalidState
 from mobility.protocol.envelope import digest
+from mobility.protocol.handshake import claim
 from mobility.protocol.words import Offer
 
 __all__ = ["Heading"]
@@ -54,7 +55,7 @@ class Heading:
                     fields["url"],
                 )
                 given = fields.get("given") == "yes"
-                return cls(str(title), str(manifest), str(url), given)
+                return cls(claim(str(title)), str(manifest), str(url), given)
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise InvalidState("The offer was changed on its way; try again.")
