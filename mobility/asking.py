@@ -39,7 +39,7 @@ class Asked:
     """
 
     app: App
-    title: str
+    title: str = field(repr=False)
     device: str
     to: tuple[str, ...]
     _end: asyncio.Future[str] = field(

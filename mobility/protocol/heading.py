@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mobility.errors import InvalidState
 from mobility.protocol.envelope import digest
@@ -26,7 +26,7 @@ class Heading:
 
     """
 
-    title: str = ""
+    title: str = field(default="", repr=False)
     manifest: str = ""
     url: str = ""
     given: bool = False

@@ -1,4 +1,4 @@
-"""Attacks by what devices and sessions are called, on whoever reads it in a terminal."""
+"""Attacks by what devices and sessions are called, on who reads it in a terminal."""
 
 from __future__ import annotations
 
