@@ -1,4 +1,4 @@
-"""Attacks by what devices and sessions are called, on who reads it in a terminal."""
+"""Attacks on what a device hears and shows of the others, without a network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from rich.console import Console
 from mobility import Device
 from mobility.codes import Codes
 from mobility.directory import ListedSession
-from mobility.errors import CodeRefused
+from mobility.errors import CodeRefused, TransferRefused
 from mobility.protocol import device as describing
+from mobility.protocol.asking import Ask, Asks
 from mobility.protocol.code import prove
 from mobility.protocol.heading import Heading
 from mobility.protocol.words import Offer
@@ -27,7 +28,7 @@ from mobility.xmpp.resources import stanza as resources_xml
 from tests.fakes.attacks import Attack, Attacks
 
 attacks: Attacks[[]] = Attacks()
-HERE = "tests.unit.test_attacks_names"
+HERE = "tests.unit.test_attacks_own"
 devices_command = importlib.import_module("mobility.cli.devices")  # not the functions
 sessions_command = importlib.import_module("mobility.cli.sessions")
 HIDDEN = "Phone\x1b[2K\x9b1A\u202eenohP\u2066\n\r\u2028Phone compared"
@@ -113,6 +114,25 @@ async def a_device_pushes_the_others_off_the_screen() -> bool:
     parts = {uri: ("part " * 10,) * 32 for uri in apps}
     shown = printed(devices_command._shown([device(apps=apps, parts=parts)]))
     return len(shown.splitlines()) > 30
+
+
+# --- asks in the name of another ---------------------------------------------------
+
+
+def as_it_says(ask: Ask, peer: str) -> tuple[str, str, str]:
+    return ask.asker, "", ask.session
+
+
+@attacks.stopped_by({"mobility.protocol.asking._who": as_it_says})
+async def somebody_asks_in_the_name_of_a_device_until_it_cannot() -> bool:
+    """That it is not that device is found out only while its ask is looked at."""
+    asks, ask = Asks(), Ask("s", OTHER, (OTHER,))
+    asks.begin(ask, 0, peer="juliet@capulet.example/mallory")
+    try:
+        asks.begin(ask, 0, peer="juliet@capulet.example/laptop")
+    except TransferRefused:
+        return True
+    return False
 
 
 # --- a photo of a code -------------------------------------------------------------
