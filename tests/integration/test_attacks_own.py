@@ -11,14 +11,25 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
+from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID
 
 from mobility import Client
-from mobility.errors import DirectoryUnavailable, PeerUnreachable
+from mobility.acquaintances import Acquaintances
+from mobility.arrivals import News
+from mobility.codes import Codes
+from mobility.directory import Directory
+from mobility.dispatch import bare
+from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
+from mobility.protocol.asking import Ask
+from mobility.protocol.code import prove
 from mobility.protocol.directory import Entry
 from mobility.xmpp import ns
+from mobility.xmpp.codes.stanza import Scanned
+from mobility.xmpp.devices.stanza import Listing
 from mobility.xmpp.directory import stanza as directory_xml
 from mobility.xmpp.offers import stanza as offer_xml
+from mobility.xmpp.parser import LARGEST
 from mobility.xmpp.pep import stanza as pep_xml
 from mobility.xmpp.resources import MobilityResources
 from mobility.xmpp.resources import stanza as resource_xml
@@ -27,10 +38,11 @@ from tests.fakes.attacks import Attack, Attacks
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import address, soon
-from tests.integration.test_devices import Device, offer, online
+from tests.integration.test_devices import PUBSUB, Device, offer, online
 from tests.integration.test_own_devices import Person
 
 attacks: Attacks[[RunningServer]] = Attacks()
+OTHER = "o" * 22
 FEW = 6  # items of a list, here
 LAST = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -71,7 +83,7 @@ async def filled(server: RunningServer, *ids: str, size: int) -> bool:
         return found != [there]
 
 
-@attacks.stopped_by({"mobility.xmpp.parser._ITEM": 0})
+@attacks.stopped_by({"mobility.xmpp.parser._WITHOUT_END": 2 * LARGEST})
 async def a_list_is_filled_until_each_login_ends_with_it(server: RunningServer) -> bool:
     return await filled(server, "a", "b", "c", "d", size=200_000)
 
@@ -131,6 +143,124 @@ async def sessions_of_nobody_leave_no_room_for_others(server: RunningServer) -> 
             await phone._announcing._write()
             there, _ = await stolen.stream.directory.entries()
             return session.id not in there
+
+
+# --- strangers ---------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def strange(server: RunningServer) -> AsyncIterator[tuple[Client, Stream]]:
+    """A phone, and somebody of another account who knows where it is."""
+    async with Person(server).device("Phone") as phone:
+        async with Stream(*server.add(), **address(server)) as stranger:
+            yield phone, stranger
+
+
+async def heard(phone: Client, sender: Stream) -> None:
+    """Wait until the phone has heard what was sent."""
+    ping: Any = sender.xmpp.plugin["xep_0199"]
+    await ping.send_ping(phone.jid, timeout=9)
+
+
+@attacks.stopped_by({"mobility.xmpp.parser._WITHOUT_END": 2 * LARGEST})
+async def a_stanza_grows_on_its_way_until_a_device_is_off_line(
+    server: RunningServer,
+) -> bool:
+    """Of each quotation mark servers make six bytes."""
+    async with strange(server) as (phone, stranger):
+        body = "'" * 250_000
+        stranger.xmpp.send_raw(
+            f"<message to='{phone.jid}'><body>{body}</body></message>"
+        )
+        try:
+            await heard(phone, stranger)
+        except IqError:
+            return True
+        return False
+
+
+@attacks.stopped_by({"mobility.arrivals.bare": lambda jid: "anybody"})
+async def a_stranger_puts_an_offer_into_a_device(server: RunningServer) -> bool:
+    async with strange(server) as (phone, stranger):
+        assert phone._own is not None
+        to = Listing(phone._own.us, phone.jid, LAST)
+        await stranger.offers.put(phone.jid, offer(to))
+        return bool(phone._arrivals._given)
+
+
+def anybodys(self: Codes, peer: str) -> None:
+    pass
+
+
+@attacks.stopped_by({"mobility.codes.Codes._check_own": anybodys})
+async def a_stranger_has_a_photo_of_a_code(server: RunningServer) -> bool:
+    async with strange(server) as (phone, stranger):
+        proof = prove(phone.codes.device().token, "", OTHER)
+        await stranger.codes.ask(phone.jid, Scanned(OTHER, proof))
+        return phone.codes.expects(OTHER)
+
+
+@attacks.stopped_by({"mobility.asking.bare": lambda jid: "anybody"})
+async def a_stranger_asks_for_a_session_of_which_they_know(
+    server: RunningServer,
+) -> bool:
+    """They learn nothing from the answer either: whether there is such a session."""
+    async with strange(server) as (phone, stranger):
+        session = await phone.list_session(Board())
+        said = []
+        for id in (session.id, "no-such"):
+            try:
+                await stranger.asking.ask(phone.jid, Ask(id, "", (OTHER,)))
+            except MobilityError as exc:
+                said.append(str(exc))
+        return said[0] != said[1]
+
+
+EVENT = (
+    "<event xmlns='{pubsub}#event'><items node='{node}'><retract id='x'/></items>"
+    "</event>"
+)
+FORGED = {
+    "an event": "<message to='{to}' type='headline'>{event}</message>",
+    "an event of the account": (
+        "<message to='{to}' from='{bare}' type='headline'>{event}</message>"
+    ),
+    "a carbon": (
+        "<message to='{to}'><received xmlns='urn:xmpp:carbons:2'><forwarded "
+        "xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='{bare}' "
+        "to='{to}'>{event}</message></forwarded></received></message>"
+    ),
+    "an archived message": (
+        "<message to='{to}'><result xmlns='urn:xmpp:mam:2' id='1'><forwarded "
+        "xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='{bare}' "
+        "to='{to}'>{event}</message></forwarded></result></message>"
+    ),
+    "presence": "<presence to='{to}'/>",
+    "that a device went": "<presence to='{to}' type='unavailable'/>",
+    "a wish to be a contact": "<presence to='{bare}' type='subscribe'/>",
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_what_a_stranger_says_of_ones_devices_changes_nothing(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(Acquaintances, "_tell", lambda self: told.append(self))
+    monkeypatch.setattr(Directory, "changed", lambda self: told.append(self))
+    monkeypatch.setattr(News, "set", lambda self: told.append(self))
+    async with strange(server) as (phone, stranger):
+        before = await phone.devices()
+        told.clear()
+        for node in (ns.DEVICES, ns.LABELS, ns.SESSIONS, ns.OFFERS):
+            event = EVENT.format(pubsub=PUBSUB, node=node)
+            names = {"to": phone.jid, "bare": bare(phone.jid), "event": event}
+            # A sender that is not theirs, their server puts right or refuses.
+            stranger.xmpp.send_raw(FORGED[name].format(**names))
+        with contextlib.suppress(IqError, IqTimeout):
+            await heard(phone, stranger)
+        assert not told
+        assert await phone.devices() == before
 
 
 # --- what a device is --------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,12 +86,13 @@ def test_a_secret_that_shows_is_found() -> None:
 async def test_no_secret_of_ones_own_devices_shows(
     server: RunningServer, hurry: None, tmp_path: Path
 ) -> None:
-    account = server.add()
-    secrets = {"password": account[1].encode(), "title": b"a canary of a title"}
+    jid, password = server.add()
+    secrets = {"password": password.encode(), "title": b"a canary of a title"}
 
     def device(name: str) -> Client:
-        about = {"device": name, "apps": (Named,), "data": tmp_path / name}
-        return Client(*account, **about, **address(server))
+        about: dict[str, Any] = {"device": name, "apps": (Named,)}
+        about["data"] = tmp_path / name
+        return Client(jid, password, **about, **address(server))
 
     with watching() as watch:
         async with device("Laptop") as laptop, device("Phone") as phone:
@@ -100,8 +102,8 @@ async def test_no_secret_of_ones_own_devices_shows(
                 secrets[f"agreement key of {each.name}"] = agreement_key(identity)
                 await each.devices()
             board = Named()
-            await laptop.list_session(board)
-            code, talk = laptop.codes.device(), laptop.codes.session(board.session.id)
+            running = await laptop.list_session(board)
+            code, talk = laptop.codes.device(), laptop.codes.session(running.id)
             secrets |= {"token": code.token, "token of a session": talk.token}
             secrets["proof of a session"] = phone.codes.proof(talk)
             await phone.scanned(code)

@@ -145,11 +145,20 @@ def test_a_list_that_is_too_long_does_not_end_the_connection() -> None:
     assert (small.get("id"), len(small)) == ("2", 1)
 
 
-@pytest.mark.parametrize(
-    ("items", "size"), [(1, 3 * parser.LARGEST), (160, parser.LARGEST)]
-)
-def test_neither_an_item_nor_a_list_is_without_end(items: int, size: int) -> None:
-    assert broken([listing(items, size).encode()]) == "policy-violation"
+def test_what_servers_make_of_a_strangers_stanza_does_not_end_the_connection() -> None:
+    quoted = "&apos;" * (2 * parser.LARGEST)
+    in_a_tag = f"<message id='1'><a b='{quoted}'/></message>"
+    again = f"<a xmlns='urn:{'x' * 10_000}'/>" * 1000
+    for text in (in_a_tag, f"<message id='1'>{quoted}{again}</message>"):
+        large, small = stanzas(f"{text}<iq id='2'><a/></iq>")
+        assert (large.get("id"), len(large)) == ("1", 0)
+        assert (small.get("id"), len(small)) == ("2", 1)
+
+
+def test_a_stanza_has_an_end() -> None:
+    endless = itertools.repeat(b"x" * parser.LARGEST, 129)
+    assert broken(itertools.chain([b"<message>"], endless)) == "policy-violation"
+    assert broken(itertools.chain([b"<a b='"], endless)) == "policy-violation"
 
 
 def test_a_stanza_of_the_largest_size_is_whole() -> None:
