@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -231,23 +232,37 @@ class Acquaintances:
         self._tell()
 
     def _learn(self) -> None:
-        """Who told the list what its presence stands for need not be asked."""
-        for listing in self._plugin.listings.values():
-            if listing.ver:
-                self._resources.learn(listing.ver, listing.device)
+        """
+        Who told the list what its presence stands for need not be asked.
+
+        If two claim the same, one of them lies.
+        """
+        listings = [each for each in self._plugin.listings.values() if each.ver]
+        claims = Counter(each.ver for each in listings)
+        for each in listings:
+            if claims[each.ver] == 1:
+                self._resources.learn(each.ver, each.device)
+            else:
+                self._resources.doubt(each.ver)
 
     def _on_presence(self) -> None:
-        now = {
-            resource.about.device.id: resource
-            for resource in self._resources.resources.values()
-            if resource.about is not None and resource.about.device is not None
-        }
+        now: dict[str, Resource] = {}
+        for resource in self._resources.resources.values():
+            if resource.about is not None and resource.about.device is not None:
+                id = resource.about.device.id
+                if id not in now or not self._is_listed_at(id, now[id].jid):
+                    now[id] = resource
         if self._us is not None:
             now.pop(self._id, None)  # a copy of us, which is for nobody to use
         gone = {id: each for id, each in self._present.items() if id not in now}
         self._present = now
         self._remember(gone)
         self._tell()
+
+    def _is_listed_at(self, id: str, jid: str) -> bool:
+        """Whoever else says the same of itself has only copied it."""
+        listing = self._plugin.listings.get(id)
+        return listing is not None and listing.jid == jid
 
     def _remember(self, gone: Mapping[str, Resource]) -> None:
         """They were there a moment ago."""

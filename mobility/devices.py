@@ -114,7 +114,7 @@ class OwnDevices:
         if (
             there is None
             or (there.device, there.ver) != (listing.device, listing.ver)
-            or listing.seen - there.seen > _FRESH
+            or abs(listing.seen - there.seen) > _FRESH
         ):
             await self._plugin.publish(listing)
 

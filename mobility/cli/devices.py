@@ -31,6 +31,8 @@ devices = typer.Typer(
     invoke_without_command=True,
     help="Your own devices: which there are, what they run, what they are called.",
 )
+_MOST_SHOWN = 8  # apps of a device
+_LONGEST = 100  # characters of one
 Wanted = Annotated[str, typer.Argument(help="Its name or id.", metavar="DEVICE")]
 
 
@@ -194,10 +196,13 @@ def _state(device: Device) -> str:
 def _takes(device: Device) -> str:
     if not device.id:
         return "[dim]nothing: another program[/]"
+    apps = sorted(device.apps.items())
     lines = [
-        escape(f"{_short(uri)} {schema}{_parts(device.parts.get(uri, ()))}")
-        for uri, schema in sorted(device.apps.items())
+        escape(f"{_short(uri)} {schema}{_parts(device.parts.get(uri, ()))}"[:_LONGEST])
+        for uri, schema in apps[:_MOST_SHOWN]
     ]
+    if len(apps) > _MOST_SHOWN:
+        lines.append(f"[dim]and {len(apps) - _MOST_SHOWN} more[/]")
     return "\n".join(lines) or "[dim]nothing[/]"
 
 
