@@ -119,7 +119,7 @@ class Acquaintances:
         self._looked = True
         self._learn()
         self._resources.ask()
-        self._tell()
+        self._on_presence()
 
     def check(self) -> None:
         """
@@ -228,7 +228,7 @@ class Acquaintances:
         if not self._plugin.missed:
             self._forget_unlisted()
         self._learn()
-        self._tell()
+        self._on_presence()
 
     def _learn(self) -> None:
         """Who told the list what its presence stands for need not be asked."""
@@ -237,17 +237,30 @@ class Acquaintances:
                 self._resources.learn(listing.ver, listing.device)
 
     def _on_presence(self) -> None:
-        now = {
-            resource.about.device.id: resource
-            for resource in self._resources.resources.values()
-            if resource.about is not None and resource.about.device is not None
-        }
+        now = self._there()
         if self._us is not None:
             now.pop(self._id, None)  # a copy of us, which is for nobody to use
         gone = {id: each for id, each in self._present.items() if id not in now}
         self._present = now
         self._remember(gone)
         self._tell()
+
+    def _there(self) -> dict[str, Resource]:
+        """
+        Who is there, by their ids.
+
+        Of a device that was killed and started again the server has two for a while;
+        the list says which of them lives.
+        """
+        found: dict[str, Resource] = {}
+        for resource in self._resources.resources.values():
+            if resource.about is None or resource.about.device is None:
+                continue
+            id = resource.about.device.id
+            listing = self._plugin.listings.get(id)
+            if id not in found or listing is None or found[id].jid != listing.jid:
+                found[id] = resource
+        return found
 
     def _remember(self, gone: Mapping[str, Resource]) -> None:
         """They were there a moment ago."""
