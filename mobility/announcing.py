@@ -55,6 +55,7 @@ class Announcing:
         self._ids: dict[str, str] = {}  # of devices, by their addresses
         self._anew = True  # nothing was written since we logged in
         self._news = asyncio.Event()
+        self._done = asyncio.Event()
         self._writing = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self.directory: Directory
@@ -83,7 +84,12 @@ class Announcing:
 
     def changed(self) -> None:
         """Something is to be written, perhaps."""
+        self._done.clear()
         self._news.set()
+
+    async def written(self) -> None:
+        """Wait until others can see all that is to be seen."""
+        await self._done.wait()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(tuple(self._sessions.values()))
@@ -168,6 +174,9 @@ class Announcing:
             except MobilityError as exc:
                 log.info("the directory is written again: %s", exc)
                 asyncio.get_running_loop().call_later(timing.AGAIN, self._news.set)
+                continue
+            if not self._news.is_set():
+                self._done.set()
 
     async def _write(self) -> None:
         async with self._writing:
@@ -197,8 +206,9 @@ class Announcing:
             await self._plugin.tell_each(await self.directory.others(), entries)
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
+        entries = self.entries()  # finds out what was given, too
         kept = {kept.id for kept in self._store.kept()} - self._unlisted | self._given
-        todo = plan(self.id, self.entries(), kept, there)
+        todo = plan(self.id, entries, kept, there)
         for id in todo.retract:
             try:
                 await self._plugin.retract(id)

@@ -194,7 +194,7 @@ class _Keeping:
         session = self.session
         if not session.runs:
             return
-        state = await session.saved()
+        state, _ = await session.checkpoint()  # what is published is, by then
         large = {blob.sha256: blob.size for blob in state.blobs.values()}
         contents = self._link.contents
         await aside(sum(large.values()), contents.put, session.id, state)

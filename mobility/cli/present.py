@@ -247,6 +247,7 @@ def _check_app(listed: ListedSession) -> None:
 async def _control(device: Client, session: Session, lines: Lines) -> bool:
     """Until it has gone, or the person has; whether they have ended it for good."""
     console.print(keys(LEAVE))
+    device.busy = True  # one terminal shows one document
     until = session.ended()
     word = await control(session.app, lines, console, until=until, leave=LEAVE)
     if word == "x":

@@ -282,9 +282,10 @@ async def test_two_that_continue_at_the_same_moment(prosody: Home, talk: Path) -
         if "goes on at Tablet" in printed:
             winner, loser = tablet, laptop
         await winner.says("runs here now")
-        assert "Phone" in await ends(loser, 1)
+        winner.type("")  # a no, if the other one came so late that it asked here
         winner.type("")
         assert KEPT in await ends(winner)
+        assert "Traceback" not in await ends(loser, 1)
 
 
 async def test_a_second_program_of_the_same_device_is_told(

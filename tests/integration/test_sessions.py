@@ -155,13 +155,26 @@ async def test_what_ends_with_its_device_is_not_listed_any_more_but_what_it_lent
             await until(laptop, lambda now: places(now) == [("Lent", "Phone", "Phone")])
 
 
+def noted(device: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a device takes off the directory from now on."""
+    plugin, retracted = device.stream.directory, []
+    retract = plugin.retract
+
+    async def note(id: str) -> None:
+        retracted.append(id)
+        await retract(id)
+
+    monkeypatch.setattr(plugin, "retract", note)
+    return retracted
+
+
 async def test_a_session_that_was_given_belongs_to_the_other_device(
-    person: Person, tmp_path: Path
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "phone"
     async with person.device("Laptop", data=tmp_path / "laptop") as laptop:
         async with person.device("Phone", data=data) as phone:
-            board = Board()
+            board, retracted = Board(), noted(phone, monkeypatch)
             await phone.list_session(board, title="A board")
             to = await phone.device("Laptop")
             winner, _ = await soon(
@@ -171,6 +184,7 @@ async def test_a_session_that_was_given_belongs_to_the_other_device(
             given = [("A board", "Laptop", "Laptop")]
             await until(phone, lambda now: places(now) == given)
             await until(laptop, lambda now: places(now) == given and now[0].here)
+            assert retracted == []
         async with person.device("Phone", data=data) as phone:
             await phone._announcing._write()
             assert places(await phone.sessions()) == given
