@@ -1,4 +1,4 @@
-"""A device that was killed and started again: its server believes in both for a while."""
+"""A device that was killed and started again is there twice for a while."""
 
 from __future__ import annotations
 
