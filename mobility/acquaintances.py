@@ -120,7 +120,7 @@ class Acquaintances:
         self._looked = True
         self._learn()
         self._resources.ask()
-        self._tell()
+        self._on_presence()
 
     def check(self) -> None:
         """
@@ -229,7 +229,7 @@ class Acquaintances:
         if not self._plugin.missed:
             self._forget_unlisted()
         self._learn()
-        self._tell()
+        self._on_presence()
 
     def _learn(self) -> None:
         """
@@ -246,18 +246,29 @@ class Acquaintances:
                 self._resources.doubt(each.ver)
 
     def _on_presence(self) -> None:
-        now: dict[str, Resource] = {}
-        for resource in self._resources.resources.values():
-            if resource.about is not None and resource.about.device is not None:
-                id = resource.about.device.id
-                if id not in now or not self._is_listed_at(id, now[id].jid):
-                    now[id] = resource
+        now = self._there()
         if self._us is not None:
             now.pop(self._id, None)  # a copy of us, which is for nobody to use
         gone = {id: each for id, each in self._present.items() if id not in now}
         self._present = now
         self._remember(gone)
         self._tell()
+
+    def _there(self) -> dict[str, Resource]:
+        """
+        Who is there, by their ids.
+
+        Of a device that was killed and started again the server has two for a while;
+        the list says which of them lives, and which is another's copy.
+        """
+        found: dict[str, Resource] = {}
+        for resource in self._resources.resources.values():
+            if resource.about is None or resource.about.device is None:
+                continue
+            id = resource.about.device.id
+            if id not in found or not self._is_listed_at(id, found[id].jid):
+                found[id] = resource
+        return found
 
     def _is_listed_at(self, id: str, jid: str) -> bool:
         """Whoever else says the same of itself has only copied it."""

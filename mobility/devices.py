@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mobility.acquaintances import Acquaintances
@@ -113,7 +114,7 @@ class OwnDevices:
         there = self._plugin.listings.get(self.us.id)
         if (
             there is None
-            or (there.device, there.ver) != (listing.device, listing.ver)
+            or replace(there, seen=listing.seen) != listing
             or abs(listing.seen - there.seen) > _FRESH
         ):
             await self._plugin.publish(listing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -12,6 +12,7 @@ from mobility.arrivals import Arrivals
 from mobility.away import Away
 from mobility.device import Device
 from mobility.errors import PeerUnreachable, TransferRefused
+from mobility.moved import MovedSession
 from mobility.owned import Owned
 from mobility.protocol.handshake import claim
 from mobility.session import Session
@@ -44,7 +45,8 @@ class Holding:
         store, announcing, owned, away, arrivals, visits: Of the device: where its
             sessions are.
         own: Gives the user's devices.
-        goes: Whether a session is being offered already.
+        goes, shared: Sessions that are being offered already, or that other people
+            take part in.
         give: Gives a session for good.
 
     """
@@ -59,7 +61,8 @@ class Holding:
         visits: Visits,
         *,
         own: Callable[[], Awaitable[list[Device]]],
-        goes: Callable[[str], bool],
+        goes: Container[str],
+        shared: Container[str],
         give: Give,
     ) -> None:
         self._store = store
@@ -70,6 +73,7 @@ class Holding:
         self._visits = visits
         self._own = own
         self._goes = goes
+        self._shared = shared
         self._give = give
 
     async def holds(self, session: str) -> tuple[App, str]:
@@ -77,13 +81,19 @@ class Holding:
         moved = self._away.of(session)
         if moved is not None and moved.given:
             raise TransferRefused(f"It goes to {moved.place}.", condition="taken")
-        if self._goes(session) or (moved is None and session in self._away):
-            raise PeerUnreachable("It is on its way to another device already.")
+        self._check_still(session, moved)
         found = self._found(session)
         if found is None:
             raise self._missing(session)
         app = found.app
         return app, claim(app.title or found.title)
+
+    def _check_still(self, session: str, moved: MovedSession | None) -> None:
+        """Nobody need be asked about what cannot go now."""
+        if session in self._shared:
+            raise PeerUnreachable("It is shared there. End that first.")
+        if session in self._goes or (moved is None and session in self._away):
+            raise PeerUnreachable("It is on its way to another device already.")
 
     def _found(self, id: str) -> Session | None:
         """One of ours that its app has open, here or as the remote control of it."""

@@ -55,7 +55,7 @@ class Shares:
         site.stream.sharing.in_room = self._on_room
         site.transfers.on_offer = self._on_offer
 
-    def __contains__(self, session: str) -> bool:
+    def __contains__(self, session: object) -> bool:
         """Whether a session is shared, so that it cannot go elsewhere."""
         sharing = self._sharing
         if sharing is not None and sharing.session.id == session:

@@ -68,7 +68,8 @@ class Devices(Others):
             *(self._store, self._announcing, self._owned, self._away),
             *(self._arrivals, self._running),
             own=self.devices,
-            goes=self._offered.__contains__,
+            goes=self._offered,
+            shared=self._shares,
             give=self._give,
         )
         self._asking = Asking(

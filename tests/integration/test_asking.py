@@ -542,3 +542,19 @@ async def test_nobody_is_disturbed_about_what_is_on_its_way_already(
             await soon(laptop.request(found))
         await offer.accept()
         await soon(sending)
+
+
+async def test_nobody_is_disturbed_about_what_is_shared(prosody: Person) -> None:
+    async def on_ask(asked: Asked) -> bool:
+        raise AssertionError("nobody is asked")
+
+    async with (
+        prosody.device("Phone", on_ask=on_ask) as phone,
+        prosody.device("Laptop") as laptop,
+    ):
+        board = Board()
+        await phone.list_session(board, title="A board")
+        found = await listed(laptop)
+        async with phone.share(board, show=lambda scene: None):
+            with pytest.raises(PeerUnreachable, match="It is shared"):
+                await soon(laptop.request(found))
