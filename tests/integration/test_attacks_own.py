@@ -375,9 +375,11 @@ async def test_it_succeeds_without_its_defence(
     assert await soon(attack.attempt(server))
 
 
+@pytest.mark.parametrize("which", ["server", "ejabberd"])
 async def test_a_list_that_was_filled_is_cleaned_and_stays_in_use(
-    server: RunningServer,
+    request: pytest.FixtureRequest, which: str
 ) -> None:
+    server = request.getfixturevalue(which)
     async with two(server) as (phone, stolen):
         there = await phone.publish("Phone")
         for id in "abcd":
@@ -387,9 +389,11 @@ async def test_a_list_that_was_filled_is_cleaned_and_stays_in_use(
         assert [item.id for item in left] == [there.device.id]
 
 
+@pytest.mark.parametrize("which", ["server", "ejabberd"])
 async def test_a_list_that_was_filled_with_names_is_begun_anew(
-    server: RunningServer,
+    request: pytest.FixtureRequest, which: str
 ) -> None:
+    server = request.getfixturevalue(which)
     async with two(server) as (phone, stolen):
         await phone.publish("Phone")
         for id in "abcd":
