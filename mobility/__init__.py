@@ -37,9 +37,11 @@ from mobility.files import File
 from mobility.history import Ending, Visited
 from mobility.hosting import Visit
 from mobility.introduction import Approval, Introduction
+from mobility.joining import SharedBy
 from mobility.lost import LostSession
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
+from mobility.participation import Participation
 from mobility.places import DisplayList, ListedDisplay
 from mobility.placing import Listing
 from mobility.protocol.blob import Blob
@@ -51,6 +53,8 @@ from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.place import Coordinates, Spot
 from mobility.protocol.session import Stanza, State
+from mobility.protocol.sharecode import ShareKind
+from mobility.protocol.sharing import Parting, Person
 from mobility.scene import (
     Comparing,
     Hosting,
@@ -62,6 +66,7 @@ from mobility.scene import (
 )
 from mobility.screen import Screen
 from mobility.session import Session
+from mobility.sharing import Sharing
 from mobility.transfer import Progress
 from mobility.visits import ActiveVisit, Revoked, VisitList
 
@@ -108,7 +113,10 @@ __all__ = [
     "MovedSession",
     "Offline",
     "Part",
+    "Participation",
+    "Parting",
     "PeerUnreachable",
+    "Person",
     "Progress",
     "ProtocolError",
     "PublicDisplay",
@@ -122,6 +130,9 @@ __all__ = [
     "SessionAway",
     "SessionCode",
     "SettingsError",
+    "ShareKind",
+    "SharedBy",
+    "Sharing",
     "Spot",
     "Stanza",
     "State",

@@ -15,6 +15,7 @@ from mobility.directory import Directory
 from mobility.errors import DirectoryUnavailable, MobilityError
 from mobility.protocol.device import own_id
 from mobility.protocol.directory import Entry, plan
+from mobility.protocol.handshake import claim
 from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
@@ -53,7 +54,9 @@ class Announcing:
         self._last: dict[str, Entry] = {}  # as they should stand there
         self._told: list[Entry] = []
         self._ids: dict[str, str] = {}  # of devices, by their addresses
+        self._anew = True  # nothing was written since we logged in
         self._news = asyncio.Event()
+        self._done = asyncio.Event()
         self._writing = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self.directory: Directory
@@ -77,11 +80,17 @@ class Announcing:
     def online(self) -> None:
         """What stands there may be out of date; nobody has it who has not said so."""
         self._given.clear()
+        self._anew = True
         self.changed()
 
     def changed(self) -> None:
         """Something is to be written, perhaps."""
+        self._done.clear()
         self._news.set()
+
+    async def written(self) -> None:
+        """Wait until others can see all that is to be seen."""
+        await self._done.wait()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(tuple(self._sessions.values()))
@@ -120,8 +129,8 @@ class Announcing:
 
         """
         with contextlib.suppress(DirectoryUnavailable):
-            there, _ = await self._plugin.entries()
-            for entry in there.values():
+            found = await self._plugin.entries()
+            for entry in found.entries.values():
                 if entry.owner == device:
                     await self._plugin.retract(entry.id)
 
@@ -149,10 +158,10 @@ class Announcing:
         if moved is not None:
             place, device = moved.place, self._ids.get(moved.peer, "")
         app = session.app
-        entry = Entry(
+        entry = Entry(  # as it is read there, or it would differ for ever
             *(session.id, app.uri, app.schema, session.epoch),
-            *(self.id, self._name, place, float(int(time.time()))),
-            *(app.title, device, session.size),
+            *(self.id, claim(self._name), claim(place), float(int(time.time()))),
+            *(claim(app.title), device, session.size),
         )
         return entry if before is None else _continued(entry, before)
 
@@ -166,18 +175,22 @@ class Announcing:
             except MobilityError as exc:
                 log.info("the directory is written again: %s", exc)
                 asyncio.get_running_loop().call_later(timing.AGAIN, self._news.set)
+                continue
+            if not self._news.is_set():
+                self._done.set()
 
     async def _write(self) -> None:
         async with self._writing:
             try:
-                there, present = await self._plugin.entries()
+                found = await self._plugin.entries()
             except DirectoryUnavailable:
                 await self._learn()
                 await self._tell()
             else:
-                self._remember(there)
+                self._remember(found.entries)
                 await self._learn()
-                await self._correct(there, present)
+                await self._correct(found.entries, found.ids)
+                await self._clear(found.ended)
         self.directory.changed()
 
     async def _learn(self) -> None:
@@ -194,11 +207,16 @@ class Announcing:
             await self._plugin.tell_each(await self.directory.others(), entries)
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
+        entries = self.entries()  # finds out what was given, too
         kept = {kept.id for kept in self._store.kept()} - self._unlisted | self._given
-        todo = plan(self.id, self.entries(), kept, there)
+        todo = plan(self.id, entries, kept, there)
         for id in todo.retract:
-            await self._plugin.retract(id)
-            present.discard(id)
+            try:
+                await self._plugin.retract(id)
+            except DirectoryUnavailable as exc:
+                log.warning("a session that is over stays listed: %s", exc)
+            else:
+                present.discard(id)
         if len(present.union(each.id for each in todo.publish)) > LARGEST:
             await self._sweep(there, present)
         for entry in todo.publish:
@@ -208,6 +226,13 @@ class Announcing:
                 log.warning("a session is not listed: %s", exc)
             else:
                 present.add(entry.id)
+
+    async def _clear(self, ended: set[str]) -> None:
+        """Once a login, since whoever wrote it does so too, unless it was cut off."""
+        if self._anew:
+            self._anew = False
+            for id in ended:
+                await self._plugin.clear(id)
 
     async def _sweep(self, there: Mapping[str, Entry], present: set[str]) -> None:
         """Take away what is of no device: somebody else may have filled the list."""

@@ -73,7 +73,7 @@ class Arrivals:
 
     Args:
         stream, store, tasks, transfers: Of the device.
-        link: From a secret and the other device's name to what both share.
+        link: From a secret, the other device's name and its id to what both share.
         name: What it calls itself.
         factories: The apps that it has.
         largest: Bytes of a state that it takes.
@@ -88,7 +88,7 @@ class Arrivals:
         store: Store,
         tasks: Tasks,
         transfers: Transfers,
-        link: Callable[[bytes, str], Link],
+        link: Callable[[bytes, str, str], Link],
         *,
         name: str,
         factories: Mapping[str, type[App] | AppFactory],
@@ -221,7 +221,7 @@ class Arrivals:
         self._seen.add(waiting.sid)
         try:
             device, secret = await own.recover(waiting)
-            link = self._link(secret, device.name)
+            link = self._link(secret, device.name, device.id)
             incoming = Incoming(link, waiting.sid, device.jid, largest=self._largest)
             incoming.keeps = self._keeps
             incoming.hear(waiting.said.event)
@@ -232,6 +232,9 @@ class Arrivals:
         except MobilityError as exc:
             log.info("an offer is left out: %s", exc)
             return None
+        except BaseException:  # whoever looks next may have it
+            self._seen.discard(waiting.sid)
+            raise
         assert isinstance(waiting.said.event, Offer)
         return self._incoming_offer(incoming, waiting.said.event, device.name)
 
@@ -254,7 +257,7 @@ class Arrivals:
             if kept.sid not in self._seen:
                 self._seen.add(kept.sid)
                 phase = self._transfers.phase(kept.sid) or Phase.ACCEPTED
-                link = self._link(kept.secret, kept.place)
+                link = self._link(kept.secret, kept.place, kept.device)
                 again = replace(kept, life=kept.life + 1)
                 incoming, offer = Incoming.recovered(link, again, phase)
                 if incoming.machine.over:  # we heard so, and stopped before we forgot

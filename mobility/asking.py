@@ -12,7 +12,12 @@ from typing import Protocol, TypeAlias
 from mobility.app import App
 from mobility.devices import Device
 from mobility.dispatch import bare
-from mobility.errors import MobilityError, PeerUnreachable, TransferRefused
+from mobility.errors import (
+    LocalProtocolError,
+    MobilityError,
+    PeerUnreachable,
+    TransferRefused,
+)
 from mobility.protocol.asking import Ask, Asks
 from mobility.tasks import Tasks
 
@@ -149,7 +154,8 @@ class Asking:
         with self._one_of_few(peer, ask):
             if await self._holder.is_screen(peer):
                 raise _refused("A screen cannot ask for your sessions.")
-            if self._offered_already(peer, ask):
+            if self._offered_already(ask):
+                await self._asker(peer, ask)
                 return
             await self._held(ask.session)
             asker = await self._asker(peer, ask)
@@ -162,10 +168,10 @@ class Asking:
                 await self._check_right(ask, asked)
                 await self._start(ask.session, asked, able)
 
-    def _offered_already(self, peer: str, ask: Ask) -> bool:
+    def _offered_already(self, ask: Ask) -> bool:
         """Whoever asked for itself, and was cut off or restarted, may ask again."""
-        to = [(device.id, device.jid) for device in self._goes.get(ask.session, ())]
-        return to == [(ask.asker, peer)] and ask.to == (ask.asker,)
+        to = tuple(device.id for device in self._goes.get(ask.session, ()))
+        return to == ask.to == (ask.asker,)
 
     async def _held(self, session: str) -> tuple[App, str]:
         if session in self._goes:
@@ -175,13 +181,15 @@ class Asking:
                 condition="taken",
             )
         try:
-            return await self._holder.holds(session)
+            held = await self._holder.holds(session)
         except TransferRefused as exc:
             if session in self._gone:
                 raise TransferRefused(
                     f"It has gone to {self._gone[session]}.", condition=exc.condition
                 ) from None
             raise
+        self._gone.pop(session, None)  # it is back
+        return held
 
     @contextlib.contextmanager
     def _one_of_few(self, peer: str, ask: Ask) -> Iterator[None]:
@@ -282,6 +290,8 @@ def _told(exc: MobilityError) -> MobilityError:
     """What the device that asks hears of it."""
     if isinstance(exc, TransferRefused):
         return TransferRefused(str(exc), condition="not-acceptable")
+    if isinstance(exc, LocalProtocolError):  # meanwhile something else was done with it
+        return PeerUnreachable(_NOT_NOW)
     return PeerUnreachable(str(exc))
 
 

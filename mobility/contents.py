@@ -63,13 +63,14 @@ class Contents:
         return found
 
     def drop(self, session: str, *, but: Collection[str] = ()) -> None:
-        """Remove what a session does not need any more."""
+        """Remove what a session does not need any more; `put` may be at work."""
         folder = self._of(session)
-        for path in folder.iterdir() if folder and folder.exists() else ():
-            if path.name not in but:
-                path.unlink()
-        if folder is not None and not but and folder.exists():
-            folder.rmdir()
+        if folder is not None and not but:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif folder is not None and folder.exists():
+            for path in folder.iterdir():
+                if path.name not in but:
+                    path.unlink(missing_ok=True)
 
     def drop_others(self, sessions: Iterable[str]) -> None:
         """Remove what is of no session, since this device stopped amid a change."""

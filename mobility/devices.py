@@ -152,6 +152,12 @@ class OwnDevices:
         private = agreement_key(self._identity)
         return share(between, private=private, ephemeral=ephemeral)
 
+    async def where(self, device: str) -> str:
+        """The full JID of a device now, or as it was listed last; empty if unknown."""
+        await self.known.update()
+        described = self.known.describe(device)
+        return "" if described is None else described[1]
+
     async def recover(self, waiting: Waiting) -> tuple[Device, bytes]:
         """
         Who offers something, and the secret of that transfer.

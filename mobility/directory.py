@@ -51,6 +51,7 @@ class ListedSession:
         here: Whether that is this one.
         since: When it came there, by the clock of its owner.
         size: Bytes of its state when it last moved; 0 if it has not.
+        device: Id of the device on which it runs, if that is one of the user's.
 
     """
 
@@ -67,6 +68,7 @@ class ListedSession:
     here: bool
     since: datetime
     size: int = 0
+    device: str = ""
 
 
 class Directory:
@@ -181,10 +183,10 @@ class Directory:
     async def _found(self) -> dict[str, tuple[Entry, str]]:
         """Entries of the directory, or of each device that answers, and its address."""
         try:
-            there, _ = await self._stream.directory.entries()
+            found = await self._stream.directory.entries()
         except DirectoryUnavailable:
             return await self._ask_each()
-        return {entry.id: (entry, "") for entry in there.values()}
+        return {entry.id: (entry, "") for entry in found.entries.values()}
 
     async def _ask_each(self) -> dict[str, tuple[Entry, str]]:
         found: dict[str, tuple[Entry, str]] = {}
@@ -214,7 +216,7 @@ class Directory:
             place.name if place else entry.place,
             bool(entry.device) and entry.device == self._us(),
             datetime.fromtimestamp(entry.since, UTC),
-            entry.size,
+            *(entry.size, entry.device),
         )
 
 

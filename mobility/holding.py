@@ -44,6 +44,7 @@ class Holding:
         store, announcing, owned, away, arrivals, visits: Of the device: where its
             sessions are.
         own: Gives the user's devices.
+        goes: Whether a session is being offered already.
         give: Gives a session for good.
 
     """
@@ -58,6 +59,7 @@ class Holding:
         visits: Visits,
         *,
         own: Callable[[], Awaitable[list[Device]]],
+        goes: Callable[[str], bool],
         give: Give,
     ) -> None:
         self._store = store
@@ -67,6 +69,7 @@ class Holding:
         self._arrivals = arrivals
         self._visits = visits
         self._own = own
+        self._goes = goes
         self._give = give
 
     async def holds(self, session: str) -> tuple[App, str]:
@@ -74,6 +77,8 @@ class Holding:
         moved = self._away.of(session)
         if moved is not None and moved.given:
             raise TransferRefused(f"It goes to {moved.place}.", condition="taken")
+        if self._goes(session) or (moved is None and session in self._away):
+            raise PeerUnreachable("It is on its way to another device already.")
         found = self._found(session)
         if found is None:
             raise self._missing(session)
@@ -92,6 +97,10 @@ class Holding:
         return None
 
     def _missing(self, id: str) -> TransferRefused | PeerUnreachable:
+        if self._arrivals.unsettled(id):
+            return PeerUnreachable(
+                "The device that gave it there has not said yet that it has let go."
+            )
         if id in self._arrivals:
             return TransferRefused(
                 "It was only lent to this device. Ask the one that has lent it.",

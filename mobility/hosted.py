@@ -15,6 +15,7 @@ from mobility.changes import Changes
 from mobility.dispatch import Transfers
 from mobility.errors import (
     MobilityError,
+    PeerUnreachable,
     TransferAborted,
 )
 from mobility.failures import traced
@@ -415,6 +416,8 @@ class Hosted:
             except Exception as exc:
                 self._changes.touch()
                 log.info("no checkpoint: %s", told(exc))
+                if isinstance(exc, PeerUnreachable):
+                    await self.incoming.inquire()  # it may have another address now
 
     async def _go_on_alone(self) -> None:
         """What this device keeps ends only by the word of who has taken it back."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from mobility.devices import Device, OwnDevices
 from mobility.errors import (
     DirectoryUnavailable,
     MobilityError,
+    PeerUnreachable,
     TransferError,
     TransferExpired,
     TransferRefused,
@@ -34,14 +35,14 @@ from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.transfer.stanza import Said
 
-__all__ = ["Offering"]
+__all__ = ["Offering", "retract_left"]
 
 log = logging.getLogger(__name__)
 _SENTENCES = {
     TAKEN: "Another device was faster.",
     RETRACTED: "This is not offered any more.",
 }
-Begin = Callable[[bytes, str], MovedSession]  # from the secret, and the device's name
+Begin = Callable[[bytes, str, str], MovedSession]  # of secret, device's name and id
 
 
 @dataclass(eq=False, slots=True)
@@ -99,11 +100,14 @@ class Offering:
             each.sid: each for each in (self._candidate(d, begin) for d in devices)
         }
         self._group = Group.of(self._candidates)
+        _, before = store.groups().get(session.id, ("", []))
+        self._left = {*before, *self._candidates}  # what may lie at the server
         self._answers: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     def _candidate(self, device: Device, begin: Begin) -> _Candidate:
         sid, ephemeral = secrets.token_urlsafe(12), secrets.token_bytes(32)
-        moved = begin(self._own.share(device, sid, ephemeral), device.name)
+        secret = self._own.share(device, sid, ephemeral)
+        moved = begin(secret, device.name, device.id)
         outgoing = moved.begin(sid, device.jid, self._report)
         return _Candidate(device, sid, public(ephemeral), moved, outgoing)
 
@@ -137,7 +141,7 @@ class Offering:
             moved = await winner.moved.hand_over_to(answer, state, manifest)
             return winner.device, moved
         finally:
-            self._store.ungroup(self._session.id)
+            self._end()
             await self._tasks.complete(self._clean())
 
     async def _take_back(self, exc: BaseException) -> None:
@@ -148,7 +152,7 @@ class Offering:
             self._group = self._group.said(how)
         await self._session.resume()
         await self._retract()
-        self._store.ungroup(self._session.id)
+        self._end()
         await self._clean()
 
     async def _first(
@@ -212,13 +216,21 @@ class Offering:
 
     def _journal(self) -> None:
         """The winner is written down before anybody hears of it."""
-        self._store.group(self._session.id, self._group.winner, self._candidates)
+        self._store.group(self._session.id, self._group.winner, self._left)
+
+    def _end(self) -> None:
+        """Nothing is left to say; but what may lie there still is to be taken away."""
+        if self._left:
+            self._journal()
+        else:
+            self._store.ungroup(self._session.id)
 
     async def _retract(self, but: _Candidate | None = None) -> None:
         """Tell everybody else; those that accepted too late learn who was first."""
         for each in self._candidates.values():
-            with contextlib.suppress(MobilityError):
-                await self._offers.retract(each.sid)
+            with contextlib.suppress(PeerUnreachable):
+                await _retract(self._offers, each.sid)
+                self._left.discard(each.sid)
             if each is not but:
                 self._decline(each)
 
@@ -236,6 +248,32 @@ class Offering:
             if each.url and uploads is not None:
                 with contextlib.suppress(MobilityError):
                     await uploads.delete(each.url)
+
+
+async def retract_left(
+    offers: MobilityOffers, store: Store, offered: Container[str]
+) -> None:
+    """
+    Take away what may lie at the server of offers that are over.
+
+    This device was restarted, or the server did not answer when they ended.
+
+    Args:
+        offers, store: As above.
+        offered: Sessions that are on offer now.
+
+    """
+    for session, (_, sids) in store.groups().items():
+        with contextlib.suppress(PeerUnreachable):  # then the next time
+            for sid in sids if session not in offered else ():
+                await _retract(offers, sid)  # also the winner's: it has found it
+            if session not in offered:
+                store.ungroup(session)
+
+
+async def _retract(offers: MobilityOffers, sid: str) -> None:
+    with contextlib.suppress(DirectoryUnavailable):  # then nothing lies there
+        await offers.retract(sid)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -79,6 +79,7 @@ class Owned:
         """
         if session.id not in self._kept:
             await _Keeping(session, self._link).save()
+        if session.id not in self._kept:  # nor meanwhile
             self.follow(session)
 
     def follow(self, session: Session) -> None:
@@ -163,10 +164,19 @@ class _Keeping:
         self.session.app._checkpoint = None
         for job in self._jobs:
             job.cancel()
+        self._drop_frames()
 
     def back(self, after: str) -> None:
-        self._after = after or self._after
+        if after:
+            self._drop_frames()
+            self._after = after
         self._changes.ask()
+
+    def _drop_frames(self) -> None:
+        """Of the transfer that did not take it away: what they have is here again."""
+        if self._after:
+            self._link.unlink(self._after)
+            self._after = ""
 
     async def _follow(self) -> None:
         while True:
@@ -184,7 +194,7 @@ class _Keeping:
         session = self.session
         if not session.runs:
             return
-        state = await session.saved()
+        state, _ = await session.checkpoint()  # what is published is, by then
         large = {blob.sha256: blob.size for blob in state.blobs.values()}
         contents = self._link.contents
         await aside(sum(large.values()), contents.put, session.id, state)
@@ -196,6 +206,4 @@ class _Keeping:
             self._changes.touch()  # it may stay after all
             return
         contents.drop(session.id, but=large)
-        if self._after:
-            self._link.unlink(self._after)
-            self._after = ""
+        self._drop_frames()

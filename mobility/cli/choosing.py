@@ -134,7 +134,8 @@ def targets(
 
     """
     if ALL in wanted:
-        meant = [d for d in devices if d.id and d.name != listed.place and d.online]
+        has = {"", listed.device, listed.owner}
+        meant = [d for d in devices if d.id not in has and d.online]
     else:
         named = (found(devices, each) for each in wanted)
         meant = list({device.id: device for device in named}.values())
@@ -148,8 +149,10 @@ def targets(
 
 
 def _problem(device: Device, listed: ListedSession) -> str:
-    if device.name == listed.place:
+    if device.id == listed.device:
         return f"It runs on {device.name} already."
+    if device.id == listed.owner:
+        return f"{device.name} has lent it to {listed.place}. Take it back there."
     if not device.online:
         return f"{device.name} is not online."
     return device.problem(_app(listed), size=listed.size)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,9 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from mobility.acquaintances import Acquaintances, found
+from mobility.cli.choosing import device_names
 from mobility.cli.history import moment
+from mobility.cli.scan import read_file
 from mobility.cli.settings import Account, load_account
 from mobility.device import Device
+from mobility.dispatch import bare
 from mobility.observing import observing
 
 __all__ = ["devices"]
@@ -92,17 +96,25 @@ def forget(device: Wanted) -> None:
 def verify(
     fingerprint: Annotated[
         list[str] | None,
-        typer.Argument(help="As the other device shows it of itself."),
+        typer.Argument(
+            help="As the other device shows it of itself, or what its code says."
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="A photo of its code, or the file of a tag.")
     ] = None,
 ) -> None:
     """
-    Note that you have compared a device's fingerprint with the one that it shows.
+    Note that you have compared a device: its fingerprint, or the code on its screen.
 
-    Without one, show those of all your devices.
+    Without one, show the fingerprints of all your devices.
     """
+    account = load_account()
+    said = " ".join(fingerprint or []) if image is None else read_file(image)
+    (name,) = device_names([said], bare(account.jid))
 
     async def compare(known: Acquaintances) -> None:
-        device = await known.verify(" ".join(fingerprint or []))
+        device = await known.verify(name)
         console.print(f"[green]{escape(device.name)}[/] is the device in your hands.")
 
     async def show(known: Acquaintances) -> None:
@@ -110,7 +122,7 @@ def verify(
             if device.id:
                 console.print(f"{_named(device)}\n{device.fingerprint}")
 
-    _run(compare if fingerprint else show)
+    _run(compare if name else show)
 
 
 def _run(job: Callable[[Acquaintances], Awaitable[None]]) -> None:

@@ -141,8 +141,8 @@ async def sessions_of_nobody_leave_no_room_for_others(server: RunningServer) -> 
         async with person.device("Phone") as phone:
             session = await phone.list_session(Board())
             await phone._announcing._write()
-            there, _ = await stolen.stream.directory.entries()
-            return session.id not in there
+            found = await stolen.stream.directory.entries()
+            return session.id not in found.entries
 
 
 # --- strangers ---------------------------------------------------------------------

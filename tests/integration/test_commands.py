@@ -246,9 +246,9 @@ async def test_a_phone_that_was_killed_takes_its_document_back_with_reclaim(
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
-        (["visit", "https://example.org"], {}, "This is not the code of a screen."),
-        (["visit", "xmpp:a@b.example"], {}, "but not an invitation"),
-        (["visit", "--image", "/nowhere.png"], {}, "There is no picture"),
+        (["visit", "https://example.org"], {}, "This code is a web address"),
+        (["visit", "xmpp:a@b.example"], {}, "not the code of a public screen"),
+        (["visit", "--image", "/nowhere.png"], {}, "No such file"),
         (["visit", "--doc", "/nowhere.pdf"], {}, "cannot be read"),
         (["visit", "--guest", "--level", "token"], {}, "Without an account there is"),
         (["visit"], {"MOBILITY_JID": ""}, "No account is set up."),

@@ -28,8 +28,10 @@ URI = "https://example.org/apps/board"
 
 
 def session(id: str, title: str, place: str = "Phone") -> ListedSession:
-    about = (id, URI, 2, title, 1, "owner", "Phone", "a@b/c", True, place, False)
-    return ListedSession(*about, datetime(2026, 3, 1, tzinfo=UTC), 1000)
+    about = (id, URI, 2, title, 1, "phone", "Phone", "a@b/c", True, place, False)
+    return ListedSession(
+        *about, datetime(2026, 3, 1, tzinfo=UTC), 1000, device=place.lower()
+    )
 
 
 LISTED = [
@@ -100,11 +102,23 @@ def test_all_are_those_that_are_there_and_do_not_have_it() -> None:
 
 
 def test_devices_are_named() -> None:
-    able, problems = targets([PHONE, LAPTOP], LISTED[2], ["phone", "Phone"])
-    assert able == [PHONE]
+    able, problems = targets([PHONE, LAPTOP], LISTED[0], ["laptop", "Laptop"])
+    assert able == [LAPTOP]
     assert problems == []
     with pytest.raises(UnknownDevice):
         targets([PHONE], LISTED[0], ["Fridge"])
+
+
+def test_a_device_that_is_called_like_the_one_that_has_it_is_another() -> None:
+    twin = replace(LAPTOP, name="Phone")
+    assert targets([PHONE, twin], LISTED[0], ["all"]) == ([twin], [])
+
+
+def test_what_is_lent_is_taken_back_by_its_owner_and_not_sent_there() -> None:
+    tablet = device("Tablet")
+    assert targets([PHONE, LAPTOP, tablet], LISTED[2], ["all"]) == ([tablet], [])
+    with pytest.raises(TransferRefused, match="Phone has lent it to Laptop"):
+        targets([PHONE], LISTED[2], ["Phone"])
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,17 @@ def test_what_is_saved_here_never_replaces_what_a_transfer_needs(
             store.note("sid-1", b"a packet")
         assert store.keep_here(HERE, after=after) is written
         assert store.kept() == ([HERE] if written else [row])
-        assert bool(store.noted("sid-1")) is (row is not None and after != "sid-1")
+        assert bool(store.noted("sid-1")) is not written
+
+
+def test_nothing_is_left_of_a_transfer_that_came_back_or_was_replaced() -> None:
+    with Store(None) as store:
+        for sid in ("sid-1", "sid-2"):  # the first came to nothing, and was not saved
+            store.keep(replace(TALK, sid=sid, leaving=True))
+            store.note(sid, b"a packet")
+        store.release(replace(TALK, sid="sid-2"), b"released")
+        assert not store.noted("sid-1")
+        assert not store.noted("sid-2")
 
 
 def test_what_is_adopted_is_ours_and_has_not_come_any_more(tmp_path: Path) -> None:

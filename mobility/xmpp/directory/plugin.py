@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from mobility.errors import DirectoryUnavailable, MobilityError
@@ -25,6 +26,23 @@ __all__ = ["MobilityDirectory"]
 
 log = logging.getLogger(__name__)
 ANSWER = 5.0  # seconds for a device to say what it runs
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    What lies in the directory.
+
+    Args:
+        entries: Those that are understood, by session.
+        ids: Of all items.
+        ended: Ids of those that say that a session is over.
+
+    """
+
+    entries: dict[str, Entry]
+    ids: set[str]
+    ended: set[str]
 
 
 class MobilityDirectory(Exchange[Asked]):
@@ -51,7 +69,7 @@ class MobilityDirectory(Exchange[Asked]):
 
         Args:
             entry: Replaces the one of that session, if there is one.
-            present: Ids of all items that are there, as `ids` gave them.
+            present: Ids of all items that are there.
 
         Raises:
             DirectoryUnavailable: If the server keeps no directory, or it is full.
@@ -77,9 +95,9 @@ class MobilityDirectory(Exchange[Asked]):
         await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
         await self._pep.retract(ns.SESSIONS, id)
 
-    async def entries(self) -> tuple[dict[str, Entry], set[str]]:
+    async def entries(self) -> Found:
         """
-        All entries that are understood, by session; and the ids of all items.
+        What lies there.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
@@ -91,7 +109,18 @@ class MobilityDirectory(Exchange[Asked]):
                 found[item.id] = stanza.entry(item.id, item.payload)
                 continue
             log.debug("a session is left out: its item is not understood")
-        return found, {item.id for item in items}
+        ended = {item.id for item in items if stanza.is_ended(item.payload)}
+        return Found(found, {item.id for item in items}, ended)
+
+    async def clear(self, id: str) -> None:
+        """
+        That session is ended, and whoever wrote that was cut off before it went away.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `publish`.
+
+        """
+        await self._pep.retract(ns.SESSIONS, id)
 
     async def ask_each(self, peers: Iterable[str]) -> dict[str, list[Entry]]:
         """What each of these devices says that it owns; nothing of who is silent."""
