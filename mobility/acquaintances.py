@@ -36,6 +36,7 @@ from mobility.xmpp.times import moment, stamp
 __all__ = ["Acquaintances", "found"]
 
 log = logging.getLogger(__name__)
+MOST_PASSING = 64  # devices that were seen, and are on no list
 _SETTLING = 2.0  # seconds for those who are there to say what they are
 
 
@@ -285,6 +286,18 @@ class Acquaintances:
         if about:
             self._remembered |= {id: _remembered(each) for id, each in about.items()}
             self._store.acquaint(about)
+            self._forget_many()
+
+    def _forget_many(self) -> None:
+        """Whoever has a login can be a new device each minute; nobody has that many."""
+        passing = [
+            (each.seen, id)
+            for id, each in self._remembered.items()
+            if not each.listed and id not in self._verified and id not in self._present
+        ]
+        for _, id in sorted(passing)[: max(0, len(passing) - MOST_PASSING)]:
+            del self._remembered[id]
+            self._unlearn(id)
 
     def _forget_unlisted(self) -> None:
         """Somebody took them off the list: they are forgotten everywhere."""

@@ -23,6 +23,7 @@ from mobility.dispatch import bare
 from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
 from mobility.protocol.asking import Ask
 from mobility.protocol.code import prove
+from mobility.protocol.device import describe
 from mobility.protocol.directory import Entry
 from mobility.xmpp import ns
 from mobility.xmpp.codes.stanza import Scanned
@@ -110,6 +111,7 @@ def small(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have lists that are soon full."""
     for module in ("announcing", "xmpp.directory.plugin", "xmpp.offers.plugin"):
         monkeypatch.setattr(f"mobility.{module}.LARGEST", FEW)
+    monkeypatch.setattr("mobility.acquaintances.MOST_PASSING", FEW // 2)
 
 
 @attacks.stopped_by({"mobility.xmpp.offers.plugin.MobilityOffers._swept": nothing})
@@ -327,6 +329,27 @@ async def a_screen_that_was_let_in_asks_what_a_device_is(server: RunningServer) 
             return "Phone" in str(await disco.get_info(phone.jid))
 
 
+def kept(_: Acquaintances) -> None:
+    """All that were ever seen."""
+
+
+@attacks.stopped_by({"mobility.acquaintances.Acquaintances._forget_many": kept})
+async def a_login_is_a_new_device_again_and_again(server: RunningServer) -> bool:
+    """In the journals of all others they stay, when the login has long been ended."""
+    person = Person(server)
+    async with person.device("Phone") as phone:
+        for number in range(FEW):
+            ghost = Stream(*person._account, **address(server))
+            key = bytes([number + 1]) * 32
+            ghost.resources.describe(describe(key, name="Ghost", kind="pc", apps={}))
+            async with ghost, contextlib.aclosing(phone.watch_devices()) as lists:
+                async for devices in lists:
+                    if ghost.jid in {device.jid for device in devices if device.online}:
+                        break
+        away = {d.id for d in await phone.devices() if not d.online}
+        return len(away) > FEW // 2
+
+
 def unread(_: Element) -> tuple[str, ...]:
     return ()
 
@@ -375,9 +398,11 @@ async def test_it_succeeds_without_its_defence(
     assert await soon(attack.attempt(server))
 
 
+@pytest.mark.parametrize("which", ["server", "ejabberd"])
 async def test_a_list_that_was_filled_is_cleaned_and_stays_in_use(
-    server: RunningServer,
+    request: pytest.FixtureRequest, which: str
 ) -> None:
+    server = request.getfixturevalue(which)
     async with two(server) as (phone, stolen):
         there = await phone.publish("Phone")
         for id in "abcd":
@@ -387,9 +412,11 @@ async def test_a_list_that_was_filled_is_cleaned_and_stays_in_use(
         assert [item.id for item in left] == [there.device.id]
 
 
+@pytest.mark.parametrize("which", ["server", "ejabberd"])
 async def test_a_list_that_was_filled_with_names_is_begun_anew(
-    server: RunningServer,
+    request: pytest.FixtureRequest, which: str
 ) -> None:
+    server = request.getfixturevalue(which)
     async with two(server) as (phone, stolen):
         await phone.publish("Phone")
         for id in "abcd":

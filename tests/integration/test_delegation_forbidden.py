@@ -248,6 +248,7 @@ AMONG_DEVICES = {
     "asks what runs": "<sessions xmlns='urn:xmpp:tmp:mobility:sessions:0'/>",
     "has scanned a code": "<scanned xmlns='urn:xmpp:tmp:mobility:codes:0' device='d'/>",
     "offers a session": "<offer xmlns='urn:xmpp:tmp:mobility:offers:0'/>",
+    "takes part": "<share xmlns='urn:xmpp:tmp:mobility:sharing:0'/>",
     "reads a list": f"<pubsub xmlns='{PUBSUB}'><items node='n'/></pubsub>",
 }
 

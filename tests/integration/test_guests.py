@@ -155,6 +155,7 @@ FORBIDDEN = {
     ),
     "a code of a person's device": ("FULL", "{urn:xmpp:tmp:mobility:codes:0}scanned"),
     "an offer to a person's device": ("FULL", "{urn:xmpp:tmp:mobility:offers:0}offer"),
+    "what a person shares": ("FULL", "{urn:xmpp:tmp:mobility:sharing:0}share"),
     "another guest": ("GUEST", DISCO),
     "another server": ("elsewhere.example", DISCO),
 }
