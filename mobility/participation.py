@@ -36,7 +36,7 @@ from mobility.protocol.sharing import (
     Welcome,
     Word,
 )
-from mobility.refusal import apart, readable, refusal
+from mobility.refusal import needed, refusal
 from mobility.session import Session
 from mobility.shared.following import Following, Line
 from mobility.shared.gathering import Site
@@ -146,15 +146,7 @@ class Participation(Following):
         return word
 
     def _take_seat(self, welcome: Welcome) -> None:
-        factory = self._factories.get(welcome.app)
-        if factory is None:
-            raise TransferRefused(
-                "This device does not have the app that this needs.",
-                condition="no-such-app",
-            )
-        if not readable(factory, welcome.schema):
-            text = apart(self._site.device, factory.schema, welcome.schema)
-            raise TransferRefused(text, condition="schema")
+        factory = needed(self._factories, welcome.app, welcome.schema)
         if (welcome.kind is ShareKind.ROOM) != (welcome.room is not None):
             raise RemoteProtocolError("The other device does not say where.")
         self.kind, self.title = welcome.kind, welcome.title
