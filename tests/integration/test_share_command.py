@@ -8,24 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.running import RunningServer
+from tests.integration.people import variables
 from tests.integration.test_commands import Command, mobility
 
 Environment = dict[str, str]
 
 
 def environment(server: RunningServer, folder: Path, name: str) -> Environment:
-    jid, password = server.add()
-    return {
-        "MOBILITY_CONFIG": str(folder / "none.toml"),
-        "MOBILITY_JID": jid,
-        "MOBILITY_PASSWORD": password,
-        "MOBILITY_DEVICE": name,
-        "MOBILITY_HOST": server.host,
-        "MOBILITY_PORT": str(server.c2s_port),
-        "MOBILITY_CA_FILE": str(server.ca_file),
-        "MOBILITY_DATA": str(folder / name),
-        "NO_COLOR": "1",
-    }
+    more = {"MOBILITY_DEVICE": name, "NO_COLOR": "1"}
+    return variables(server, server.add(), folder / name, **more)
 
 
 @pytest.fixture
