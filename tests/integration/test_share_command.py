@@ -53,6 +53,7 @@ async def test_two_people_turn_the_pages_of_one_document(
             await guest.says(f"{juliet['MOBILITY_JID']} (verified)")
             await come_in(host, guest)
             await guest.says("Page 3.")
+            await guest.says("next page")
             await host.says(f"Romeo's phone ({romeo['MOBILITY_JID']}) takes part now.")
             guest.type("n")
             await host.says("Page 4.")
