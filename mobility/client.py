@@ -268,7 +268,7 @@ class Client:
             self.stream.asking.receive = self._asking.receive
             self.stream.offers.receive = self._arrivals.receive_offer
             if self._factories:  # the server tells only who asks before it is there
-                self.stream.offers.watch(self._arrivals.news.set)
+                self.stream.offers.watch(self.codes.key, self._arrivals.news.set)
             await stack.enter_async_context(self.stream)
             await stack.enter_async_context(self._tasks)
             await self._running.settle()

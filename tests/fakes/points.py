@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from mobility import State
@@ -149,9 +149,11 @@ def _around_saying(at: _At) -> None:
         at("says", word, "told")
         return answer
 
-    async def leaving(self: MobilityOffers, waiting: Waiting) -> None:
+    async def leaving(
+        self: MobilityOffers, waiting: Waiting, *, present: Iterable[str]
+    ) -> None:
         at("says", "offer", "after")
-        await leave(self, waiting)
+        await leave(self, waiting, present=present)
         at("says", "offer", "told")
 
     Side.step = stepping  # type: ignore[method-assign]
