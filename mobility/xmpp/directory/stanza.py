@@ -26,6 +26,7 @@ __all__ = [
     "ended",
     "entry",
     "from_xml",
+    "is_ended",
     "to_item",
     "to_xml",
 ]
@@ -34,6 +35,7 @@ ELEMENT: Final = f"{{{ns.SESSIONS}}}sessions"
 SESSION: Final = f"{{{ns.SESSIONS}}}session"
 _OWNER: Final = f"{{{ns.SESSIONS}}}owner"
 _PLACE: Final = f"{{{ns.SESSIONS}}}place"
+_ENDED: Final = f"{{{ns.SESSIONS}}}ended"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _URI: Final = re.compile(r"[!-~]{1,500}")
@@ -114,7 +116,12 @@ def to_item(session: Entry) -> Element:
 
 def ended() -> Element:
     """What stands in the place of a session until it is taken away."""
-    return Element(f"{{{ns.SESSIONS}}}ended")
+    return Element(_ENDED)
+
+
+def is_ended(element: Element) -> bool:
+    """Whether that is what stands there."""
+    return element.tag == _ENDED
 
 
 def entry(id: str, element: Element) -> Entry:
