@@ -97,7 +97,7 @@ class Acquaintances:
         self.watchers: set[asyncio.Event] = set()
         plugin.watch(self._on_list)
         # The server asks what we are, so until now it did not know that we listen.
-        resources.asked = plugin.miss_labels
+        resources.asked.append(plugin.miss_labels)
         resources.changed = self._on_presence
         resources.learnt = store.learn
         resources.recall(store.learnt())

@@ -107,6 +107,8 @@ class Directory:
         self.on_news: Callable[[], None] = lambda: None  # somebody wrote into it
         stream.directory.receive = self._receive
         stream.directory.watch(self._on_news)
+        # The server asks what we are, so until now it did not know that we listen.
+        stream.resources.asked.append(stream.directory.miss)
 
     @property
     def asking(self) -> MobilityAsking:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,19 +130,19 @@ class Offering:
             manifest = await aside(size, Manifest.of, state)
             async with asyncio.timeout(expires.total_seconds()):
                 winner, answer = await self._first(state, manifest, expires)
-            await self._retract(but=winner)
+            self._decline_all(but=winner)
         except BaseException as exc:
             await self._tasks.complete(self._take_back(exc))
             if isinstance(exc, TimeoutError):
                 raise TransferExpired("None of your devices took it in time.") from None
             raise
         self._won(winner.moved)
+        retracting = self._tasks.start(self._retract())  # may take a while
         try:
             moved = await winner.moved.hand_over_to(answer, state, manifest)
             return winner.device, moved
         finally:
-            self._end()
-            await self._tasks.complete(self._clean())
+            await self._tasks.complete(self._finish(retracting))
 
     async def _take_back(self, exc: BaseException) -> None:
         """It stays here, and is offered to nobody any more."""
@@ -151,16 +151,24 @@ class Offering:
             how = firstwins.Expire if late else firstwins.Cancel
             self._group = self._group.said(how)
         await self._session.resume()
+        self._decline_all()
         await self._retract()
+        self._end()
+        await self._clean()
+
+    async def _finish(self, retracting: asyncio.Task[None]) -> None:
+        await asyncio.wait({retracting})
         self._end()
         await self._clean()
 
     async def _first(
         self, state: State, manifest: Manifest, expires: timedelta
     ) -> tuple[_Candidate, Any]:
+        present = await self._present()
         async with contextlib.AsyncExitStack() as stack:
-            for each in self._candidates.values():
-                await self._offer(each, state, manifest, expires)
+            for sid, each in self._candidates.items():
+                await self._offer(each, state, manifest, expires, present)
+                present.add(sid)
                 task = asyncio.create_task(self._hear(each))
                 stack.push_async_callback(_cancelled, task)
             self.on_offered()
@@ -175,8 +183,19 @@ class Offering:
                 self._journal()
                 return self._candidates[sid], answer
 
+    async def _present(self) -> set[str]:
+        with contextlib.suppress(DirectoryUnavailable):
+            count = len(self._candidates)
+            return await self._offers.present(count, known=self._own.known.describe)
+        return set()
+
     async def _offer(
-        self, each: _Candidate, state: State, manifest: Manifest, expires: timedelta
+        self,
+        each: _Candidate,
+        state: State,
+        manifest: Manifest,
+        expires: timedelta,
+        present: Collection[str],
     ) -> None:
         if not each.device.online:
             await self._store_away(each, state, manifest)
@@ -186,7 +205,7 @@ class Offering:
         said = Said(each.sid, offer)
         waiting = Waiting(said, self._own.us.id, each.device.id, each.key, until)
         try:
-            await self._offers.leave(waiting, known=self._own.known.describe)
+            await self._offers.leave(waiting, present=present)
         except DirectoryUnavailable:
             if not each.device.online:
                 raise
@@ -225,14 +244,18 @@ class Offering:
         else:
             self._store.ungroup(self._session.id)
 
-    async def _retract(self, but: _Candidate | None = None) -> None:
+    def _decline_all(self, but: _Candidate | None = None) -> None:
         """Tell everybody else; those that accepted too late learn who was first."""
         for each in self._candidates.values():
-            with contextlib.suppress(PeerUnreachable):
-                await _retract(self._offers, each.sid)
-                self._left.discard(each.sid)
             if each is not but:
                 self._decline(each)
+
+    async def _retract(self) -> None:
+        # One after the other: the server gets to the winner's words in between.
+        for sid in self._candidates:
+            with contextlib.suppress(PeerUnreachable):
+                await _retract(self._offers, sid)
+                self._left.discard(sid)
 
     def _decline(self, each: _Candidate) -> None:
         """Who accepts later hears that another one was faster."""

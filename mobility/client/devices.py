@@ -79,7 +79,7 @@ class Devices(Others):
         self.stream.asking.receive = self._asking.receive
         self.stream.offers.receive = self._arrivals.receive_offer
         if self._factories:  # the server tells only who asks before it is there
-            self.stream.offers.watch(self._arrivals.news.set)
+            self.stream.offers.watch(self.codes.key, self._arrivals.news.set)
 
     async def _begin(self) -> None:
         if self._own is not None and (self._factories or self._store.kept()):

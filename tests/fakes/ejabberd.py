@@ -38,13 +38,19 @@ class Ejabberd:
     ejabberd on free loopback ports, until the `with` block ends.
 
     It is a node without a name, so there is no epmd, and it knows no other.
+
+    Args:
+        folder: Where it keeps everything.
+        hibernation: Seconds for which a cut connection may be resumed.
+
     """
 
     domain = "ejabberd.example"
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, hibernation: int = 300) -> None:
         self.folder = folder
+        self._hibernation = hibernation
         self._ports = Ports(0, 0, 0)
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[str] | None = None
@@ -195,11 +201,12 @@ class Ejabberd:
 
     def _modules(self) -> dict[str, Any]:
         plain = "adhoc admin_extra blocking caps carboncopy client_state disco http_api"
-        more = "last offline ping privacy private roster stream_mgmt vcard"
+        more = "last offline ping privacy private roster vcard"
         modules: dict[str, Any] = {
             f"mod_{name}": {} for name in f"{plain} {more}".split()
         }
         return modules | {
+            "mod_stream_mgmt": {"resume_timeout": self._hibernation},
             "mod_mam": {"default": "always"},
             "mod_http_upload": {
                 "put_url": f"http://{self.host}:{self._ports.http}/upload",

@@ -126,7 +126,8 @@ async def offers_of_nobody_leave_no_room_for_others(server: RunningServer) -> bo
         known = {to.device.id}.__contains__
         ours = offer(to, "ours", initiator=to.device.id)
         try:
-            await phone.stream.offers.leave(ours, known=known)
+            present = await phone.stream.offers.present(1, known=known)
+            await phone.stream.offers.leave(ours, present=present)
         except DirectoryUnavailable:
             return True
         return await phone.stream.offers.waiting() != [ours]

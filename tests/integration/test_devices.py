@@ -15,7 +15,7 @@ import pytest
 from slixmpp.exceptions import IqError
 
 from mobility.errors import DirectoryUnavailable
-from mobility.protocol.device import describe
+from mobility.protocol.device import describe, own_id
 from mobility.protocol.transfer import Offer
 from mobility.server import config
 from mobility.xmpp import ns
@@ -48,7 +48,8 @@ class Device:
 
     def watch(self) -> None:
         self.stream.devices.watch(self.told)
-        self.stream.offers.watch(self.told)
+        id = own_id(self.key)
+        self.stream.offers.watch(id, self.told)
         self.stream.resources.changed = self.told
 
     def told(self) -> None:
@@ -171,7 +172,7 @@ async def test_a_device_that_is_away_finds_what_waits_for_it(
     target = await laptop.publish("Laptop")
     await laptop.stream.close()
     left = offer(target)
-    await phone.stream.offers.leave(left)
+    await phone.stream.offers.leave(left, present=())
     async with online(server, account, laptop.key) as back:
         assert await back.stream.offers.waiting() == [left]
 
@@ -181,7 +182,7 @@ async def test_a_device_that_is_online_hears_at_once_and_also_of_the_end(
 ) -> None:
     phone, laptop = own
     left = offer(await laptop.publish("Laptop"))
-    await phone.stream.offers.leave(left)
+    await phone.stream.offers.leave(left, present=())
     await laptop.until_waiting(left)
     await phone.stream.offers.retract(left.sid)
     await laptop.until_waiting()
@@ -194,7 +195,7 @@ async def test_what_waits_is_still_there_after_a_restart_of_the_server(
     account = own_server.add()
     async with online(own_server, account, b"1" * 32) as phone:
         described = await phone.publish("Phone")
-        await phone.stream.offers.leave(offer(described))
+        await phone.stream.offers.leave(offer(described), present=())
         for end in (own_server.restart, own_server.kill):
             await end()
         await own_server.restart()
@@ -210,7 +211,7 @@ async def test_nobody_else_can_read_or_change_or_hear_of_them(
     described = await phone.publish("Phone")
     left = offer(described)
     async with online(server, server.add(), b"3" * 32) as stranger:
-        await phone.stream.offers.leave(left)
+        await phone.stream.offers.leave(left, present=())
         await laptop.until_waiting(left)
         bare = phone.stream.xmpp.boundjid.bare
         item = Item(described.device.id, device_xml.to_xml(described))
@@ -240,7 +241,7 @@ async def test_only_the_accounts_own_server_can_tell_of_changes(
     async with online(server, server.add(), b"3" * 32) as stranger:
         described = await laptop.publish("Laptop")
         await phone.until_listed("Laptop")
-        await phone.stream.offers.leave(offer(described))
+        await phone.stream.offers.leave(offer(described), present=())
         await laptop.until_waiting(offer(described))
         MobilityPep.of(phone.stream.xmpp)._watched = {
             ns.OFFERS: lambda _: told.append(ns.OFFERS)
@@ -287,7 +288,7 @@ async def test_what_a_hostile_device_puts_there_is_left_out(own: list[Device]) -
     await hostile.put(ns.OFFERS, "another-sid", waits)
     await hostile.put(ns.OFFERS, "nonsense", Element("{urn:evil}offer"))
     await hostile.put(ns.OFFERS, "empty", Element(offer_xml.ELEMENT))
-    await hostile.stream.offers.leave(offer(described))
+    await hostile.stream.offers.leave(offer(described), present=())
     await phone.until_waiting(offer(described))
 
 
@@ -314,9 +315,11 @@ async def test_a_full_list_refuses_the_next_and_forgets_nothing(
         await laptop.publish("Laptop")
     await phone.publish("Phone")  # that is no other one
     lasts = datetime.now(UTC) + timedelta(days=1)
-    await phone.stream.offers.leave(offer(described, expires=lasts))
+    waiting = offer(described, expires=lasts)
+    await phone.stream.offers.leave(waiting, present=())
+    present = await laptop.stream.offers.present(1)
     with pytest.raises(DirectoryUnavailable, match="1 offers to your devices"):
-        await laptop.stream.offers.leave(offer(described, "sid-2"))
+        await laptop.stream.offers.leave(offer(described, "sid-2"), present=present)
     assert await laptop.names() == ["Phone"]
 
 

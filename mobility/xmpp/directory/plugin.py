@@ -20,7 +20,7 @@ from mobility.xmpp.directory import stanza
 from mobility.xmpp.directory.stanza import Answer, Asked, Question
 from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.pep import MobilityPep
-from mobility.xmpp.pep.stanza import LARGEST, Item
+from mobility.xmpp.pep.stanza import LARGEST, Change, Item
 
 __all__ = ["MobilityDirectory"]
 
@@ -54,6 +54,11 @@ class MobilityDirectory(Exchange[Asked]):
     def plugin_init(self) -> None:
         super().plugin_init()
         self._pep = MobilityPep.of(self.xmpp)
+        self._items: dict[str, Item] = {}
+        self._ended: set[str] = set()  # items that said so when we looked
+        self._known = False  # whether these are all; if not, one has to look
+        self._heard = 0  # changes
+        self.xmpp.add_event_handler("session_bind", lambda _: self.miss())
 
     def watch(self, written: Callable[[], None]) -> None:
         """
@@ -61,7 +66,30 @@ class MobilityDirectory(Exchange[Asked]):
 
         The server tells only who asks to be told.
         """
-        self._pep.watch(ns.SESSIONS, written)
+
+        def heard(change: Change) -> None:
+            self._hear(change)
+            written()
+
+        self._pep.follow(ns.SESSIONS, heard)
+
+    def miss(self) -> None:
+        """Something may have been written that we were not told."""
+        self._known = False
+
+    def _hear(self, change: Change) -> None:
+        self._heard += 1
+        self._known = self._known and change.complete
+        for id in change.retracted:
+            self._items.pop(id, None)
+        for item in change.items:
+            self._take(item)
+
+    def _take(self, item: Item) -> None:
+        if stanza.is_ended(item.payload):
+            self._items.pop(item.id, None)
+        else:
+            self._items[item.id] = item
 
     async def publish(self, entry: Entry, *, present: Iterable[str]) -> None:
         """
@@ -81,7 +109,9 @@ class MobilityDirectory(Exchange[Asked]):
                 f"{LARGEST} sessions are listed already. Your other devices do not see "
                 "the next ones until some have ended."
             )
-        await self._pep.publish(ns.SESSIONS, Item(entry.id, stanza.to_item(entry)))
+        item = Item(entry.id, stanza.to_item(entry))
+        await self._pep.publish(ns.SESSIONS, item)
+        self._take(item)
 
     async def retract(self, id: str) -> None:
         """
@@ -94,23 +124,36 @@ class MobilityDirectory(Exchange[Asked]):
         # WORKAROUND: ejabberd 23.01 tells nobody of a retraction, only of an item.
         await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
         await self._pep.retract(ns.SESSIONS, id)
+        self._items.pop(id, None)
 
     async def entries(self) -> Found:
         """
         What lies there.
 
+        The server is asked only if it may not have told us of all that changed.
+
         Raises:
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
 
         """
-        found, items = {}, await self._pep.items(ns.SESSIONS)
-        for item in items:
+        if not self._known:
+            await self._look()
+        found = {}
+        for item in self._items.values():
             with contextlib.suppress(MobilityError):
                 found[item.id] = stanza.entry(item.id, item.payload)
                 continue
             log.debug("a session is left out: its item is not understood")
-        ended = {item.id for item in items if stanza.is_ended(item.payload)}
-        return Found(found, {item.id for item in items}, ended)
+        return Found(found, {*self._items}, self._ended)
+
+    async def _look(self) -> None:
+        before = self._heard
+        items = await self._pep.items(ns.SESSIONS)
+        self._items.clear()
+        self._ended = {item.id for item in items if stanza.is_ended(item.payload)}
+        for item in items:
+            self._take(item)
+        self._known = before == self._heard  # else it may be older than what we heard
 
     async def clear(self, id: str) -> None:
         """

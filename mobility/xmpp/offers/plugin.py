@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.offers import stanza
 from mobility.xmpp.offers.stanza import Waiting
 from mobility.xmpp.pep import MobilityPep
-from mobility.xmpp.pep.stanza import LARGEST, Item
+from mobility.xmpp.pep.stanza import LARGEST, Change, Item
 
 __all__ = ["MobilityOffers"]
 
@@ -37,14 +37,27 @@ class MobilityOffers(Exchange[Waiting]):
     def plugin_init(self) -> None:
         super().plugin_init()
         self._pep = MobilityPep.of(self.xmpp)
+        self._to: dict[str, str] = {}  # for which device each is, as far as we know
 
-    def watch(self, changed: Callable[[], None]) -> None:
+    def watch(self, device: str, changed: Callable[[], None]) -> None:
         """
-        Be told when other offers wait than before, to whichever device.
+        Be told when other offers wait for a device than before.
 
         To be called before we are online; the server tells only who asks to be told.
         """
-        self._pep.watch(ns.OFFERS, changed)
+
+        def heard(change: Change) -> None:
+            if device in self._touched(change) or not change.complete:
+                changed()
+
+        self._pep.follow(ns.OFFERS, heard)
+
+    def _touched(self, change: Change) -> set[str]:
+        """The devices for which something is new, or gone."""
+        come = {each.sid: each.responder for each in _understood(change.items)}
+        gone = {self._to.pop(sid, "") for sid in change.retracted}
+        self._to |= come
+        return {*come.values(), *gone}
 
     async def put(self, peer: str, waiting: Waiting) -> None:
         """
@@ -56,31 +69,45 @@ class MobilityOffers(Exchange[Waiting]):
         """
         await self.ask(peer, waiting)
 
-    async def leave(
-        self, waiting: Waiting, *, known: Callable[[str], object] = bool
-    ) -> None:
+    async def leave(self, waiting: Waiting, *, present: Iterable[str]) -> None:
         """
         Let an offer wait for its device; one that is online hears of it at once.
 
         Args:
             waiting: The offer.
-            known: Whether there is a device with that name. Where there is no room,
-                what is not from one to one of them goes.
+            present: Ids of all that wait already, as `present` gave them.
 
         Raises:
             DirectoryUnavailable: If the server keeps nothing, or too many wait already.
             PeerUnreachable: If the server does not answer.
 
         """
-        items = await self._pep.items(ns.OFFERS)
-        present = {item.id for item in items}
-        if len(present | {waiting.sid}) > LARGEST:
-            present -= await self._swept(items, known)
-        if len(present | {waiting.sid}) > LARGEST:  # the server would forget the oldest
+        if len({*present, waiting.sid}) > LARGEST:  # the server would forget the oldest
             raise DirectoryUnavailable(
                 f"{LARGEST} offers to your devices wait already. Take some back."
             )
         await self._pep.publish(ns.OFFERS, Item(waiting.sid, stanza.to_xml(waiting)))
+
+    async def present(
+        self, room: int, *, known: Callable[[str], object] = bool
+    ) -> set[str]:
+        """
+        Ids of all that wait, be it understood or not.
+
+        Args:
+            room: How many shall be left. Where there is no room for them, what is not
+                from one of our devices to another goes.
+            known: Whether there is a device with that name.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `leave`.
+
+        """
+        items = await self._pep.items(ns.OFFERS)
+        present = {item.id for item in items}
+        if len(present) + room > LARGEST:
+            present -= await self._swept(items, known)
+        return present
 
     async def _swept(
         self, items: list[Item], known: Callable[[str], object]
@@ -99,10 +126,8 @@ class MobilityOffers(Exchange[Waiting]):
             DirectoryUnavailable, PeerUnreachable: As for `leave`.
 
         """
-        found = []
-        for item in await self._pep.items(ns.OFFERS):
-            with contextlib.suppress(MobilityError):
-                found.append(_waiting(item))
+        found = _understood(await self._pep.items(ns.OFFERS))
+        self._to = {each.sid: each.responder for each in found}
         return found
 
     async def retract(self, sid: str) -> None:
@@ -123,6 +148,14 @@ def _can_be_accepted(item: Item, known: Callable[[str], object]) -> bool:
         return False
     both = known(waiting.initiator) and known(waiting.responder)
     return bool(both) and not waiting.expired(datetime.now(UTC))
+
+
+def _understood(items: Iterable[Item]) -> list[Waiting]:
+    found = []
+    for item in items:
+        with contextlib.suppress(MobilityError):
+            found.append(_waiting(item))
+    return found
 
 
 def _waiting(item: Item) -> Waiting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from xml.etree.ElementTree import Element
 
 from slixmpp import Presence
@@ -14,7 +14,7 @@ from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-from mobility.errors import DirectoryUnavailable, MobilityError
+from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
 from mobility.xmpp.feature import Feature
 from mobility.xmpp.pep import stanza
 from mobility.xmpp.pep.stanza import LARGEST
@@ -26,6 +26,8 @@ _LARGEST_ITEM = 32 * 1024  # bytes; looked at only where all together are too ma
 _NO_ROOM = frozenset(
     {"resource-constraint", "policy-violation", "not-acceptable", "bad-request"}
 )
+_CONFUSED: Final = "internal-server-error"
+_PAUSES: Final = (0.02, 0.1, 0.5)  # seconds until it is asked again
 
 
 class MobilityPep(Feature):
@@ -177,9 +179,23 @@ class MobilityPep(Feature):
         except IqError as exc:
             raise self._error(exc) from None
 
+    async def ask_server(self, kind: str, element: Element) -> Element:
+        # WORKAROUND: ejabberd 23.01 says so to one of two who do something with a node
+        # at the same moment.
+        for pause in _PAUSES:
+            try:
+                return await super().ask_server(kind, element)
+            except IqError as exc:
+                if exc.iq["error"]["condition"] != _CONFUSED:
+                    raise
+            await asyncio.sleep(pause)
+        return await super().ask_server(kind, element)
+
     def _error(self, exc: IqError) -> MobilityError:
-        domain = self.xmpp.boundjid.domain
-        if exc.iq["error"]["condition"] in _NO_ROOM:
+        condition, domain = exc.iq["error"]["condition"], self.xmpp.boundjid.domain
+        if condition == _CONFUSED:
+            return PeerUnreachable(f"{domain} cannot keep lists now. Try again later.")
+        if condition in _NO_ROOM:
             return DirectoryUnavailable(
                 f"{domain} does not keep that much for your devices. Remove some that "
                 "you do not use any more, or ask who runs the server."

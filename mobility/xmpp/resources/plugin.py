@@ -74,7 +74,7 @@ class MobilityResources(Feature):
         resources: Those that are there, by full JID, the last to come at the end.
         known: What presences stand for.
         changed: Called when they, or what is known of them, changed.
-        asked: Called when the server asks what our presence stands for.
+        asked: Each called when the server asks what our presence stands for.
         learnt: Called with what to remember over a restart, for `recall`.
 
     """
@@ -91,7 +91,7 @@ class MobilityResources(Feature):
     def plugin_init(self) -> None:
         self.resources: dict[str, Resource] = {}
         self.changed: Callable[[], None] = lambda: None
-        self.asked: Callable[[], None] = lambda: None
+        self.asked: list[Callable[[], None]] = []
         self.learnt: Callable[[str, str], None] = lambda ver, text: None
         self.known: dict[Caps, About] = {}
         self._told: dict[Caps, About] = {}
@@ -182,7 +182,8 @@ class MobilityResources(Feature):
             if self._observes:
                 SubElement(query, f"{stanza.INFO}feature", var=stanza.OBSERVER)
         if node and ifrom and str(ifrom) in self._servers:
-            self.asked()
+            for asked in self.asked:
+                asked()
         if self._is_own(ifrom):
             query.extend(deepcopy(form))
         return DiscoInfo(xml=query)
