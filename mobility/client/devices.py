@@ -42,6 +42,7 @@ class Devices(Others):
         self.codes = Codes(bare(self._account), self._identity)
         self.stream.codes.receive = self.codes.receive
         if self._own is not None:
+            self.codes.on_scanned = self._own.known.compared
             self._wire_directory(self._own)
             self._wire_asking()
 
@@ -291,7 +292,8 @@ class Devices(Others):
         """
         Find the own device whose code was scanned, and tell it that it was us.
 
-        Then it `expects` an offer of this device.
+        Then it `expects` an offer of this device, and each has the other marked as
+        compared (`verify`): a code without a token marks it here only.
 
         Raises:
             InvalidInvitation: It is no other device of the user's.
@@ -307,8 +309,8 @@ class Devices(Others):
         device = known[code.key]
         if proof := self.codes.proof(code):
             await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
-        return device
+        return await self.verify(device.id)
 
-    def expects(self, device: Device) -> bool:
-        """Whether that device has just scanned the code of this one."""
-        return self.codes.expects(device.id)
+    def expects(self, device: str) -> bool:
+        """Whether the device with that id has just scanned the code of this one."""
+        return self.codes.expects(device)

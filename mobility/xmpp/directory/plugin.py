@@ -57,7 +57,7 @@ class MobilityDirectory(Exchange[Asked]):
         self._items: dict[str, Item] = {}
         self._ended: set[str] = set()  # items that said so when we looked
         self._known = False  # whether these are all; if not, one has to look
-        self._heard = 0  # changes
+        self._heard = 0  # changes, and reasons to look
         self.xmpp.add_event_handler("session_bind", lambda _: self.miss())
 
     def watch(self, written: Callable[[], None]) -> None:
@@ -76,6 +76,7 @@ class MobilityDirectory(Exchange[Asked]):
     def miss(self) -> None:
         """Something may have been written that we were not told."""
         self._known = False
+        self._heard += 1
 
     def _hear(self, change: Change) -> None:
         self._heard += 1
@@ -109,9 +110,7 @@ class MobilityDirectory(Exchange[Asked]):
                 f"{LARGEST} sessions are listed already. Your other devices do not see "
                 "the next ones until some have ended."
             )
-        item = Item(entry.id, stanza.to_item(entry))
-        await self._pep.publish(ns.SESSIONS, item)
-        self._take(item)
+        await self._pep.publish(ns.SESSIONS, Item(entry.id, stanza.to_item(entry)))
 
     async def retract(self, id: str) -> None:
         """
@@ -124,13 +123,13 @@ class MobilityDirectory(Exchange[Asked]):
         # WORKAROUND: ejabberd 23.01 tells nobody of a retraction, only of an item.
         await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
         await self._pep.retract(ns.SESSIONS, id)
-        self._items.pop(id, None)
 
     async def entries(self) -> Found:
         """
         What lies there.
 
-        The server is asked only if it may not have told us of all that changed.
+        The server is asked only if it may not have told us of all that changed; what we
+        write ourselves is there once it has told us so, in its turn among the others'.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
@@ -153,7 +152,7 @@ class MobilityDirectory(Exchange[Asked]):
         self._ended = {item.id for item in items if stanza.is_ended(item.payload)}
         for item in items:
             self._take(item)
-        self._known = before == self._heard  # else it may be older than what we heard
+        self._known = before == self._heard  # else it may be older than that
 
     async def clear(self, id: str) -> None:
         """
