@@ -11,15 +11,16 @@ import pytest
 CABLE = "ip link add here type veth peer name there"
 
 
-def has_networks() -> bool:
-    """Whether we may make networks of our own here."""
-    if not all(map(shutil.which, ("unshare", "nsenter", "ip"))):
-        return False
+@pytest.fixture(autouse=True)
+def networks() -> None:
+    """A machine where none can be made is no place for these tests."""
+    for program in ("unshare", "nsenter", "ip"):
+        assert shutil.which(program), f"{program} is missing: run make setup"
     command = ("unshare", "-rn", *CABLE.split())
-    return not subprocess.run(command, check=False, capture_output=True).returncode
+    done = subprocess.run(command, check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
 
 
-@pytest.mark.skipif(not has_networks(), reason="no networks can be made here")
 def test_an_agent_finds_a_network_and_keeps_its_sessions_in_the_next() -> None:
     command = ("unshare", "-rn", sys.executable, "-m", "tests.fakes.roaming_program")
     done = subprocess.run(command, check=False, capture_output=True, timeout=90)
