@@ -19,7 +19,7 @@ from mobility.errors import (
     TransferAborted,
 )
 from mobility.failures import traced
-from mobility.owned import Owned
+from mobility.own.owned import Owned
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
 from mobility.protocol.checkpoint import frames_of

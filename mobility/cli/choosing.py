@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mobility.acquaintances import found
 from mobility.app import App
-from mobility.device import Device
-from mobility.directory import ListedSession
 from mobility.errors import InvalidInvitation, TransferRefused, UnknownSession
+from mobility.own.acquaintances import found
+from mobility.own.device import Device
+from mobility.own.directory import ListedSession
 from mobility.protocol.code import DeviceCode, SessionCode, check_own, read
 
 __all__ = ["ALL", "chosen", "device_names", "scanned", "session_code", "targets"]

@@ -14,15 +14,15 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from mobility.acquaintances import Acquaintances, found
 from mobility.cli.choosing import device_names
 from mobility.cli.history import moment
 from mobility.cli.scan import read_file
 from mobility.cli.settings import Account, load_account
 from mobility.cli.watching import watched
-from mobility.device import Device
 from mobility.dispatch import bare
-from mobility.observing import observing
+from mobility.own.acquaintances import Acquaintances, found
+from mobility.own.device import Device
+from mobility.own.observing import observing
 
 __all__ = ["devices"]
 

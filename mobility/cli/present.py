@@ -13,8 +13,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mobility import awake
-from mobility.asking import Asked, OnAsk, always
 from mobility.cli import progress
 from mobility.cli.choosing import chosen, scanned, session_code
 from mobility.cli.control import agreed, control, keys
@@ -23,7 +21,6 @@ from mobility.cli.presenter import load_presenter
 from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account
 from mobility.client import Client
-from mobility.directory import ListedSession
 from mobility.dispatch import bare
 from mobility.errors import (
     LocalProtocolError,
@@ -35,7 +32,10 @@ from mobility.errors import (
     TransferRefused,
 )
 from mobility.moved import MovedSession
-from mobility.requesting import check_online
+from mobility.own import awake
+from mobility.own.asking import Asked, OnAsk, always
+from mobility.own.directory import ListedSession
+from mobility.own.requesting import check_online
 from mobility.session import Session
 from mobility.tasks import Tasks
 

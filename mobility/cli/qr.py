@@ -14,11 +14,11 @@ import typer
 from slixmpp.jid import JID, InvalidJID
 
 from mobility import qr as pictures
-from mobility import tag
 from mobility.cli.drawing import print_code, print_codes
 from mobility.cli.settings import AGENT, load_data, load_jid
-from mobility.codes import Codes
 from mobility.errors import InvalidInvitation, SettingsError
+from mobility.own import tag
+from mobility.own.codes import Codes
 from mobility.protocol.code import DeviceCode, SessionCode
 from mobility.protocol.uri import link
 from mobility.store import Store

@@ -6,11 +6,11 @@ import io
 from pathlib import Path
 
 from mobility.errors import InvalidInvitation
+from mobility.own.tag import read_tag
 from mobility.protocol.code import Code, read
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.sharecode import ShareCode
 from mobility.scan import is_photo, read_photo
-from mobility.tag import read_tag
 
 __all__ = ["invitation", "read_file", "share_code"]
 

@@ -16,13 +16,13 @@ from mobility.cli.control import agreed
 from mobility.cli.lines import Lines
 from mobility.cli.sessions import observed, shown
 from mobility.cli.settings import Account, load_account
-from mobility.device import Device
-from mobility.directory import Directory, ListedSession
 from mobility.dispatch import bare
 from mobility.errors import TransferAborted, TransferRefused
-from mobility.holding import EXPIRES
-from mobility.requesting import check_online
-from mobility.requesting import send as ask_to_send
+from mobility.own.device import Device
+from mobility.own.directory import Directory, ListedSession
+from mobility.own.holding import EXPIRES
+from mobility.own.requesting import check_online
+from mobility.own.requesting import send as ask_to_send
 
 __all__ = ["send"]
 

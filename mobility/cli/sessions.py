@@ -18,7 +18,7 @@ from rich.text import Text
 from mobility.cli.history import moment
 from mobility.cli.settings import Account, load_account
 from mobility.cli.watching import watched
-from mobility.directory import Directory, ListedSession, observing
+from mobility.own.directory import Directory, ListedSession, observing
 
 __all__ = ["observed", "sessions", "shown"]
 

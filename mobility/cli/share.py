@@ -24,13 +24,13 @@ from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account
 from mobility.client import Client
 from mobility.errors import LocalProtocolError, SettingsError
-from mobility.joining import SharedBy
-from mobility.participation import Participation
 from mobility.protocol.session import Stanza
 from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.protocol.sharing import Person
-from mobility.scene import Comparing, Inviting, Scene
-from mobility.sharing import Sharing
+from mobility.public.scene import Comparing, Inviting, Scene
+from mobility.sharing.joining import SharedBy
+from mobility.sharing.participation import Participation
+from mobility.sharing.sharing import Sharing
 from mobility.transfer import Progress, Report
 
 __all__ = ["join", "share"]

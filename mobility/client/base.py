@@ -15,14 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from mobility.announcing import Announcing
 from mobility.app import App, AppFactory
-from mobility.arrivals import Arrivals
-from mobility.asking import OnAsk, always
 from mobility.away import Away
-from mobility.codes import Codes
 from mobility.contents import Contents
-from mobility.devices import OwnDevices
 from mobility.dispatch import Transfers
 from mobility.errors import (
     DirectoryUnavailable,
@@ -31,19 +26,24 @@ from mobility.errors import (
     TransferAborted,
 )
 from mobility.moved import MovedSession
-from mobility.offering import retract_left
-from mobility.owned import Owned
+from mobility.own.announcing import Announcing
+from mobility.own.arrivals import Arrivals
+from mobility.own.asking import OnAsk, always
+from mobility.own.codes import Codes
+from mobility.own.devices import OwnDevices
+from mobility.own.offering import retract_left
+from mobility.own.owned import Owned
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.session import Checkpoint, Packet
 from mobility.protocol.transfer import Memory
-from mobility.screen import Screen
 from mobility.session import Session
-from mobility.shares import Shares
+from mobility.sharing.shares import Shares
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Ways, timing
-from mobility.visiting import Visiting
-from mobility.visits import Visits
+from mobility.visit.screen import Screen
+from mobility.visit.visiting import Visiting
+from mobility.visit.visits import Visits
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer.stanza import Said

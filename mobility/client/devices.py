@@ -7,23 +7,23 @@ from collections.abc import (
 )
 from contextlib import aclosing
 
-from mobility.acquaintances import found
-from mobility.announcing import Announcing
 from mobility.app import App
-from mobility.asking import Asking
 from mobility.client.others import Others
-from mobility.codes import Codes
-from mobility.device import Device
-from mobility.devices import OwnDevices
-from mobility.directory import Directory, ListedSession
 from mobility.dispatch import bare
 from mobility.errors import (
     InvalidInvitation,
 )
-from mobility.holding import Holding
-from mobility.lost import Losses, LostSession
+from mobility.own.acquaintances import found
+from mobility.own.announcing import Announcing
+from mobility.own.asking import Asking
+from mobility.own.codes import Codes
+from mobility.own.device import Device
+from mobility.own.devices import OwnDevices
+from mobility.own.directory import Directory, ListedSession
+from mobility.own.holding import Holding
+from mobility.own.lost import Losses, LostSession
+from mobility.own.requesting import Requesting
 from mobility.protocol.code import DeviceCode, SessionCode, check_own
-from mobility.requesting import Requesting
 from mobility.session import Session
 from mobility.transfer import Report, timing, unseen
 from mobility.xmpp.codes.stanza import Scanned

@@ -16,18 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mobility.app import App
 from mobility.client.sessions import Sessions
-from mobility.delegating import Delegating
 from mobility.dispatch import bare
 from mobility.errors import (
     MobilityError,
     VisitRefused,
 )
-from mobility.history import History, Visited
-from mobility.introduction import Approve
-from mobility.joining import ApproveShare
 from mobility.moved import MovedSession
-from mobility.participation import Participation
-from mobility.places import DisplayList, Places
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
@@ -36,15 +30,21 @@ from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.protocol.visit import (
     Leave,
 )
-from mobility.records import Records
-from mobility.scene import Scene
-from mobility.screen import Screen
-from mobility.shared.gathering import Site
-from mobility.shares import Shares
-from mobility.sharing import Sharing
+from mobility.public.places import DisplayList, Places
+from mobility.public.scene import Scene
+from mobility.sharing.gathering import Site
+from mobility.sharing.joining import ApproveShare
+from mobility.sharing.participation import Participation
+from mobility.sharing.shares import Shares
+from mobility.sharing.sharing import Sharing
 from mobility.transfer import Report, timing, unseen
-from mobility.visiting import IDLE, LIFETIME, Visiting
-from mobility.visits import Revoked, VisitList, Visits
+from mobility.visit.delegating import Delegating
+from mobility.visit.history import History, Visited
+from mobility.visit.introduction import Approve
+from mobility.visit.records import Records
+from mobility.visit.screen import Screen
+from mobility.visit.visiting import IDLE, LIFETIME, Visiting
+from mobility.visit.visits import Revoked, VisitList, Visits
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.visit import MobilityVisit
 

@@ -13,19 +13,19 @@ from datetime import timedelta
 from functools import partial
 
 from mobility.app import App, AppFactory
-from mobility.arrival import IncomingOffer
 from mobility.client.base import Base
-from mobility.device import Device
 from mobility.errors import (
     TransferRefused,
     VisitEnded,
 )
 from mobility.moved import MovedSession
-from mobility.offering import Offering
+from mobility.own.arrival import IncomingOffer
+from mobility.own.device import Device
+from mobility.own.offering import Offering
 from mobility.refusal import apart, readable
-from mobility.screen import Screen
 from mobility.session import Session
 from mobility.transfer import Progress, Report, unseen
+from mobility.visit.screen import Screen
 
 __all__ = ["Sessions"]
 

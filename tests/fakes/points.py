@@ -8,7 +8,6 @@ from typing import Any
 
 from mobility import State
 from mobility.errors import CarrierLost
-from mobility.granting import Granting
 from mobility.protocol import transfer as proto
 from mobility.protocol.carrier import Carrier, Pipe
 from mobility.protocol.envelope import FRAME
@@ -18,6 +17,7 @@ from mobility.store import Kept, Store
 from mobility.transfer import Incoming
 from mobility.transfer.collecting import Collecting
 from mobility.transfer.side import Side
+from mobility.visit.granting import Granting
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mobility.store import Store
-from mobility.visits import overseeing
+from mobility.visit.visits import overseeing
 from tests.fakes.cells import Cell
 from tests.fakes.points import CUT
 from tests.fakes.running import RunningServer

@@ -19,10 +19,8 @@ from mobility import (
     SharedBy,
     ShareKind,
     Sharing,
-    participation,
-    sharing,
 )
-from mobility.shared import ordering
+from mobility.sharing import ordering, participation, sharing
 from tests.fakes.proxy import Proxy
 from tests.integration.apps import DEADLINE, Board
 from tests.integration.people import Running, address

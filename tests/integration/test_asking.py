@@ -20,9 +20,8 @@ from mobility import (
     TransferExpired,
     TransferRefused,
     VisitRefused,
-    asking,
-    requesting,
 )
+from mobility.own import asking, requesting
 from mobility.protocol.asking import Ask
 from mobility.server import config
 from mobility.xmpp.stream import Stream

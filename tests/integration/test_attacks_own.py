@@ -15,12 +15,12 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID
 
 from mobility import Client
-from mobility.acquaintances import Acquaintances
-from mobility.arrivals import News
-from mobility.codes import Codes
-from mobility.directory import Directory
 from mobility.dispatch import bare
 from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
+from mobility.own.acquaintances import Acquaintances
+from mobility.own.arrivals import News
+from mobility.own.codes import Codes
+from mobility.own.directory import Directory
 from mobility.protocol.asking import Ask
 from mobility.protocol.code import prove
 from mobility.protocol.device import describe
@@ -111,7 +111,7 @@ def small(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have lists that are soon full."""
     for module in ("announcing", "xmpp.directory.plugin", "xmpp.offers.plugin"):
         monkeypatch.setattr(f"mobility.{module}.LARGEST", FEW)
-    monkeypatch.setattr("mobility.acquaintances.MOST_PASSING", FEW // 2)
+    monkeypatch.setattr("mobility.own.acquaintances.MOST_PASSING", FEW // 2)
 
 
 @attacks.stopped_by({"mobility.xmpp.offers.plugin.MobilityOffers._swept": nothing})
@@ -133,7 +133,7 @@ async def offers_of_nobody_leave_no_room_for_others(server: RunningServer) -> bo
         return await phone.stream.offers.waiting() != [ours]
 
 
-@attacks.stopped_by({"mobility.announcing.Announcing._sweep": nothing})
+@attacks.stopped_by({"mobility.own.announcing.Announcing._sweep": nothing})
 async def sessions_of_nobody_leave_no_room_for_others(server: RunningServer) -> bool:
     person = Person(server)
     async with online(server, person._account, b"2" * 32) as stolen:
@@ -182,7 +182,7 @@ async def a_stanza_grows_on_its_way_until_a_device_is_off_line(
         return False
 
 
-@attacks.stopped_by({"mobility.arrivals.bare": lambda jid: "anybody"})
+@attacks.stopped_by({"mobility.own.arrivals.bare": lambda jid: "anybody"})
 async def a_stranger_puts_an_offer_into_a_device(server: RunningServer) -> bool:
     async with strange(server) as (phone, stranger):
         assert phone._own is not None
@@ -195,7 +195,7 @@ def anybodys(self: Codes, peer: str) -> None:
     pass
 
 
-@attacks.stopped_by({"mobility.codes.Codes._check_own": anybodys})
+@attacks.stopped_by({"mobility.own.codes.Codes._check_own": anybodys})
 async def a_stranger_has_a_photo_of_a_code(server: RunningServer) -> bool:
     async with strange(server) as (phone, stranger):
         proof = prove(phone.codes.device().token, "", OTHER)
@@ -203,7 +203,7 @@ async def a_stranger_has_a_photo_of_a_code(server: RunningServer) -> bool:
         return phone.codes.expects(OTHER)
 
 
-@attacks.stopped_by({"mobility.asking.bare": lambda jid: "anybody"})
+@attacks.stopped_by({"mobility.own.asking.bare": lambda jid: "anybody"})
 async def a_stranger_asks_for_a_session_of_which_they_know(
     server: RunningServer,
 ) -> bool:
@@ -278,7 +278,7 @@ def one_each(_: object) -> Any:
     return defaultdict(lambda: 1)
 
 
-@attacks.stopped_by({"mobility.acquaintances.Counter": one_each})
+@attacks.stopped_by({"mobility.own.acquaintances.Counter": one_each})
 async def a_listed_device_claims_the_presence_of_another(server: RunningServer) -> bool:
     """So that the other is not there for anybody, even when it is."""
     person = Person(server)
@@ -297,7 +297,7 @@ def nowhere(*_: object) -> bool:
     return False
 
 
-@attacks.stopped_by({"mobility.acquaintances.Acquaintances._is_listed_at": nowhere})
+@attacks.stopped_by({"mobility.own.acquaintances.Acquaintances._is_listed_at": nowhere})
 async def a_resource_says_of_itself_what_another_says(server: RunningServer) -> bool:
     """The words are signed, but that it is the one who may say them is not."""
     person = Person(server)
@@ -334,7 +334,7 @@ def kept(_: Acquaintances) -> None:
     """All that were ever seen."""
 
 
-@attacks.stopped_by({"mobility.acquaintances.Acquaintances._forget_many": kept})
+@attacks.stopped_by({"mobility.own.acquaintances.Acquaintances._forget_many": kept})
 async def a_login_is_a_new_device_again_and_again(server: RunningServer) -> bool:
     """In the journals of all others they stay, when the login has long been ended."""
     person = Person(server)

@@ -16,7 +16,7 @@ import qrcode
 
 from mobility import Comparing, Inviting, PublicDisplay, Scene, Session, Stanza
 from mobility.cli.presenter import load_presenter
-from mobility.display import PublicDisplay as Display
+from mobility.public.display import PublicDisplay as Display
 from tests.fakes.running import RunningServer
 from tests.integration.people import variables
 

@@ -15,7 +15,7 @@ import pytest
 from mobility import Client, Coordinates, Spot
 from mobility.cli.displays import displays
 from mobility.errors import DirectoryUnavailable, MobilityError
-from mobility.places import looking
+from mobility.public.places import looking
 from mobility.xmpp.stream import Stream
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.kiosk import children, running, settings

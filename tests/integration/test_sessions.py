@@ -22,8 +22,8 @@ from mobility import (
     TransferAborted,
     TransferRefused,
 )
-from mobility.directory import observing
 from mobility.errors import DirectoryUnavailable
+from mobility.own.directory import observing
 from mobility.protocol.directory import Entry
 from mobility.server import config
 from mobility.xmpp import ns

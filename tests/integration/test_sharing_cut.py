@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mobility import live, sharing
+from mobility.sharing import live, sharing
 from mobility.transfer import timing
 from tests.fakes.running import RunningServer
 from tests.integration.people import soon

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mobility import Client
-from mobility.history import History
 from mobility.protocol.delegation import Level
 from mobility.store import Store
+from mobility.visit.history import History
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import Lobby, address, soon, variables, visiting

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobility import asking
 from mobility.app import App
-from mobility.asking import Asked, Asking, always
-from mobility.device import Device
 from mobility.errors import (
     MobilityError,
     PeerUnreachable,
@@ -21,6 +18,9 @@ from mobility.errors import (
     TransferRefused,
     VisitRefused,
 )
+from mobility.own import asking
+from mobility.own.asking import Asked, Asking, always
+from mobility.own.device import Device
 from mobility.protocol.asking import AGAIN, MOST, Ask, Asks
 from mobility.tasks import Tasks
 

@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from mobility import Device
-from mobility.codes import Codes
-from mobility.directory import ListedSession
 from mobility.errors import CodeRefused, TransferRefused
+from mobility.own.codes import Codes
+from mobility.own.directory import ListedSession
 from mobility.protocol import device as describing
 from mobility.protocol.asking import Ask, Asks
 from mobility.protocol.code import prove
@@ -138,7 +138,7 @@ async def somebody_asks_in_the_name_of_a_device_until_it_cannot() -> bool:
 # --- a photo of a code -------------------------------------------------------------
 
 
-@attacks.stopped_by({"mobility.codes._now": lambda: 1000.0})
+@attacks.stopped_by({"mobility.own.codes._now": lambda: 1000.0})
 async def a_code_outlives_the_sleep_of_its_device() -> bool:
     """Photographed before the lid was closed, and used as soon as it is opened."""
     codes = Codes("juliet@capulet.example", b"i" * 32)

@@ -15,14 +15,14 @@ from mobility.cli.choosing import (
     session_code,
     targets,
 )
-from mobility.device import Device
-from mobility.directory import ListedSession
 from mobility.errors import (
     InvalidInvitation,
     TransferRefused,
     UnknownDevice,
     UnknownSession,
 )
+from mobility.own.device import Device
+from mobility.own.directory import ListedSession
 
 URI = "https://example.org/apps/board"
 

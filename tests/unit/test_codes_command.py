@@ -23,7 +23,7 @@ from mobility.cli import app, drawing
 from mobility.cli.drawing import drawn, print_codes
 from mobility.cli.opening import command
 from mobility.cli.scan import invitation
-from mobility.codes import Codes
+from mobility.own.codes import Codes
 from mobility.protocol.code import Address, DeviceCode, SessionCode, read
 from mobility.store import Kept, Store
 

@@ -11,7 +11,7 @@ import pytest
 
 from mobility.contents import Contents
 from mobility.errors import JournalError
-from mobility.owned import _Keeping
+from mobility.own.owned import _Keeping
 from mobility.protocol.session import State
 from mobility.store import Store
 from mobility.tasks import Tasks

@@ -35,7 +35,7 @@ from mobility.protocol.sharing import (
     Welcome,
     Word,
 )
-from mobility.rate import Rate
+from mobility.sharing.rate import Rate
 
 SECRET = bytes(range(32))
 INVITATION = Invitation("juliet@capulet.example/phone", b"t" * 16, b"k" * 16)
