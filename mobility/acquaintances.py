@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from mobility.xmpp.times import moment, stamp
 __all__ = ["Acquaintances", "found"]
 
 log = logging.getLogger(__name__)
+MOST_PASSING = 64  # devices that were seen, and are on no list
 _SETTLING = 2.0  # seconds for those who are there to say what they are
 
 
@@ -231,10 +233,18 @@ class Acquaintances:
         self._on_presence()
 
     def _learn(self) -> None:
-        """Who told the list what its presence stands for need not be asked."""
-        for listing in self._plugin.listings.values():
-            if listing.ver:
-                self._resources.learn(listing.ver, listing.device)
+        """
+        Who told the list what its presence stands for need not be asked.
+
+        If two claim the same, one of them lies.
+        """
+        listings = [each for each in self._plugin.listings.values() if each.ver]
+        claims = Counter(each.ver for each in listings)
+        for each in listings:
+            if claims[each.ver] == 1:
+                self._resources.learn(each.ver, each.device)
+            else:
+                self._resources.doubt(each.ver)
 
     def _on_presence(self) -> None:
         now = self._there()
@@ -250,17 +260,21 @@ class Acquaintances:
         Who is there, by their ids.
 
         Of a device that was killed and started again the server has two for a while;
-        the list says which of them lives.
+        the list says which of them lives, and which is another's copy.
         """
         found: dict[str, Resource] = {}
         for resource in self._resources.resources.values():
             if resource.about is None or resource.about.device is None:
                 continue
             id = resource.about.device.id
-            listing = self._plugin.listings.get(id)
-            if id not in found or listing is None or found[id].jid != listing.jid:
+            if id not in found or not self._is_listed_at(id, found[id].jid):
                 found[id] = resource
         return found
+
+    def _is_listed_at(self, id: str, jid: str) -> bool:
+        """Whoever else says the same of itself has only copied it."""
+        listing = self._plugin.listings.get(id)
+        return listing is not None and listing.jid == jid
 
     def _remember(self, gone: Mapping[str, Resource]) -> None:
         """They were there a moment ago."""
@@ -272,6 +286,18 @@ class Acquaintances:
         if about:
             self._remembered |= {id: _remembered(each) for id, each in about.items()}
             self._store.acquaint(about)
+            self._forget_many()
+
+    def _forget_many(self) -> None:
+        """Whoever has a login can be a new device each minute; nobody has that many."""
+        passing = [
+            (each.seen, id)
+            for id, each in self._remembered.items()
+            if not each.listed and id not in self._verified and id not in self._present
+        ]
+        for _, id in sorted(passing)[: max(0, len(passing) - MOST_PASSING)]:
+            del self._remembered[id]
+            self._unlearn(id)
 
     def _forget_unlisted(self) -> None:
         """Somebody took them off the list: they are forgotten everywhere."""

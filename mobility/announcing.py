@@ -20,6 +20,7 @@ from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import timing
+from mobility.xmpp.pep.stanza import LARGEST
 from mobility.xmpp.stream import Stream
 
 __all__ = ["Announcing"]
@@ -216,6 +217,8 @@ class Announcing:
                 log.warning("a session that is over stays listed: %s", exc)
             else:
                 present.discard(id)
+        if len(present.union(each.id for each in todo.publish)) > LARGEST:
+            await self._sweep(there, present)
         for entry in todo.publish:
             try:
                 await self._plugin.publish(entry, present=present)
@@ -230,6 +233,15 @@ class Announcing:
             self._anew = False
             for id in ended:
                 await self._plugin.clear(id)
+
+    async def _sweep(self, there: Mapping[str, Entry], present: set[str]) -> None:
+        """Take away what is of no device: somebody else may have filled the list."""
+        with contextlib.suppress(DirectoryUnavailable):
+            devices = {device.id for device in await self.directory.devices()}
+            for id in tuple(present):
+                if id not in there or there[id].owner not in devices:
+                    await self._plugin.retract(id)
+                    present.discard(id)
 
     def _remember(self, there: Mapping[str, Entry]) -> None:
         """What was listed before we were restarted is listed again, as it was."""

@@ -44,7 +44,7 @@ class Asked:
     """
 
     app: App
-    title: str
+    title: str = field(repr=False)
     device: str
     to: tuple[str, ...]
     _end: asyncio.Future[str] = field(
@@ -151,7 +151,7 @@ class Asking:
         """
         if bare(peer) != bare(self._jid()) or peer == self._jid():
             raise _refused("Only your own devices may ask for a session.")
-        with self._one_of_few(ask):
+        with self._one_of_few(peer, ask):
             if await self._holder.is_screen(peer):
                 raise _refused("A screen cannot ask for your sessions.")
             if self._offered_already(ask):
@@ -192,12 +192,12 @@ class Asking:
         return held
 
     @contextlib.contextmanager
-    def _one_of_few(self, ask: Ask) -> Iterator[None]:
-        self._asks.begin(ask, _now())
+    def _one_of_few(self, peer: str, ask: Ask) -> Iterator[None]:
+        self._asks.begin(ask, _now(), peer=peer)
         try:
             yield
         finally:
-            self._asks.end(ask)
+            self._asks.end(ask, peer=peer)
             if ask.session not in self._asks:
                 self._deciding.pop(ask.session, None)
 

@@ -108,4 +108,6 @@ class Codes:
 
 
 def _now() -> float:
-    return time.monotonic()
+    """Of a clock that goes on while the machine sleeps: a photo of a code does too."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)

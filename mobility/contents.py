@@ -20,7 +20,7 @@ from mobility.files import File
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import State
 
-__all__ = ["Contents"]
+__all__ = ["Contents", "room_needed"]
 
 
 class Contents:
@@ -47,7 +47,7 @@ class Contents:
         for blob in state.blobs.values() if folder else ():
             assert folder is not None
             if not (folder / blob.sha256).exists():
-                with _room_needed():
+                with room_needed():
                     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                     _write(folder / blob.sha256, blob.chunks())
                     _sync(folder)
@@ -103,7 +103,8 @@ def _sync(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _room_needed() -> Iterator[None]:
+def room_needed() -> Iterator[None]:
+    """What a full disk means to a person."""
     try:
         yield
     except OSError as exc:

@@ -115,7 +115,7 @@ class OwnDevices:
         if (
             there is None
             or replace(there, seen=listing.seen) != listing
-            or listing.seen - there.seen > _FRESH
+            or abs(listing.seen - there.seen) > _FRESH
         ):
             await self._plugin.publish(listing)
 

@@ -12,7 +12,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +58,7 @@ class ListedSession:
     id: str
     app: str
     schema: int
-    title: str
+    title: str = field(repr=False)
     epoch: int
     owner: str
     owner_name: str

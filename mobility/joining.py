@@ -20,7 +20,7 @@ from mobility.protocol.handshake import Visitor, claim
 from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.protocol.visit import Decline, Terms
 from mobility.protocol.visit import Welcome as HostWelcome
-from mobility.sharing import Site
+from mobility.shared.gathering import Site
 from mobility.transfer import timing
 
 __all__ = ["ApproveShare", "SharedBy", "meet"]

@@ -49,6 +49,7 @@ class Live:
         self.base = base
         self.agreed = replica.head.at
         self._say = say
+        self._oldest: Said | None = None  # of what was pending at the last look
         self._wake = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self._log_it = session.app._send
@@ -62,6 +63,12 @@ class Live:
     def wake(self) -> None:
         """There is something new for the app."""
         self._wake.set()
+
+    def stuck(self) -> bool:
+        """Whether something of ours was pending already when this was last asked."""
+        pending, oldest = self.replica.pending, self._oldest
+        self._oldest = pending[0] if pending else None
+        return bool(pending) and pending[0] is oldest
 
     async def _send(self, stanza: Stanza) -> None:
         self._check()

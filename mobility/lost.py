@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mobility.directory import ListedSession
 from mobility.errors import MobilityError
@@ -29,7 +29,7 @@ class LostSession:
 
     id: str
     app: str
-    title: str
+    title: str = field(repr=False)
     owner_name: str
     place: str = ""
 

@@ -186,7 +186,7 @@ class Offering:
         said = Said(each.sid, offer)
         waiting = Waiting(said, self._own.us.id, each.device.id, each.key, until)
         try:
-            await self._offers.leave(waiting)
+            await self._offers.leave(waiting, known=self._own.known.describe)
         except DirectoryUnavailable:
             if not each.device.online:
                 raise

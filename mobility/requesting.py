@@ -20,7 +20,7 @@ from mobility.errors import (
     TransferRefused,
 )
 from mobility.protocol.asking import Ask
-from mobility.refusal import apart, readable
+from mobility.refusal import needed
 from mobility.session import Session
 from mobility.transfer import Report
 from mobility.xmpp.asking import MobilityAsking
@@ -73,16 +73,7 @@ class Requesting:
                 else f"This session is this device's own, and is on {listed.place}. "
                 "Take it back from there."
             )
-        factory = self._factories.get(listed.app)
-        if factory is None:
-            raise TransferRefused(
-                "This device does not have the app that this needs.",
-                condition="no-such-app",
-            )
-        if not readable(factory, listed.schema):
-            raise TransferRefused(
-                apart("This device", factory.schema, listed.schema), condition="schema"
-            )
+        needed(self._factories, listed.app, listed.schema)
 
     async def _offer(self, listed: ListedSession, own: OwnDevices) -> IncomingOffer:
         try:

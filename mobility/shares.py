@@ -14,7 +14,8 @@ from mobility.participation import Participation
 from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.scene import Scene
 from mobility.session import Session
-from mobility.sharing import Sharing, Site
+from mobility.shared.gathering import Site
+from mobility.sharing import Sharing
 from mobility.transfer import Report
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.sharing.stanza import Addressed, InRoom, Packet

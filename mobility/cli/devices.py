@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,6 +19,7 @@ from mobility.cli.choosing import device_names
 from mobility.cli.history import moment
 from mobility.cli.scan import read_file
 from mobility.cli.settings import Account, load_account
+from mobility.cli.watching import watched
 from mobility.device import Device
 from mobility.dispatch import bare
 from mobility.observing import observing
@@ -31,6 +31,8 @@ devices = typer.Typer(
     invoke_without_command=True,
     help="Your own devices: which there are, what they run, what they are called.",
 )
+_MOST_SHOWN = 8  # apps of a device
+_LONGEST = 100  # characters of one
 Wanted = Annotated[str, typer.Argument(help="Its name or id.", metavar="DEVICE")]
 
 
@@ -146,13 +148,13 @@ async def _once(known: Acquaintances, show: Callable[[list[Device]], None]) -> N
 
 async def _watch(known: Acquaintances, *, as_json: bool) -> None:
     async with aclosing(known.watch()) as lists:
-        if as_json or not console.is_terminal:
+        if as_json:
             async for now in lists:
-                _print_line(now) if as_json else _print(now)
+                _print_line(now)
             return
-        with Live(console=console, auto_refresh=False) as live:
+        with watched(console) as show:
             async for now in lists:
-                live.update(_shown(now), refresh=True)
+                show(_shown(now))
 
 
 def _print(now: list[Device]) -> None:
@@ -194,10 +196,13 @@ def _state(device: Device) -> str:
 def _takes(device: Device) -> str:
     if not device.id:
         return "[dim]nothing: another program[/]"
+    apps = sorted(device.apps.items())
     lines = [
-        escape(f"{_short(uri)} {schema}{_parts(device.parts.get(uri, ()))}")
-        for uri, schema in sorted(device.apps.items())
+        escape(f"{_short(uri)} {schema}{_parts(device.parts.get(uri, ()))}"[:_LONGEST])
+        for uri, schema in apps[:_MOST_SHOWN]
     ]
+    if len(apps) > _MOST_SHOWN:
+        lines.append(f"[dim]and {len(apps) - _MOST_SHOWN} more[/]")
     return "\n".join(lines) or "[dim]nothing[/]"
 
 

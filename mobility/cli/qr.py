@@ -56,6 +56,8 @@ def qr(
         raise SettingsError(
             "Name what the code shall be of: an address, --device or --session ID."
         )
+    if agent and not device:
+        raise SettingsError("--agent goes with --device: it is of the agent here.")
     given = {"svg": svg, "png": png, "ndef": ndef}
     files = {form: path for form, path in given.items() if path is not None}
     if address is not None:

@@ -65,7 +65,7 @@ async def _sent(
 ) -> str:
     """Where it goes on."""
     now = await directory.all()
-    listed = chosen(now, wanted) if wanted else await _asked(now, lines)
+    listed = await _asked(now, lines) if wanted is None else chosen(now, wanted)
     listed = await once_online(listed, directory.watch())
     check_online(listed)
     able, why_not = targets(await directory.devices(), listed, to)
@@ -84,12 +84,16 @@ async def _sent(
 
 async def _asked(now: Sequence[ListedSession], lines: Lines) -> ListedSession:
     """Which one, if there are several."""
-    if len(now) == 1:
-        return now[0]
+    if len(now) < 2:
+        return chosen(now, "1")
     console.print(shown(now))
-    if now:
-        console.print("Which one? ", end="")
-    return chosen(now, await lines.next() if now else "")
+    console.print("Which one? ", end="")
+    typed = (await lines.next()).strip()
+    if lines.ended:
+        console.print()
+    if not typed:
+        raise TransferAborted("Nothing has moved.")
+    return chosen(now, typed)
 
 
 async def _check_wish(question: str, lines: Lines) -> None:

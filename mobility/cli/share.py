@@ -219,7 +219,8 @@ async def _take_part(
         await _keep(device, part, save)
         return
     async with _telling(part):
-        console.print(f"Page {presenter.page}. {keys(GUEST)}")
+        console.print(f"Page {presenter.page}.")
+        console.print(keys(GUEST))
         until = part.ended()
         word = await control(presenter, lines, console, until=until, leave=GUEST)
     if part.goodbye:

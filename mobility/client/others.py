@@ -39,8 +39,9 @@ from mobility.protocol.visit import (
 from mobility.records import Records
 from mobility.scene import Scene
 from mobility.screen import Screen
+from mobility.shared.gathering import Site
 from mobility.shares import Shares
-from mobility.sharing import Sharing, Site
+from mobility.sharing import Sharing
 from mobility.transfer import Report, timing, unseen
 from mobility.visiting import IDLE, LIFETIME, Visiting
 from mobility.visits import Revoked, VisitList, Visits

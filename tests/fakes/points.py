@@ -149,9 +149,9 @@ def _around_saying(at: _At) -> None:
         at("says", word, "told")
         return answer
 
-    async def leaving(self: MobilityOffers, waiting: Waiting) -> None:
+    async def leaving(self: MobilityOffers, waiting: Waiting, **how: Any) -> None:
         at("says", "offer", "after")
-        await leave(self, waiting)
+        await leave(self, waiting, **how)
         at("says", "offer", "told")
 
     Side.step = stepping  # type: ignore[method-assign]

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
+
 from mobility import (
     Client,
     Comparing,
@@ -17,12 +19,16 @@ from mobility import (
     SharedBy,
     ShareKind,
     Sharing,
+    participation,
+    sharing,
 )
+from mobility.shared import ordering
 from tests.fakes.proxy import Proxy
 from tests.integration.apps import DEADLINE, Board
 from tests.integration.people import Running, address
 
-__all__ = ["Circle", "Glass"]
+__all__ = ["LIVE", "Circle", "Glass", "all_have", "board", "look_often", "pull"]
+LIVE = [ShareKind.DIRECT, ShareKind.ROOM]
 
 
 class Glass:
@@ -115,6 +121,13 @@ class Circle:
         code = await self.glass.code()
         async with client.join(code, approve=self.glass.digits) as part:
             yield part
+
+
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who share find out quickly what is missing."""
+    monkeypatch.setattr(sharing, "TICK", 0.3)
+    monkeypatch.setattr(participation, "TICK", 0.3)
+    monkeypatch.setattr(ordering, "SOON", 0.1)
 
 
 def pull(client: Client, cable: Proxy) -> None:

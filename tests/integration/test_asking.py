@@ -75,12 +75,21 @@ def prosody(server: Running, hurry: None, tmp_path: Path) -> Person:
 
 async def listed(device: Client, title: str = "A board") -> ListedSession:
     """The session with that title, as soon as a device sees it."""
+    return await seen(device, lambda each: each.title == title)
 
+
+async def owned_by(device: Client, owner: str) -> ListedSession:
+    return await seen(device, lambda each: each.owner_name == owner)
+
+
+async def seen(
+    device: Client, wanted: Callable[[ListedSession], bool]
+) -> ListedSession:
     async def look() -> ListedSession:
         async with contextlib.aclosing(device.watch_sessions()) as lists:
             async for now in lists:
                 for each in now:
-                    if each.title == title and each.online:
+                    if each.online and wanted(each):
                         return each
         raise AssertionError("it watches for ever")
 
@@ -109,19 +118,6 @@ async def test_a_session_goes_on_at_the_device_that_asks_for_it(
         back: Any = await soon(phone.request(await owned_by(phone, "Laptop")))
         assert back.app.strokes == ["first"]
         await gone(there)
-
-
-async def owned_by(device: Client, owner: str) -> ListedSession:
-    async def look() -> ListedSession:
-        async with contextlib.aclosing(device.watch_sessions()) as lists:
-            async for now in lists:
-                for each in now:
-                    if each.owner_name == owner and each.online:
-                        return each
-        raise AssertionError("it watches for ever")
-
-    found: ListedSession = await soon(look())
-    return found
 
 
 async def test_of_two_that_ask_at_the_same_moment_one_has_it_and_the_other_is_told(

@@ -18,6 +18,7 @@ from mobility import Comparing, Inviting, PublicDisplay, Scene, Session, Stanza
 from mobility.cli.presenter import load_presenter
 from mobility.display import PublicDisplay as Display
 from tests.fakes.running import RunningServer
+from tests.integration.people import variables
 
 DEADLINE = 20.0
 
@@ -132,17 +133,8 @@ async def mobility(
 
 @pytest.fixture
 def account(server: RunningServer, tmp_path: Path) -> dict[str, str]:
-    jid, password = server.add()
-    return {
-        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
-        "MOBILITY_JID": jid,
-        "MOBILITY_PASSWORD": password,
-        "MOBILITY_DEVICE": "Juliet's phone",
-        "MOBILITY_HOST": server.host,
-        "MOBILITY_PORT": str(server.c2s_port),
-        "MOBILITY_CA_FILE": str(server.ca_file),
-        "MOBILITY_DATA": str(tmp_path / "phone"),
-    }
+    name = {"MOBILITY_DEVICE": "Juliet's phone"}
+    return variables(server, server.add(), tmp_path / "phone", **name)
 
 
 async def test_a_visit_is_approved_controlled_and_taken_back_on_enter(

@@ -313,7 +313,8 @@ async def test_a_full_list_refuses_the_next_and_forgets_nothing(
     with pytest.raises(DirectoryUnavailable, match="You have 1 devices"):
         await laptop.publish("Laptop")
     await phone.publish("Phone")  # that is no other one
-    await phone.stream.offers.leave(offer(described))
+    lasts = datetime.now(UTC) + timedelta(days=1)
+    await phone.stream.offers.leave(offer(described, expires=lasts))
     with pytest.raises(DirectoryUnavailable, match="1 offers to your devices"):
         await laptop.stream.offers.leave(offer(described, "sid-2"))
     assert await laptop.names() == ["Phone"]

@@ -15,7 +15,7 @@ from mobility import Asked, Client, SessionAway
 from mobility.cli.presenter import load_presenter
 from mobility.transfer import Incoming, timing
 from tests.fakes.running import RunningServer
-from tests.integration.people import read_all, soon
+from tests.integration.people import read_all, soon, variables
 from tests.integration.test_asking import take
 from tests.integration.test_commands import Command, mobility
 
@@ -38,20 +38,11 @@ def prosody(server: RunningServer, tmp_path: Path) -> Home:
 
 def household(server: Any, tmp_path: Path) -> Home:
     """The environment of each device of one person, by its name."""
-    jid, password = server.add()
+    account = server.add()
 
     def environment(name: str) -> Environment:
-        return {
-            "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
-            "MOBILITY_JID": jid,
-            "MOBILITY_PASSWORD": password,
-            "MOBILITY_DEVICE": name,
-            "MOBILITY_HOST": server.host,
-            "MOBILITY_PORT": str(server.c2s_port),
-            "MOBILITY_CA_FILE": str(server.ca_file),
-            "MOBILITY_DATA": str(tmp_path / name),
-            "NO_COLOR": "1",
-        }
+        more = {"MOBILITY_DEVICE": name, "NO_COLOR": "1"}
+        return variables(server, account, tmp_path / name, **more)
 
     return environment
 

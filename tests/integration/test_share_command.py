@@ -8,24 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.running import RunningServer
+from tests.integration.people import variables
 from tests.integration.test_commands import Command, mobility
 
 Environment = dict[str, str]
 
 
 def environment(server: RunningServer, folder: Path, name: str) -> Environment:
-    jid, password = server.add()
-    return {
-        "MOBILITY_CONFIG": str(folder / "none.toml"),
-        "MOBILITY_JID": jid,
-        "MOBILITY_PASSWORD": password,
-        "MOBILITY_DEVICE": name,
-        "MOBILITY_HOST": server.host,
-        "MOBILITY_PORT": str(server.c2s_port),
-        "MOBILITY_CA_FILE": str(server.ca_file),
-        "MOBILITY_DATA": str(folder / name),
-        "NO_COLOR": "1",
-    }
+    more = {"MOBILITY_DEVICE": name, "NO_COLOR": "1"}
+    return variables(server, server.add(), folder / name, **more)
 
 
 @pytest.fixture
@@ -62,6 +53,7 @@ async def test_two_people_turn_the_pages_of_one_document(
             await guest.says(f"{juliet['MOBILITY_JID']} (verified)")
             await come_in(host, guest)
             await guest.says("Page 3.")
+            await guest.says("next page")
             await host.says(f"Romeo's phone ({romeo['MOBILITY_JID']}) takes part now.")
             guest.type("n")
             await host.says("Page 4.")

@@ -29,9 +29,8 @@ from mobility.xmpp.sharing.stanza import Addressed, InRoom, Packet
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import soon
-from tests.integration.sharing import Circle, all_have, board
+from tests.integration.sharing import LIVE, Circle, all_have, board
 
-LIVE = [ShareKind.DIRECT, ShareKind.ROOM]
 STROKE = f"{{{Board.uri}}}stroke"
 
 
@@ -180,11 +179,11 @@ async def test_a_packet_that_speaks_to_xmpp_reaches_no_app(circle: Circle) -> No
 async def test_a_room_cannot_put_words_into_a_mouth(room: Circle) -> None:
     victim, other = await room.join("Victim"), await room.join("Other")
     assert other._room is not None
-    signed = other._seal.seal(other._room, "say", 1, stroke("forged"))
+    signed = other._seat.seal.seal(other._room, "say", 1, stroke("forged"))
     said = InRoom("say", 1, other._room.epoch, signed)
     name = other._room.jid
     for listener in (room.sharing, victim):  # as if the service had said so
-        listener.receive_in_room(name, str(victim._seal.me), said)
+        listener.receive_in_room(name, str(victim._seat.seal.me), said)
         listener.receive_in_room(name, "0", said)
         listener.receive_in_room(name, "99", said)
         listener.receive_in_room("other@conference.localhost", "2", said)
@@ -198,7 +197,7 @@ async def test_only_the_host_takes_packets_back(room: Circle) -> None:
     await room.board.draw("stays")
     await all_have(room.board, board(bad), board(good), count=2)
     assert bad._room is not None
-    signed = bad._seal.seal(bad._room, "reset", 1, b"0")
+    signed = bad._seat.seal.seal(bad._room, "reset", 1, b"0")
     said = InRoom("reset", 1, bad._room.epoch, signed)
     client_of(bad).stream.sharing.say(bad._room.jid, said)
     await board(bad).draw("fine")

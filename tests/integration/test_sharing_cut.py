@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mobility import ShareKind, live, participation, sharing
+from mobility import live, sharing
 from mobility.transfer import timing
 from tests.fakes.running import RunningServer
 from tests.integration.people import soon
-from tests.integration.sharing import Circle, all_have, board, pull
-
-LIVE = [ShareKind.DIRECT, ShareKind.ROOM]
+from tests.integration.sharing import LIVE, Circle, all_have, board, look_often, pull
 
 
 @pytest.fixture(params=LIVE, ids=lambda kind: kind.value)
@@ -24,9 +22,7 @@ async def circle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Circle]:
     """Yield a host who shares a board, and whose cable can be pulled."""
-    monkeypatch.setattr(sharing, "TICK", 0.3)
-    monkeypatch.setattr(sharing, "SOON", 0.1)
-    monkeypatch.setattr(participation, "TICK", 0.3)
+    look_often(monkeypatch)
     circle = Circle(server, request.param)
     await circle.cable("Host")
     async with circle:
@@ -114,8 +110,7 @@ async def test_packets_that_are_lost_on_the_way_are_said_again(
         await board(parts[0]).draw(f"first {number}")
         await board(parts[1]).draw(f"second {number}")
     monkeypatch.undo()
-    monkeypatch.setattr(sharing, "TICK", 0.3)
-    monkeypatch.setattr(participation, "TICK", 0.3)
+    look_often(monkeypatch)
     await all_have(circle.board, *map(board, parts), count=31)
 
 

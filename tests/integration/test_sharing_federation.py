@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mobility import ShareKind, participation, sharing
 from tests.fakes.federation import Federation
-from tests.integration.sharing import Circle, all_have, board
+from tests.integration.sharing import LIVE, Circle, all_have, board, look_often
 
 
-@pytest.fixture(params=[ShareKind.DIRECT, ShareKind.ROOM], ids=lambda kind: kind.value)
+@pytest.fixture(params=LIVE, ids=lambda kind: kind.value)
 async def circle(
     federation: Federation,
     hurry: None,
@@ -19,9 +18,7 @@ async def circle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Circle]:
     """Yield a host with an account at home."""
-    monkeypatch.setattr(sharing, "TICK", 0.3)
-    monkeypatch.setattr(sharing, "SOON", 0.1)
-    monkeypatch.setattr(participation, "TICK", 0.3)
+    look_often(monkeypatch)
     async with Circle(federation.home, request.param) as circle:
         yield circle
 

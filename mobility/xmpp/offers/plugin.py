@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from mobility.errors import DirectoryUnavailable, MobilityError, RemoteProtocolError
@@ -55,21 +56,40 @@ class MobilityOffers(Exchange[Waiting]):
         """
         await self.ask(peer, waiting)
 
-    async def leave(self, waiting: Waiting) -> None:
+    async def leave(
+        self, waiting: Waiting, *, known: Callable[[str], object] = bool
+    ) -> None:
         """
         Let an offer wait for its device; one that is online hears of it at once.
+
+        Args:
+            waiting: The offer.
+            known: Whether there is a device with that name. Where there is no room,
+                what is not from one to one of them goes.
 
         Raises:
             DirectoryUnavailable: If the server keeps nothing, or too many wait already.
             PeerUnreachable: If the server does not answer.
 
         """
-        present = {item.id for item in await self._pep.items(ns.OFFERS)}
+        items = await self._pep.items(ns.OFFERS)
+        present = {item.id for item in items}
+        if len(present | {waiting.sid}) > LARGEST:
+            present -= await self._swept(items, known)
         if len(present | {waiting.sid}) > LARGEST:  # the server would forget the oldest
             raise DirectoryUnavailable(
                 f"{LARGEST} offers to your devices wait already. Take some back."
             )
         await self._pep.publish(ns.OFFERS, Item(waiting.sid, stanza.to_xml(waiting)))
+
+    async def _swept(
+        self, items: list[Item], known: Callable[[str], object]
+    ) -> set[str]:
+        """Take away what nobody can accept: somebody else may have filled the list."""
+        dead = {item.id for item in items if not _can_be_accepted(item, known)}
+        for id in dead:
+            await self._pep.retract(ns.OFFERS, id)
+        return dead
 
     async def waiting(self) -> list[Waiting]:
         """
@@ -94,6 +114,15 @@ class MobilityOffers(Exchange[Waiting]):
 
         """
         await self._pep.retract(ns.OFFERS, sid)
+
+
+def _can_be_accepted(item: Item, known: Callable[[str], object]) -> bool:
+    try:
+        waiting = _waiting(item)
+    except MobilityError:
+        return False
+    both = known(waiting.initiator) and known(waiting.responder)
+    return bool(both) and not waiting.expired(datetime.now(UTC))
 
 
 def _waiting(item: Item) -> Waiting:
