@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from mobility.app import App
 from mobility.errors import InvalidInvitation, TransferRefused, UnknownSession
@@ -11,9 +14,18 @@ from mobility.own.device import Device
 from mobility.own.directory import ListedSession
 from mobility.protocol.code import DeviceCode, SessionCode, check_own, read
 
-__all__ = ["ALL", "chosen", "device_names", "scanned", "session_code", "targets"]
+__all__ = [
+    "ALL",
+    "chosen",
+    "device_names",
+    "once_online",
+    "scanned",
+    "session_code",
+    "targets",
+]
 
 ALL = "all"
+SEEN = 3.0  # seconds after our login until a server has surely told who is there
 
 
 def chosen(listed: Sequence[ListedSession], wanted: str) -> ListedSession:
@@ -77,6 +89,21 @@ def scanned(listed: Sequence[ListedSession], code: SessionCode) -> ListedSession
         "What this code stands for has ended, or has gone elsewhere: mobility "
         "sessions shows what runs now."
     )
+
+
+async def once_online(
+    wanted: ListedSession, lists: AsyncGenerator[list[ListedSession], None]
+) -> ListedSession:
+    """The same, once its owner is seen; as it is, if that is not soon."""
+    if wanted.online:
+        return wanted
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SEEN), aclosing(lists):
+            async for now in lists:
+                for each in now:
+                    if each.id == wanted.id and each.online:
+                        return each
+    return wanted
 
 
 def session_code(text: str, account: str) -> SessionCode | None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from mobility.cli import progress
-from mobility.cli.choosing import chosen, scanned, session_code
+from mobility.cli.choosing import chosen, once_online, scanned, session_code
 from mobility.cli.control import agreed, control, keys
 from mobility.cli.lines import Lines
 from mobility.cli.presenter import load_presenter
@@ -218,6 +218,7 @@ async def _taken(device: Client, wanted: str, lines: Lines) -> Session:
         if session.id == listed.id:
             return session
     _check_app(listed)
+    listed = await once_online(listed, device.watch_sessions())
     check_online(listed)
     if code is not None:  # any page can have a link opened
         await _check_wish(listed, lines)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mobility.cli.choosing import chosen, device_names, targets
+from mobility.cli.choosing import chosen, device_names, once_online, targets
 from mobility.cli.control import agreed
 from mobility.cli.lines import Lines
 from mobility.cli.sessions import observed, shown
@@ -66,6 +66,7 @@ async def _sent(
     """Where it goes on."""
     now = await directory.all()
     listed = await _asked(now, lines) if wanted is None else chosen(now, wanted)
+    listed = await once_online(listed, directory.watch())
     check_online(listed)
     able, why_not = targets(await directory.devices(), listed, to)
     for problem in why_not:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from mobility.cli import choosing
 from mobility.cli.choosing import (
     chosen,
     device_names,
+    once_online,
     scanned,
     session_code,
     targets,
@@ -182,3 +186,22 @@ def test_a_code_is_of_who_decides_about_the_session_now() -> None:
         scanned(LISTED, code)
     moved = [replace(each, owner=KEY) for each in LISTED]
     assert scanned(moved, code).id == "cccc"
+
+
+async def lists(
+    *each: list[ListedSession],
+) -> AsyncGenerator[list[ListedSession], None]:
+    for now in each:
+        yield now
+    await asyncio.Event().wait()
+
+
+async def test_an_owner_that_is_seen_a_moment_later_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = LISTED[0]
+    away = replace(here, online=False)
+    assert await once_online(here, lists()) is here
+    assert await once_online(away, lists([away], [], [here])) is here
+    monkeypatch.setattr(choosing, "SEEN", 0.01)
+    assert await once_online(away, lists([away])) is away
