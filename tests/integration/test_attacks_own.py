@@ -109,7 +109,7 @@ async def nothing(*_: Any) -> set[str]:
 @pytest.fixture(autouse=True)
 def small(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have lists that are soon full."""
-    for module in ("announcing", "xmpp.directory.plugin", "xmpp.offers.plugin"):
+    for module in ("own.announcing", "xmpp.directory.plugin", "xmpp.offers.plugin"):
         monkeypatch.setattr(f"mobility.{module}.LARGEST", FEW)
     monkeypatch.setattr("mobility.own.acquaintances.MOST_PASSING", FEW // 2)
 
