@@ -121,8 +121,10 @@ class MobilityDirectory(Exchange[Asked]):
 
         """
         # WORKAROUND: ejabberd 23.01 tells nobody of a retraction, only of an item.
+        self._items.pop(id, None)
         await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
-        await self._pep.retract(ns.SESSIONS, id)
+        if id not in self._items:  # whoever wrote it since would not be told either
+            await self._pep.retract(ns.SESSIONS, id)
 
     async def entries(self) -> Found:
         """
