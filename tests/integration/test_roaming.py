@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 
-import pytest
-
+PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"}
+PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # which on Debian is root's only
+OWN = ("unshare", "-rn")
 CABLE = "ip link add here type veth peer name there"
 
 
-def has_networks() -> bool:
-    """Whether we may make networks of our own here."""
-    if not all(map(shutil.which, ("unshare", "nsenter", "ip"))):
-        return False
-    command = ("unshare", "-rn", *CABLE.split())
-    return not subprocess.run(command, check=False, capture_output=True).returncode
+def check_networks() -> None:
+    """Networks of our own can be made here; else say what is missing."""
+    there = {name for name in PROGRAMS if shutil.which(name, path=PATH)}
+    missing = {PROGRAMS[name] for name in PROGRAMS.keys() - there}
+    assert not missing, f"{' and '.join(missing)} missing: scripts/setup test"
+    made = run(*OWN, *CABLE.split(), seconds=10)
+    assert not made.returncode, (
+        "this machine lets nobody make networks of their own (user and network "
+        f"namespaces, veth): {made.stderr.strip()}"
+    )
 
 
-@pytest.mark.skipif(not has_networks(), reason="no networks can be made here")
+def run(*command: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env=os.environ | {"PATH": PATH},
+    )
+
+
 def test_an_agent_finds_a_network_and_keeps_its_sessions_in_the_next() -> None:
-    command = ("unshare", "-rn", sys.executable, "-m", "tests.fakes.roaming_program")
-    done = subprocess.run(command, check=False, capture_output=True, timeout=90)
-    assert done.stdout.decode().endswith("roamed\n"), done.stderr.decode()
+    check_networks()
+    done = run(*OWN, sys.executable, "-m", "tests.fakes.roaming_program", seconds=90)
+    assert done.stdout.endswith("roamed\n"), done.stderr
