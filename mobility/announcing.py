@@ -193,8 +193,9 @@ class Announcing:
             await self._plugin.tell_each(await self.directory.others(), entries)
 
     async def _correct(self, there: Mapping[str, Entry], present: set[str]) -> None:
+        ours = self.entries()  # which also finds what was given just now
         kept = {kept.id for kept in self._store.kept()} - self._unlisted | self._given
-        todo = plan(self.id, self.entries(), kept, there)
+        todo = plan(self.id, ours, kept, there)
         for id in todo.retract:
             await self._plugin.retract(id)
             present.discard(id)

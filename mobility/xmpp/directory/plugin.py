@@ -38,7 +38,7 @@ class MobilityDirectory(Exchange[Asked]):
         self._pep = MobilityPep.of(self.xmpp)
         self._items: dict[str, Item] = {}
         self._known = False  # whether these are all; if not, one has to look
-        self._heard = 0  # changes
+        self._heard = 0  # changes, and reasons to look
         self.xmpp.add_event_handler("session_bind", lambda _: self.miss())
 
     def watch(self, written: Callable[[], None]) -> None:
@@ -57,6 +57,7 @@ class MobilityDirectory(Exchange[Asked]):
     def miss(self) -> None:
         """Something may have been written that we were not told."""
         self._known = False
+        self._heard += 1
 
     def _hear(self, change: Change) -> None:
         self._heard += 1
@@ -90,9 +91,7 @@ class MobilityDirectory(Exchange[Asked]):
                 f"{LARGEST} sessions are listed already. Your other devices do not see "
                 "the next ones until some have ended."
             )
-        item = Item(entry.id, stanza.to_item(entry))
-        await self._pep.publish(ns.SESSIONS, item)
-        self._take(item)
+        await self._pep.publish(ns.SESSIONS, Item(entry.id, stanza.to_item(entry)))
 
     async def retract(self, id: str) -> None:
         """
@@ -103,15 +102,17 @@ class MobilityDirectory(Exchange[Asked]):
 
         """
         # WORKAROUND: ejabberd 23.01 tells nobody of a retraction, only of an item.
-        await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
-        await self._pep.retract(ns.SESSIONS, id)
         self._items.pop(id, None)
+        await self._pep.publish(ns.SESSIONS, Item(id, stanza.ended()))
+        if id not in self._items:  # whoever wrote it since would not be told either
+            await self._pep.retract(ns.SESSIONS, id)
 
     async def entries(self) -> tuple[dict[str, Entry], set[str]]:
         """
         All entries that are understood, by session; and the ids of all items.
 
-        The server is asked only if it may not have told us of all that changed.
+        The server is asked only if it may not have told us of all that changed; what we
+        write ourselves is there once it has told us so, in its turn among the others'.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
@@ -133,7 +134,7 @@ class MobilityDirectory(Exchange[Asked]):
         self._items.clear()
         for item in items:
             self._take(item)
-        self._known = before == self._heard  # else it may be older than what we heard
+        self._known = before == self._heard  # else it may be older than that
 
     async def ask_each(self, peers: Iterable[str]) -> dict[str, list[Entry]]:
         """What each of these devices says that it owns; nothing of who is silent."""
