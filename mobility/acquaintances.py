@@ -303,15 +303,19 @@ class Acquaintances:
         self._unlearn(device.id)
         self._tell()
 
+    def compared(self, id: str) -> None:
+        """The user has seen that this device has this identity."""
+        self._store.verify(id)
+        self._verified.add(id)
+        self._tell()
+
     async def verify(self, code: str) -> Device:
         """See `Client.verify`."""
         wanted = "".join(code.split()).casefold()
         for device in await self.all():
             spelled = "".join(device.fingerprint.split())
             if device.id and (device.id == code or spelled == wanted):
-                self._store.verify(device.id)
-                self._verified.add(device.id)
-                self._tell()
+                self.compared(device.id)
                 verified = self._device(device.id)
                 assert verified is not None
                 return verified

@@ -37,7 +37,8 @@ class Agent:
         device: Entered already.
         apps: What it can run.
         numbers: For the sessions, in the log and for whoever decides.
-        take: Decides what is taken.
+        take: Decides what is taken, unless it comes from a device that has just
+            scanned the code of this one.
         tell: Told what has happened.
         most: Sessions at once; further offers are refused as busy.
         limit: For a decision; who has not said yes by then has said no.
@@ -124,7 +125,7 @@ class Agent:
         news = self._news(offer)
         log.info("[%d] %s offers %s", news.number, news.place, news)
         why: str | None = offer.problem or self._no_room()
-        if not why:
+        if not why and not self._expected(offer, news):
             why = await self._decision(offer, news)
         if why is None:
             log.info("[%d] it is not offered any more", news.number)
@@ -133,6 +134,13 @@ class Agent:
             log.info("[%d] it is not taken: %s", news.number, why)
         else:
             await self._accept(offer, news)
+
+    def _expected(self, offer: IncomingOffer, news: News) -> bool:
+        """Whoever has its device show its code to another one has said yes."""
+        expected = self._device.expects(offer.device)
+        if expected:
+            log.info("[%d] %s has scanned this device's code", news.number, news.place)
+        return expected
 
     def _no_room(self) -> str:
         return FULL if self._here >= self._most else ""

@@ -26,6 +26,7 @@ class IncomingOffer:
         title: What a person calls the session.
         size: Bytes of its state.
         place: What the device that offers it calls itself.
+        device: Id of that device; empty if it was offered before a restart.
         given: Whether it would be this device's for good, rather than lent.
 
     """
@@ -37,6 +38,7 @@ class IncomingOffer:
         offer: Offer,
         title: str,
         place: str,
+        device: str = "",
         *,
         name: str,
         factories: Mapping[str, type[App] | AppFactory],
@@ -47,6 +49,7 @@ class IncomingOffer:
         self.title = title
         self.size = offer.size
         self.place = place
+        self.device = device
         self.given = incoming.given
         self._ground = ground
         self._incoming = incoming

@@ -233,14 +233,15 @@ class Arrivals:
             log.info("an offer is left out: %s", exc)
             return None
         assert isinstance(waiting.said.event, Offer)
-        return self._incoming_offer(incoming, waiting.said.event, device.name)
+        event, who = waiting.said.event, (device.name, device.id)
+        return self._incoming_offer(incoming, event, *who)
 
     def _incoming_offer(
-        self, incoming: Incoming, offer: Offer, place: str
+        self, incoming: Incoming, offer: Offer, place: str, device: str = ""
     ) -> IncomingOffer:
         self._transfers.add(incoming)
         return IncomingOffer(
-            *(self._ground, incoming, offer, incoming.heading.title, place),
+            *(self._ground, incoming, offer, incoming.heading.title, place, device),
             name=self._name,
             factories=self._factories,
             largest=self._largest,

@@ -238,6 +238,8 @@ class Client:
             self._transfers.on_request = self._arrivals.receive_request
             if not self._guest:
                 self._own = self._acquaintances()
+                if self._own is not None:
+                    self.codes.on_scanned = self._own.known.compared
                 self._owned.watch(lambda: self._announcing.add_own(self._owned))
             self._announcing = Announcing(
                 *(self.stream, self._store, self._tasks, self._away), name=self.name
@@ -726,7 +728,8 @@ class Client:
         """
         Find the own device whose code was scanned, and tell it that it was us.
 
-        Then it `expects` an offer of this device.
+        Then it `expects` an offer of this device, and each has the other marked as
+        compared (`verify`): a code without a token marks it here only.
 
         Raises:
             InvalidInvitation: It is no other device of the user's.
@@ -742,11 +745,11 @@ class Client:
         device = known[code.key]
         if proof := self.codes.proof(code):
             await self.stream.codes.ask(device.jid, Scanned(self.codes.key, proof))
-        return device
+        return await self.verify(device.id)
 
-    def expects(self, device: Device) -> bool:
-        """Whether that device has just scanned the code of this one."""
-        return self.codes.expects(device.id)
+    def expects(self, device: str) -> bool:
+        """Whether the device with that id has just scanned the code of this one."""
+        return self.codes.expects(device)
 
     # --- visits ----------------------------------------------------------------
 

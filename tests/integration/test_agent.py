@@ -139,6 +139,21 @@ async def test_what_its_user_does_not_want_stays(person: Person, phone: Client) 
             await offer(phone, Board())
 
 
+async def test_what_comes_from_who_has_scanned_its_code_is_taken_unasked(
+    person: Person, phone: Client
+) -> None:
+    desk = Desk(person)
+    async with desk.serving() as device:
+        async with contextlib.aclosing(device.device_code()) as codes:
+            there = await phone.scanned(await anext(codes))
+        board = Board(strokes=("first",))
+        moved = await soon(phone.offer(board, to=[there]))
+        assert (await desk.tells()).word == "taken"
+        assert desk.boards[-1].strokes == ["first"]
+        assert desk.asked.empty()
+        await soon(moved.retrieve())
+
+
 async def test_who_has_not_said_yes_in_time_has_said_no(
     person: Person, phone: Client
 ) -> None:

@@ -54,14 +54,13 @@ async def code_of(device: Client) -> DeviceCode:
 async def test_one_scan_compares_both_and_the_scanned_one_expects_the_other(
     laptop: Client, phone: Client
 ) -> None:
-    compared: list[str] = []
-    laptop.codes.on_scanned = compared.append
     found = await phone.scanned(await code_of(laptop))
     assert (found.name, found.id) == ("Laptop", laptop.codes.key)
+    assert found.verified
     (other,) = [d for d in await laptop.devices() if d.id == phone.codes.key]
-    assert laptop.expects(other)
-    assert compared == [other.id]
-    assert not phone.expects(found)
+    assert laptop.expects(other.id)
+    assert other.verified
+    assert not phone.expects(found.id)
 
 
 async def test_a_code_is_good_for_one_scan(laptop: Client, phone: Client) -> None:
@@ -75,9 +74,10 @@ async def test_a_lasting_code_finds_the_device_and_says_nothing_there(
     laptop: Client, phone: Client
 ) -> None:
     found = await phone.scanned(replace(await code_of(laptop), token=b""))
-    assert found.name == "Laptop"
+    assert (found.name, found.verified) == ("Laptop", True)
     (other,) = [d for d in await laptop.devices() if d.id == phone.codes.key]
-    assert not laptop.expects(other)
+    assert not laptop.expects(other.id)
+    assert not other.verified
 
 
 async def test_a_code_with_another_key_is_of_no_device_of_the_user(
@@ -104,6 +104,8 @@ async def test_a_proof_that_is_none_is_refused(laptop: Client, phone: Client) ->
     code = replace(await code_of(laptop), token=b"x" * 16)
     with pytest.raises(CodeRefused, match="not one that is shown here"):
         await phone.scanned(code)
+    assert not any(d.verified for d in await phone.devices())
+    assert not any(d.verified for d in await laptop.devices())
 
 
 async def test_the_code_of_a_session_is_proved_by_who_scans_it(
