@@ -11,15 +11,24 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from mobility.netlink import Network
+from mobility.tasks import Tasks
 
-__all__ = ["watch"]
+__all__ = ["watch", "watching"]
 
 log = logging.getLogger(__name__)
 TICK = 3.0  # seconds between two looks at the clock
 ASLEEP = 5.0  # seconds that are missing then, if we slept
+
+
+@contextlib.asynccontextmanager
+async def watching(check: Callable[[], None]) -> AsyncIterator[None]:
+    """`watch` until the block ends."""
+    async with Tasks() as tasks:
+        tasks.start(watch(check))
+        yield
 
 
 async def watch(check: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from mobility import awake
 from mobility.asking import Asked, OnAsk, always
 from mobility.cli import progress
 from mobility.cli.choosing import chosen, scanned, session_code
@@ -69,7 +71,7 @@ def present(
 
 async def _present(account: Account, presenter: Any, give: Give) -> None:
     lines = Lines()
-    async with Tasks() as tasks, _device(account, give, lines, tasks) as device:
+    async with _device(account, give, lines) as device:
         session = await _begun(device, presenter)
         ended = await _control(device, session, lines)
     console.print(_outcome(session, ended=ended))
@@ -96,7 +98,7 @@ async def _continue(
     account: Account, wanted: str, save: Path | None, give: Give
 ) -> None:
     lines = Lines()
-    async with Tasks() as tasks, _device(account, give, lines, tasks) as device:
+    async with _device(account, give, lines) as device:
         session = await _taken(device, wanted, lines)
         _announce(session, "runs here now")
         if save is not None:
@@ -105,16 +107,20 @@ async def _continue(
     console.print(_outcome(session, ended=ended))
 
 
-def _device(account: Account, give: Give, lines: Lines, tasks: Tasks) -> Client:
-    on_ask: OnAsk = always if give is Give.ALWAYS else _Person(lines, tasks).ask
-    return Client(
-        account.jid,
-        account.password,
-        kind="pc",
-        apps=[load_presenter(None, 1).__class__],
-        on_ask=on_ask,
-        **account.options(),
-    )
+@contextlib.asynccontextmanager
+async def _device(account: Account, give: Give, lines: Lines) -> AsyncIterator[Client]:
+    async with Tasks() as tasks:
+        on_ask: OnAsk = always if give is Give.ALWAYS else _Person(lines, tasks).ask
+        client = Client(
+            account.jid,
+            account.password,
+            kind="pc",
+            apps=[load_presenter(None, 1).__class__],
+            on_ask=on_ask,
+            **account.options(),
+        )
+        async with client as device, awake.watching(device.stream.check):
+            yield device
 
 
 class _Person:

@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from mobility import awake
 from mobility.cli import progress, scan
 from mobility.cli.control import control, keys
 from mobility.cli.history import duration
@@ -103,6 +104,7 @@ async def _visit(
     lines = Lines()
     async with (
         connect() as phone,
+        awake.watching(phone.stream.check),
         phone.visit(
             invitation,
             approve=lambda introduction: _approve(introduction, lines),
