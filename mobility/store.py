@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mobility.errors import JournalError, SettingsError
+from mobility.layout import lay_out
 from mobility.protocol.delegation import Level
 from mobility.protocol.listing import Listed
 from mobility.protocol.transfer import Memory, Phase, Role, recovered
@@ -551,8 +552,8 @@ def _open(folder: Path | None) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a journal that may be lost is none
         db.execute("PRAGMA secure_delete = ON")
-        db.executescript(_SCHEMA)
-    except sqlite3.Error:
+        lay_out(db, _SCHEMA)
+    except (sqlite3.Error, SettingsError):
         db.close()
         raise
     return db

@@ -218,6 +218,7 @@ async def _take_part(
     if part.kind is ShareKind.COPY:
         await _keep(device, part, save)
         return
+    device.busy = True  # nothing offered is looked at
     async with _telling(part):
         console.print(f"Page {presenter.page}.")
         console.print(keys(GUEST))

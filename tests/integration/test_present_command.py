@@ -279,6 +279,20 @@ async def test_two_that_continue_at_the_same_moment(prosody: Home, talk: Path) -
         assert "Traceback" not in await ends(loser, 1)
 
 
+async def test_a_device_that_presents_takes_nothing_else_and_says_so(
+    prosody: Home, talk: Path
+) -> None:
+    async with (
+        presenting(prosody("Laptop")) as laptop,
+        presenting(prosody("Phone"), talk, "--give", "always") as phone,
+    ):
+        async with mobility(prosody("Tool"), "send", "talk", "--to", "Laptop") as send:
+            assert "Laptop is busy. Try again later." in await ends(send, 1)
+        for each in (laptop, phone):
+            each.type("")
+            assert KEPT in await ends(each)
+
+
 async def test_a_second_program_of_the_same_device_is_told(
     prosody: Home, talk: Path
 ) -> None:
