@@ -24,7 +24,7 @@ def lay_out(db: sqlite3.Connection, schema: str) -> None:
         now, expected = _columns(db), _columns(ours)
     other = [table for table in expected if now[table] != expected[table]]
     for table in other:
-        if db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+        if db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():  # noqa: S608  names of our own
             raise SettingsError(
                 "What is in the data folder was written by another version of this "
                 "program. Take it back or end it with that one, or name another folder."

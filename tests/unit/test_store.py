@@ -222,7 +222,7 @@ def test_a_journal_of_another_version_with_something_in_it_stays_as_it_is(
 ) -> None:
     with closing(older(tmp_path)) as db:
         row = ["x", "urn:app", 1, 0, b"", "", "", "", b"", b"", 0, "", 0, 0, 0]
-        db.execute(f"INSERT INTO sessions VALUES ({', '.join('?' * 15)})", row)
+        db.execute(f"INSERT INTO sessions VALUES ({', '.join('?' * 15)})", row)  # noqa: S608
         with pytest.raises(SettingsError, match="another version of this program"):
             Store(tmp_path)
         assert len(db.execute("SELECT * FROM sessions").fetchall()) == 1
