@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kiosk.keys import credential
 from kiosk.settings import Kiosk
-from mobility.units import word
+from mobility.own.units import word
 
 __all__ = ["units", "unseen"]
 

@@ -1,12 +1,7 @@
 """Move running sessions between devices, over XMPP."""
 
 from mobility.app import App, AppFactory, Part
-from mobility.arrival import IncomingOffer
-from mobility.asking import Asked
 from mobility.client import Client
-from mobility.device import Device
-from mobility.directory import ListedSession
-from mobility.display import PublicDisplay, Where
 from mobility.errors import (
     CodeRefused,
     ConnectionFailed,
@@ -34,14 +29,13 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.files import File
-from mobility.history import Ending, Visited
-from mobility.hosting import Visit
-from mobility.introduction import Approval, Introduction
-from mobility.lost import LostSession
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
-from mobility.places import DisplayList, ListedDisplay
-from mobility.placing import Listing
+from mobility.own.arrival import IncomingOffer
+from mobility.own.asking import Asked
+from mobility.own.device import Device
+from mobility.own.directory import ListedSession
+from mobility.own.lost import LostSession
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
@@ -51,7 +45,13 @@ from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.place import Coordinates, Spot
 from mobility.protocol.session import Stanza, State
-from mobility.scene import (
+from mobility.protocol.sharecode import ShareKind
+from mobility.protocol.sharing import Parting, Person
+from mobility.public.display import PublicDisplay, Where
+from mobility.public.hosting import Visit
+from mobility.public.places import DisplayList, ListedDisplay
+from mobility.public.placing import Listing
+from mobility.public.scene import (
     Comparing,
     Hosting,
     Inviting,
@@ -60,10 +60,15 @@ from mobility.scene import (
     Scene,
     Wiping,
 )
-from mobility.screen import Screen
 from mobility.session import Session
+from mobility.sharing.joining import SharedBy
+from mobility.sharing.participation import Participation
+from mobility.sharing.sharing import Sharing
 from mobility.transfer import Progress
-from mobility.visits import ActiveVisit, Revoked, VisitList
+from mobility.visit.history import Ending, Visited
+from mobility.visit.introduction import Approval, Introduction
+from mobility.visit.screen import Screen
+from mobility.visit.visits import ActiveVisit, Revoked, VisitList
 
 __all__ = [
     "ActiveVisit",
@@ -108,7 +113,10 @@ __all__ = [
     "MovedSession",
     "Offline",
     "Part",
+    "Participation",
+    "Parting",
     "PeerUnreachable",
+    "Person",
     "Progress",
     "ProtocolError",
     "PublicDisplay",
@@ -122,6 +130,9 @@ __all__ = [
     "SessionAway",
     "SessionCode",
     "SettingsError",
+    "ShareKind",
+    "SharedBy",
+    "Sharing",
     "Spot",
     "Stanza",
     "State",

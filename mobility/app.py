@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ from mobility.protocol.capture import Capture, Direction, LogLimits, PacketLog
 from mobility.protocol.session import Stanza, State
 
 if TYPE_CHECKING:
+    from mobility.protocol.sharing import Person
     from mobility.session import Session
 
 __all__ = ["App", "AppFactory", "Part"]
@@ -128,6 +129,9 @@ class App:
         raise SchemaMismatch(
             f"This state has version {schema}; version {self.schema} is needed here."
         )
+
+    async def people_changed(self, people: Sequence[Person]) -> None:
+        """Who shares this session now; told whenever somebody comes or goes."""
 
     async def send(self, stanza: Stanza) -> None:
         """

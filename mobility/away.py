@@ -34,7 +34,8 @@ class Away:
     Args:
         transfers, store, tasks: Of this device.
         session: Makes one of an identifier, for an app.
-        link: Makes one of a secret, to a place with a name.
+        link: Makes one of a secret, to a place with a name; with its id, if that is one
+            of the user's devices.
         left_behind: Told where a session was that is back, if it went before we were
             restarted: nobody visits that place any more.
         over: Told of each that is back, or that did not go, or was let go.
@@ -48,7 +49,7 @@ class Away:
         tasks: Tasks,
         *,
         session: Callable[[str, App], Session],
-        link: Callable[[bytes, str], Link],
+        link: Callable[[bytes, str, str], Link],
         left_behind: Callable[[str], None],
         over: Callable[[MovedSession], None],
     ) -> None:
@@ -83,10 +84,16 @@ class Away:
     # --- there -----------------------------------------------------------------
 
     def moving(
-        self, session: Session, secret: bytes, place: str, *, given: bool = False
+        self,
+        session: Session,
+        secret: bytes,
+        place: str,
+        device: str = "",
+        *,
+        given: bool = False,
     ) -> MovedSession:
         """One that is about to go; `watch` it once it may."""
-        link = self._link(secret, place)
+        link = self._link(secret, place, device)
         about = link, self._transfers, session, place
         return MovedSession(*about, given=given, on_back=self._forget)
 
@@ -108,7 +115,7 @@ class Away:
         for kept in self._store.kept():
             if kept.given and kept.away:
                 session = self._session(kept.id, App())
-                link = self._link(kept.secret, kept.place)
+                link = self._link(kept.secret, kept.place, kept.device)
                 gift = _Gift(link, self._transfers, session, kept)
                 self._gifts[kept.id] = gift
                 gift.on_over = partial(self._gifts.pop, kept.id, None)
@@ -120,7 +127,7 @@ class Away:
         session = self._session(kept.id, app)
         app.session = session
         moved = MovedSession.recovered(
-            self._link(kept.secret, ""),
+            self._link(kept.secret, "", kept.device),
             self._transfers,
             session,
             kept,

@@ -20,7 +20,7 @@ from mobility.files import File
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import State
 
-__all__ = ["Contents"]
+__all__ = ["Contents", "room_needed"]
 
 
 class Contents:
@@ -47,7 +47,7 @@ class Contents:
         for blob in state.blobs.values() if folder else ():
             assert folder is not None
             if not (folder / blob.sha256).exists():
-                with _room_needed():
+                with room_needed():
                     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                     _write(folder / blob.sha256, blob.chunks())
                     _sync(folder)
@@ -63,13 +63,14 @@ class Contents:
         return found
 
     def drop(self, session: str, *, but: Collection[str] = ()) -> None:
-        """Remove what a session does not need any more."""
+        """Remove what a session does not need any more; `put` may be at work."""
         folder = self._of(session)
-        for path in folder.iterdir() if folder and folder.exists() else ():
-            if path.name not in but:
-                path.unlink()
-        if folder is not None and not but and folder.exists():
-            folder.rmdir()
+        if folder is not None and not but:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif folder is not None and folder.exists():
+            for path in folder.iterdir():
+                if path.name not in but:
+                    path.unlink(missing_ok=True)
 
     def drop_others(self, sessions: Iterable[str]) -> None:
         """Remove what is of no session, since this device stopped amid a change."""
@@ -102,7 +103,8 @@ def _sync(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _room_needed() -> Iterator[None]:
+def room_needed() -> Iterator[None]:
+    """What a full disk means to a person."""
     try:
         yield
     except OSError as exc:

@@ -131,6 +131,8 @@ class Transfers:
             await self.on_offer(peer, said)
         elif isinstance(said.event, proto.Request):
             await self.on_request(peer, said)
+        elif self._store.waits(said.sid):  # however long ago that was
+            raise PeerUnreachable(_NOT_YET)
         else:
             raise UnknownTransfer(_UNKNOWN)
         return None

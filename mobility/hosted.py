@@ -15,10 +15,11 @@ from mobility.changes import Changes
 from mobility.dispatch import Transfers
 from mobility.errors import (
     MobilityError,
+    PeerUnreachable,
     TransferAborted,
 )
 from mobility.failures import traced
-from mobility.owned import Owned
+from mobility.own.owned import Owned
 from mobility.protocol import transfer as proto
 from mobility.protocol.blob import Blob
 from mobility.protocol.checkpoint import frames_of
@@ -415,6 +416,8 @@ class Hosted:
             except Exception as exc:
                 self._changes.touch()
                 log.info("no checkpoint: %s", told(exc))
+                if isinstance(exc, PeerUnreachable):
+                    await self.incoming.inquire()  # it may have another address now
 
     async def _go_on_alone(self) -> None:
         """What this device keeps ends only by the word of who has taken it back."""

@@ -243,6 +243,7 @@ class MovedSession:
             *(sid, peer, self.place, self._link.secret),
             given=self.given,
             keeps=self.session.kept,
+            device=self._link.device,
             **how,
         )
         self._link.store.keep(kept)  # if this fails, nothing has changed
@@ -303,6 +304,7 @@ class MovedSession:
         moved._files |= link.contents.of(kept.id)
         state = decode_state(kept.state, known=moved._files)
         moved._files |= file_digests(state)
+        session.title = state.title
         session.expect(state)
         phase = transfers.phase(kept.sid) or Phase.COMMITTED
         if kept.leaving:
@@ -487,6 +489,8 @@ class MovedSession:
         """Everything but the commit; after that, only the other device can go back."""
         sid = secrets.token_urlsafe(12)
         incoming = Incoming(self._link, sid, self.peer, known=self._files)
+        if self._outgoing is not None:
+            incoming.on_peer = self._outgoing.follow
         self._transfers.add(incoming)
         try:
             await self._settle_commit()

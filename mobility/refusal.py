@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mobility.app import App, AppFactory
+from mobility.errors import TransferRefused
 from mobility.protocol.capture import Capture
 from mobility.protocol.layout import FORMATS
 from mobility.protocol.transfer import Offer
 
-__all__ = ["apart", "readable", "refusal"]
+__all__ = ["apart", "needed", "readable", "refusal"]
 
 
 def refusal(
@@ -39,6 +40,28 @@ def refusal(
     if Capture.of(offer.capture) is None or not {*offer.formats} & {*FORMATS}:
         return "not-acceptable", f"{name} cannot take a session in this form."
     return None
+
+
+def needed(
+    factories: Mapping[str, type[App] | AppFactory], app: str, schema: int
+) -> type[App] | AppFactory:
+    """
+    Which app of ours a session would run in that is not offered yet.
+
+    Raises:
+        TransferRefused: If we have none.
+
+    """
+    factory = factories.get(app)
+    if factory is None:
+        raise TransferRefused(
+            "This device does not have the app that this needs.",
+            condition="no-such-app",
+        )
+    if not readable(factory, schema):
+        text = apart("This device", factory.schema, schema)
+        raise TransferRefused(text, condition="schema")
+    return factory
 
 
 def readable(reader: App | type[App] | AppFactory, schema: int) -> bool:

@@ -248,6 +248,35 @@ class Session:
         except Exception as exc:
             log.error("the app failed to apply a packet: %s", traced(exc))
 
+    # --- shared ----------------------------------------------------------------
+
+    async def hear(self, stanza: Stanza) -> None:
+        """Apply a packet of somebody who shares it, in the order that all have."""
+        async with self._applying:
+            stanza = self._stamped(stanza)
+            self._keep(stanza, Direction.IN)
+            await self._guarded(self.app.receive(replace(stanza, delay=None)))
+            self.touched()
+
+    async def rebuild(self, state: State, since: Sequence[Stanza]) -> None:
+        """
+        Build the app again, from a state and what came after it.
+
+        Raises:
+            InvalidState: If the state cannot be used.
+
+        """
+        async with self._applying:
+            if self.runs:
+                await self.app.stop()
+            await self._load(state)
+            for stanza in map(self._stamped, since):
+                said = Direction.IN if stanza.sender else Direction.OUT
+                await self._replay(stanza, said)
+            self.runs = True
+            await self.app.start()
+            self.touched()
+
     # --- ownership -------------------------------------------------------------
 
     async def capture(self, *, to: str = "") -> State:

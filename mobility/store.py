@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mobility.errors import JournalError, SettingsError
+from mobility.layout import lay_out
 from mobility.protocol.delegation import Level
 from mobility.protocol.listing import Listed
 from mobility.protocol.transfer import Memory, Phase, Role, recovered
@@ -41,7 +42,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     epoch INTEGER NOT NULL, state BLOB NOT NULL, sid TEXT NOT NULL,
     peer TEXT NOT NULL, place TEXT NOT NULL, secret BLOB NOT NULL, word BLOB NOT NULL,
     life INTEGER NOT NULL, format TEXT NOT NULL, leaving INTEGER NOT NULL,
-    given INTEGER NOT NULL, keeps INTEGER NOT NULL
+    given INTEGER NOT NULL, keeps INTEGER NOT NULL, device TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS since (sid TEXT NOT NULL, packet BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS arriving (
@@ -49,7 +50,7 @@ CREATE TABLE IF NOT EXISTS arriving (
     secret BLOB NOT NULL, offer TEXT NOT NULL, format TEXT NOT NULL,
     word BLOB NOT NULL, state BLOB NOT NULL, life INTEGER NOT NULL,
     schema INTEGER NOT NULL, heard INTEGER NOT NULL, gone TEXT NOT NULL,
-    last BLOB NOT NULL
+    last BLOB NOT NULL, device TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
@@ -99,6 +100,7 @@ class Kept:
             fetched.
         given: Away for good, and let go of once the other device has confirmed.
         keeps: To be kept here too while it is here, rather than by its app alone.
+        device: Id of the device that has it, if that is one of the user's.
 
     """
 
@@ -117,6 +119,7 @@ class Kept:
     leaving: bool = False
     given: bool = False
     keeps: bool = False
+    device: str = ""
 
     @property
     def away(self) -> bool:
@@ -149,6 +152,7 @@ class Arriving:
         gone: The transfer by which it goes back, once that is to be committed; the
             state is then what that one took.
         last: What we commit, or have committed, there.
+        device: Id of the device that had it.
 
     """
 
@@ -165,6 +169,7 @@ class Arriving:
     heard: int = 0
     gone: str = ""
     last: bytes = field(default=b"", repr=False)
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +336,7 @@ class Store:
         """Write a session down, or its new checkpoint."""
         self._run(
             "INSERT OR REPLACE INTO sessions"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             astuple(kept),
         )
 
@@ -351,8 +356,8 @@ class Store:
             found = self._run("SELECT sid FROM sessions WHERE id = ?", (kept.id,))
             if not {sid for (sid,) in found.fetchall()} <= {"", after}:
                 return False
-            self._run("DELETE FROM since WHERE sid = ?", (after,))
             self.keep(kept)
+            self._forget_noted()
             return True
 
     def adopt(self, kept: Kept, sid: str) -> bool:
@@ -420,13 +425,10 @@ class Store:
 
     def arrive(self, arriving: Arriving) -> None:
         """Write down that a session comes, and what is new about it."""
-        who = (arriving.sid, arriving.peer, arriving.place, arriving.secret)
-        what = (arriving.offer, arriving.format, arriving.word, arriving.state)
-        going = (arriving.gone, arriving.last)
         self._run(
             "INSERT OR REPLACE INTO arriving"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*who, *what, arriving.life, arriving.schema, arriving.heard, *going),
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            astuple(arriving),
         )
 
     def arriving(self) -> list[Arriving]:
@@ -535,11 +537,12 @@ class Store:
 
     def forget(self, id: str) -> None:
         """The session is over, or its app keeps it from now on."""
-        self._run(
-            "DELETE FROM since WHERE sid IN (SELECT sid FROM sessions WHERE id = ?)",
-            (id,),
-        )
         self._run("DELETE FROM sessions WHERE id = ?", (id,))
+        self._forget_noted()
+
+    def _forget_noted(self) -> None:
+        """Of transfers by which no session is on its way any more."""
+        self._run("DELETE FROM since WHERE sid NOT IN (SELECT sid FROM sessions)")
 
 
 def _open(folder: Path | None) -> sqlite3.Connection:
@@ -549,8 +552,8 @@ def _open(folder: Path | None) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a journal that may be lost is none
         db.execute("PRAGMA secure_delete = ON")
-        db.executescript(_SCHEMA)
-    except sqlite3.Error:
+        lay_out(db, _SCHEMA)
+    except (sqlite3.Error, SettingsError):
         db.close()
         raise
     return db

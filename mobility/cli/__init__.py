@@ -18,6 +18,7 @@ from mobility.cli.qr import qr
 from mobility.cli.sending import send
 from mobility.cli.server import server
 from mobility.cli.sessions import sessions
+from mobility.cli.share import join, share
 from mobility.cli.visit import reclaim, visit
 from mobility.cli.visits import revoke, visits
 from mobility.errors import MobilityError
@@ -36,6 +37,8 @@ app.command()(sessions)
 app.command()(present)
 app.command("continue")(continue_)
 app.command()(send)
+app.command()(share)
+app.command()(join)
 app.command()(visits)
 app.command()(revoke)
 app.command()(history)

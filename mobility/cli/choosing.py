@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
-from mobility.acquaintances import found
 from mobility.app import App
-from mobility.device import Device
-from mobility.directory import ListedSession
 from mobility.errors import InvalidInvitation, TransferRefused, UnknownSession
+from mobility.own.acquaintances import found
+from mobility.own.device import Device
+from mobility.own.directory import ListedSession
 from mobility.protocol.code import DeviceCode, SessionCode, check_own, read
 
-__all__ = ["ALL", "chosen", "device_names", "scanned", "session_code", "targets"]
+__all__ = [
+    "ALL",
+    "chosen",
+    "device_names",
+    "once_online",
+    "scanned",
+    "session_code",
+    "targets",
+]
 
 ALL = "all"
+SEEN = 3.0  # seconds after our login until a server has surely told who is there
 
 
 def chosen(listed: Sequence[ListedSession], wanted: str) -> ListedSession:
@@ -79,6 +91,21 @@ def scanned(listed: Sequence[ListedSession], code: SessionCode) -> ListedSession
     )
 
 
+async def once_online(
+    wanted: ListedSession, lists: AsyncGenerator[list[ListedSession], None]
+) -> ListedSession:
+    """The same, once its owner is seen; as it is, if that is not soon."""
+    if wanted.online:
+        return wanted
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SEEN), aclosing(lists):
+            async for now in lists:
+                for each in now:
+                    if each.id == wanted.id and each.online:
+                        return each
+    return wanted
+
+
 def session_code(text: str, account: str) -> SessionCode | None:
     """
     The code of a session of this account, if the text is a code.
@@ -134,7 +161,8 @@ def targets(
 
     """
     if ALL in wanted:
-        meant = [d for d in devices if d.id and d.name != listed.place and d.online]
+        has = {"", listed.device, listed.owner}
+        meant = [d for d in devices if d.id not in has and d.online]
     else:
         named = (found(devices, each) for each in wanted)
         meant = list({device.id: device for device in named}.values())
@@ -148,8 +176,10 @@ def targets(
 
 
 def _problem(device: Device, listed: ListedSession) -> str:
-    if device.name == listed.place:
+    if device.id == listed.device:
         return f"It runs on {device.name} already."
+    if device.id == listed.owner:
+        return f"{device.name} has lent it to {listed.place}. Take it back there."
     if not device.online:
         return f"{device.name} is not online."
     return device.problem(_app(listed), size=listed.size)

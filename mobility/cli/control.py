@@ -96,6 +96,8 @@ async def agreed(lines: Lines, console: Console, question: str) -> bool:
     while True:
         console.print(f"{question} (y/N) ", end="")
         typed = (await lines.next()).strip().lower()
+        if lines.ended:
+            console.print()  # nobody has pressed Enter
         if typed in _YES | _NO:
             return typed in _YES
         console.print("Type y for yes, or n for no.")

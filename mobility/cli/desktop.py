@@ -35,6 +35,8 @@ def desktop(
     ] = False,
 ) -> None:
     """Have the desktop open codes and links with this program, or not any more."""
+    if install and remove:
+        raise SettingsError("Choose one of --install and --remove.")
     try:
         if install:
             _install(anyway=default)

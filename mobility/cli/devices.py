@@ -6,19 +6,23 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from mobility.acquaintances import Acquaintances, found
+from mobility.cli.choosing import device_names
 from mobility.cli.history import moment
+from mobility.cli.scan import read_file
 from mobility.cli.settings import Account, load_account
-from mobility.device import Device
-from mobility.observing import observing
+from mobility.cli.watching import watched
+from mobility.dispatch import bare
+from mobility.own.acquaintances import Acquaintances, found
+from mobility.own.device import Device
+from mobility.own.observing import observing
 
 __all__ = ["devices"]
 
@@ -27,6 +31,8 @@ devices = typer.Typer(
     invoke_without_command=True,
     help="Your own devices: which there are, what they run, what they are called.",
 )
+_MOST_SHOWN = 8  # apps of a device
+_LONGEST = 100  # characters of one
 Wanted = Annotated[str, typer.Argument(help="Its name or id.", metavar="DEVICE")]
 
 
@@ -90,17 +96,25 @@ def forget(device: Wanted) -> None:
 def verify(
     fingerprint: Annotated[
         list[str] | None,
-        typer.Argument(help="As the other device shows it of itself."),
+        typer.Argument(
+            help="As the other device shows it of itself, or what its code says."
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="A photo of its code, or the file of a tag.")
     ] = None,
 ) -> None:
     """
-    Note that you have compared a device's fingerprint with the one that it shows.
+    Note that you have compared a device: its fingerprint, or the code on its screen.
 
-    Without one, show those of all your devices.
+    Without one, show the fingerprints of all your devices.
     """
+    account = load_account()
+    said = " ".join(fingerprint or []) if image is None else read_file(image)
+    (name,) = device_names([said], bare(account.jid))
 
     async def compare(known: Acquaintances) -> None:
-        device = await known.verify(" ".join(fingerprint or []))
+        device = await known.verify(name)
         console.print(f"[green]{escape(device.name)}[/] is the device in your hands.")
 
     async def show(known: Acquaintances) -> None:
@@ -108,7 +122,7 @@ def verify(
             if device.id:
                 console.print(f"{_named(device)}\n{device.fingerprint}")
 
-    _run(compare if fingerprint else show)
+    _run(compare if name else show)
 
 
 def _run(job: Callable[[Acquaintances], Awaitable[None]]) -> None:
@@ -134,13 +148,13 @@ async def _once(known: Acquaintances, show: Callable[[list[Device]], None]) -> N
 
 async def _watch(known: Acquaintances, *, as_json: bool) -> None:
     async with aclosing(known.watch()) as lists:
-        if as_json or not console.is_terminal:
+        if as_json:
             async for now in lists:
-                _print_line(now) if as_json else _print(now)
+                _print_line(now)
             return
-        with Live(console=console, auto_refresh=False) as live:
+        with watched(console) as show:
             async for now in lists:
-                live.update(_shown(now), refresh=True)
+                show(_shown(now))
 
 
 def _print(now: list[Device]) -> None:
@@ -182,10 +196,13 @@ def _state(device: Device) -> str:
 def _takes(device: Device) -> str:
     if not device.id:
         return "[dim]nothing: another program[/]"
+    apps = sorted(device.apps.items())
     lines = [
-        escape(f"{_short(uri)} {schema}{_parts(device.parts.get(uri, ()))}")
-        for uri, schema in sorted(device.apps.items())
+        escape(f"{_short(uri)} {schema}{_parts(device.parts.get(uri, ()))}"[:_LONGEST])
+        for uri, schema in apps[:_MOST_SHOWN]
     ]
+    if len(apps) > _MOST_SHOWN:
+        lines.append(f"[dim]and {len(apps) - _MOST_SHOWN} more[/]")
     return "\n".join(lines) or "[dim]nothing[/]"
 
 

@@ -15,14 +15,14 @@ from rich.table import Table
 from mobility.cli.history import moment, screen
 from mobility.cli.settings import load_account, load_guest
 from mobility.errors import InvalidState, SettingsError
-from mobility.places import (
+from mobility.protocol.place import Coordinates
+from mobility.public.places import (
     DisplayList,
     ListedDisplay,
     Places,
     looking,
     looking_as_guest,
 )
-from mobility.protocol.place import Coordinates
 
 __all__ = ["displays"]
 

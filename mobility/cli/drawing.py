@@ -28,7 +28,7 @@ def drawn(text: str, columns: int) -> list[str]:
             break
     else:
         return [_too_wide(len(code[0]), columns), text]
-    if _is_terminal() and "NO_COLOR" not in os.environ:
+    if _is_terminal() and not _is_dumb() and "NO_COLOR" not in os.environ:
         code = [f"{_COLOURS}{line}{_RESET}" for line in code]
     return [*code, text]
 
@@ -49,6 +49,8 @@ async def print_codes(texts: AsyncIterator[str], below: str) -> None:
     """
     Each takes the place of the one before, in a terminal; else only the first.
 
+    One that is dumb has each below the one before.
+
     Args:
         texts: The code as it is now, and as it is renewed.
         below: What to do with it.
@@ -57,12 +59,14 @@ async def print_codes(texts: AsyncIterator[str], below: str) -> None:
     height = 0
     async for text in texts:
         size = _size()
-        shown = [*drawn(text, size.columns), below]
+        shown = drawn(text, size.columns)
+        if not _is_terminal():
+            print("\n".join(shown), flush=True)
+            return
+        shown.append(below)
         print(f"\x1b[{height}F\x1b[J" if height else "", end="")
         print("\n".join(shown), flush=True)
-        if not _is_terminal():
-            return
-        height = _height(shown, size)
+        height = 0 if _is_dumb() else _height(shown, size)
 
 
 def _height(shown: list[str], size: os.terminal_size) -> int:
@@ -78,4 +82,8 @@ def _size() -> os.terminal_size:
 
 
 def _is_terminal() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty()
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM") == "dumb"

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mobility.cli.settings import GUEST, load_data
-from mobility.history import Ending, History, Visited
 from mobility.protocol.delegation import Level
 from mobility.store import Store
+from mobility.visit.history import Ending, History, Visited
 
 __all__ = ["LEVELS", "duration", "history", "moment", "screen"]
 

@@ -17,6 +17,7 @@ from mobility.protocol.code import Address, Code, DeviceCode, SessionCode, check
 from mobility.protocol.code import read as read_code
 from mobility.protocol.handshake import claim
 from mobility.protocol.invitation import Invitation
+from mobility.protocol.sharecode import ShareCode
 
 __all__ = ["command", "open_uri", "read"]
 
@@ -72,6 +73,8 @@ def command(code: Code) -> list[str]:
     match code:
         case Invitation():
             return ["visit", str(code)]
+        case ShareCode():
+            return ["join", str(code)]
         case DeviceCode():
             check_own(code, load_jid().partition("/")[0])
             return ["send", "--to", str(code)]
@@ -85,6 +88,8 @@ def _what(code: Code) -> str:
     match code:
         case Invitation():
             return f"The code of a public screen at {code.domain}."
+        case ShareCode():
+            return f"The code of what {claim(code.account)} shares."
         case DeviceCode():
             return f"The code of a device of {claim(code.account)}."
         case SessionCode():

@@ -13,26 +13,29 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mobility import awake
-from mobility.asking import Asked, OnAsk, always
 from mobility.cli import progress
-from mobility.cli.choosing import chosen, scanned, session_code
+from mobility.cli.choosing import chosen, once_online, scanned, session_code
 from mobility.cli.control import agreed, control, keys
 from mobility.cli.lines import Lines
 from mobility.cli.presenter import load_presenter
 from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account
 from mobility.client import Client
-from mobility.directory import ListedSession
 from mobility.dispatch import bare
 from mobility.errors import (
     LocalProtocolError,
     MobilityError,
+    PeerUnreachable,
+    SessionAway,
     SettingsError,
     TransferAborted,
     TransferRefused,
 )
-from mobility.requesting import check_online
+from mobility.moved import MovedSession
+from mobility.own import awake
+from mobility.own.asking import Asked, OnAsk, always
+from mobility.own.directory import ListedSession
+from mobility.own.requesting import check_online
 from mobility.session import Session
 from mobility.tasks import Tasks
 
@@ -72,7 +75,7 @@ def present(
 async def _present(account: Account, presenter: Any, give: Give) -> None:
     lines = Lines()
     async with _device(account, give, lines) as device:
-        session = await _begun(device, presenter)
+        session = await _begun(device, presenter, lines)
         ended = await _control(device, session, lines)
     console.print(_outcome(session, ended=ended))
 
@@ -151,9 +154,9 @@ class _Person:
 # --- what runs here ------------------------------------------------------------
 
 
-async def _begun(device: Client, presenter: Any) -> Session:
+async def _begun(device: Client, presenter: Any, lines: Lines) -> Session:
     """What is presented: what was kept here, if nothing else is named."""
-    kept = await _resumed(device)
+    kept = await _resumed(device, lines)
     if presenter is None and kept:
         session = kept.pop()
         _announce(session, "goes on here")
@@ -167,35 +170,55 @@ async def _begun(device: Client, presenter: Any) -> Session:
     return session
 
 
-async def _resumed(device: Client) -> list[Session]:
+async def _resumed(device: Client, lines: Lines) -> list[Session]:
     """What was here, or on its way here or from here, when this device stopped."""
     factory = load_presenter(None, 1).__class__
     sessions = await device.kept(factory)
     for moved in device.away(factory):
-        if moved.given and moved.leaving:
-            with contextlib.suppress(MobilityError):
-                await moved.retrieve()
-                sessions.append(moved.session)
+        if moved.given and await _returned(moved, lines):
+            sessions.append(moved.session)
     for offer in device.arriving():
         with contextlib.suppress(MobilityError, TimeoutError):
             async with asyncio.timeout(ARRIVES):
                 sessions.append(await offer.accept())
     for session in sessions:
-        with contextlib.suppress(LocalProtocolError):  # it was only lent to us
+        # Else it was only lent to us, or whoever gave it has not let go yet.
+        with contextlib.suppress(LocalProtocolError, PeerUnreachable):
             await device.list_session(session.app)
     return sessions
+
+
+async def _returned(moved: MovedSession, lines: Lines) -> bool:
+    """Whether what was to be another device's is here, since it did not arrive."""
+    title = escape(moved.session.title or "what was here")
+    with contextlib.suppress(MobilityError):  # it did arrive, or cannot run here
+        try:
+            async with asyncio.timeout(ARRIVES):
+                await moved.retrieve()
+        except (SessionAway, TimeoutError):
+            place = escape(moved.place)
+            question = (
+                f"{place} has not said that it has {title}. Take it back, as it was "
+                f"when it went? If {place} has it, it ends there."
+            )
+            if not await agreed(lines, console, question):
+                return False
+            await moved.reclaim()
+        return True
+    return False
 
 
 async def _taken(device: Client, wanted: str, lines: Lines) -> Session:
     """From the device that has it, unless that is this one."""
     code = session_code(wanted, bare(device.jid))
-    here = await _resumed(device)
+    here = await _resumed(device, lines)
     now = await device.sessions()
     listed = scanned(now, code) if code else chosen(now, wanted)
     for session in here:
         if session.id == listed.id:
             return session
     _check_app(listed)
+    listed = await once_online(listed, device.watch_sessions())
     check_online(listed)
     if code is not None:  # any page can have a link opened
         await _check_wish(listed, lines)
@@ -231,6 +254,7 @@ def _check_app(listed: ListedSession) -> None:
 async def _control(device: Client, session: Session, lines: Lines) -> bool:
     """Until it has gone, or the person has; whether they have ended it for good."""
     console.print(keys(LEAVE))
+    device.busy = True  # one terminal shows one document
     until = session.ended()
     word = await control(session.app, lines, console, until=until, leave=LEAVE)
     if word == "x":

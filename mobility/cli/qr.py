@@ -14,11 +14,11 @@ import typer
 from slixmpp.jid import JID, InvalidJID
 
 from mobility import qr as pictures
-from mobility import tag
 from mobility.cli.drawing import print_code, print_codes
 from mobility.cli.settings import AGENT, load_data, load_jid
-from mobility.codes import Codes
 from mobility.errors import InvalidInvitation, SettingsError
+from mobility.own import tag
+from mobility.own.codes import Codes
 from mobility.protocol.code import DeviceCode, SessionCode
 from mobility.protocol.uri import link
 from mobility.store import Store
@@ -56,6 +56,8 @@ def qr(
         raise SettingsError(
             "Name what the code shall be of: an address, --device or --session ID."
         )
+    if agent and not device:
+        raise SettingsError("--agent goes with --device: it is of the agent here.")
     given = {"svg": svg, "png": png, "ndef": ndef}
     files = {form: path for form, path in given.items() if path is not None}
     if address is not None:

@@ -20,13 +20,13 @@ from mobility.chromium import find_chromium
 from mobility.cli.browser import open_browser
 from mobility.cli.presenter import load_presenter, presenter_module
 from mobility.client import Client
-from mobility.display import PublicDisplay
 from mobility.errors import MobilityError
-from mobility.introduction import Introduction
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
-from mobility.scene import Comparing, Inviting, Scene
+from mobility.public.display import PublicDisplay
+from mobility.public.scene import Comparing, Inviting, Scene
 from mobility.server import Ports, Server
+from mobility.visit.introduction import Introduction
 
 __all__ = ["Place", "Screen", "go_round", "kiosk", "measure", "open_place"]
 

@@ -11,18 +11,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mobility.cli.choosing import chosen, device_names, targets
+from mobility.cli.choosing import chosen, device_names, once_online, targets
 from mobility.cli.control import agreed
 from mobility.cli.lines import Lines
 from mobility.cli.sessions import observed, shown
 from mobility.cli.settings import Account, load_account
-from mobility.device import Device
-from mobility.directory import Directory, ListedSession
 from mobility.dispatch import bare
 from mobility.errors import TransferAborted, TransferRefused
-from mobility.holding import EXPIRES
-from mobility.requesting import check_online
-from mobility.requesting import send as ask_to_send
+from mobility.own.device import Device
+from mobility.own.directory import Directory, ListedSession
+from mobility.own.holding import EXPIRES
+from mobility.own.requesting import check_online
+from mobility.own.requesting import send as ask_to_send
 
 __all__ = ["send"]
 
@@ -65,7 +65,8 @@ async def _sent(
 ) -> str:
     """Where it goes on."""
     now = await directory.all()
-    listed = chosen(now, wanted) if wanted else await _asked(now, lines)
+    listed = await _asked(now, lines) if wanted is None else chosen(now, wanted)
+    listed = await once_online(listed, directory.watch())
     check_online(listed)
     able, why_not = targets(await directory.devices(), listed, to)
     for problem in why_not:
@@ -83,12 +84,16 @@ async def _sent(
 
 async def _asked(now: Sequence[ListedSession], lines: Lines) -> ListedSession:
     """Which one, if there are several."""
-    if len(now) == 1:
-        return now[0]
+    if len(now) < 2:
+        return chosen(now, "1")
     console.print(shown(now))
-    if now:
-        console.print("Which one? ", end="")
-    return chosen(now, await lines.next() if now else "")
+    console.print("Which one? ", end="")
+    typed = (await lines.next()).strip()
+    if lines.ended:
+        console.print()
+    if not typed:
+        raise TransferAborted("Nothing has moved.")
+    return chosen(now, typed)
 
 
 async def _check_wish(question: str, lines: Lines) -> None:

@@ -15,7 +15,7 @@ import typer
 
 from mobility.cli.settings import load_account
 from mobility.errors import ServerError
-from mobility.places import looking
+from mobility.public.places import looking
 from mobility.server import (
     Accounts,
     Guests,

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from mobility.cli.history import moment
 from mobility.cli.settings import Account, load_account
-from mobility.directory import Directory, ListedSession, observing
+from mobility.cli.watching import watched
+from mobility.own.directory import Directory, ListedSession, observing
 
 __all__ = ["observed", "sessions", "shown"]
 
@@ -40,11 +40,11 @@ def sessions(
         (_in_json if as_json else _in_print)(asyncio.run(_once(account)))
         return
     with contextlib.suppress(KeyboardInterrupt):
-        if as_json or not console.is_terminal:
-            asyncio.run(_watch(account, _in_json if as_json else _in_print))
+        if as_json:
+            asyncio.run(_watch(account, _in_json))
             return
-        with Live(console=console, auto_refresh=False) as live:
-            asyncio.run(_watch(account, lambda now: _refresh(live, now)))
+        with watched(console) as show:
+            asyncio.run(_watch(account, lambda now: show(shown(now))))
 
 
 async def _once(account: Account) -> list[ListedSession]:
@@ -74,10 +74,6 @@ def _in_json(listed: list[ListedSession]) -> None:
 
 def _in_print(listed: list[ListedSession]) -> None:
     console.print(shown(listed))
-
-
-def _refresh(live: Live, listed: list[ListedSession]) -> None:
-    live.update(shown(listed), refresh=True)
 
 
 def shown(listed: Sequence[ListedSession]) -> RenderableType:

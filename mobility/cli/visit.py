@@ -16,7 +16,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mobility import awake
 from mobility.cli import progress, scan
 from mobility.cli.control import control, keys
 from mobility.cli.history import duration
@@ -26,12 +25,13 @@ from mobility.cli.saving import saved
 from mobility.cli.settings import Account, load_account, load_guest
 from mobility.client import Client
 from mobility.errors import MobilityError, SessionAway, SettingsError
-from mobility.history import Ending
-from mobility.introduction import Introduction
 from mobility.moved import MovedSession
+from mobility.own import awake
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
-from mobility.screen import Screen
+from mobility.visit.history import Ending
+from mobility.visit.introduction import Introduction
+from mobility.visit.screen import Screen
 
 __all__ = ["reclaim", "visit"]
 

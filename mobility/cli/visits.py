@@ -14,7 +14,7 @@ from rich.table import Table
 
 from mobility.cli.history import LEVELS, moment, screen
 from mobility.cli.settings import Account, load_account
-from mobility.visits import ActiveVisit, Revoked, VisitList, Visits, overseeing
+from mobility.visit.visits import ActiveVisit, Revoked, VisitList, Visits, overseeing
 
 __all__ = ["revoke", "visits"]
 

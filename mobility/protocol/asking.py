@@ -44,23 +44,29 @@ class Asks:
     Who asks for what now, and who was told no lately.
 
     Who is said to ask is whoever can be told apart: a device, or all programs of the
-    account together that are none.
+    account together that are none. Where a device is logged in is not checked yet when
+    it begins, so nobody's asks count as those of another address.
     """
 
-    _open: set[tuple[str, str]] = field(default_factory=set)
+    _open: set[tuple[str, str, str]] = field(default_factory=set)
     _refused: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def begin(self, ask: Ask, now: float) -> None:
+    def begin(self, ask: Ask, now: float, *, peer: str) -> None:
         """
         Somebody asks; `end` follows.
+
+        Args:
+            ask: What they say.
+            now: Seconds of a clock that never goes back.
+            peer: Where they are logged in.
 
         Raises:
             TransferRefused: They ask already, too many do, or they were told no.
                 Nothing changed.
 
         """
-        which = ask.asker, ask.session
-        if self._refused.get(which, now) > now:
+        which = _who(ask, peer)
+        if self._refused.get((ask.asker, ask.session), now) > now:
             raise TransferRefused(
                 "That was refused just now. Ask again in a minute.", condition="busy"
             )
@@ -81,9 +87,13 @@ class Asks:
             del self._refused[next(iter(self._refused))]
         self._refused[ask.asker, ask.session] = now + AGAIN
 
-    def end(self, ask: Ask) -> None:
-        self._open.discard((ask.asker, ask.session))
+    def end(self, ask: Ask, *, peer: str) -> None:
+        self._open.discard(_who(ask, peer))
 
     def __contains__(self, session: object) -> bool:
         """Whether anybody asks for it now."""
-        return any(session == asked for _, asked in self._open)
+        return any(session == asked for _, _, asked in self._open)
+
+
+def _who(ask: Ask, peer: str) -> tuple[str, str, str]:
+    return ask.asker, peer if ask.asker else "", ask.session

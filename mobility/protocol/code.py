@@ -1,8 +1,9 @@
 """
 What a scanned text is (docs/protocol/codes.md).
 
-Three codes of ours (an invitation to a screen, and the codes of a user's own devices
-and of what runs there), a plain address, or something that is none of this.
+Four codes of ours (an invitation to a screen, the codes of a user's own devices and of
+what runs there, and that of what somebody shares), a plain address, or something that
+is none of this.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mobility.protocol import uri
 from mobility.protocol.envelope import mac
 from mobility.protocol.handshake import claim
 from mobility.protocol.invitation import Invitation
+from mobility.protocol.sharecode import ShareCode
 from mobility.protocol.uri import LONGEST, Parts
 
 __all__ = ["Address", "Code", "DeviceCode", "SessionCode", "check_own", "prove", "read"]
@@ -114,7 +116,7 @@ class Address:
         )
 
 
-Code: TypeAlias = Invitation | DeviceCode | SessionCode | Address
+Code: TypeAlias = Invitation | DeviceCode | SessionCode | ShareCode | Address
 
 
 def read(text: str) -> Code:
@@ -138,6 +140,8 @@ def read(text: str) -> Code:
             return _address(parts)
         case "mobility":
             return Invitation.parse(text)
+        case "mobility-share":
+            return ShareCode.parse(text)
         case "mobility-device":
             return _device(parts)
         case "mobility-session":

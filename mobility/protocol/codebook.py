@@ -48,7 +48,7 @@ class CodeBook:
 
         Args:
             session: What it is for; empty for the code of the device itself.
-            now: Seconds of `time.monotonic`.
+            now: Seconds of a clock that never goes back.
 
         """
         return self._token(session, _count(now))

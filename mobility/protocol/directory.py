@@ -9,7 +9,7 @@ part of the story come to agree on what stands there.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Entry", "Plan", "plan"]
 
@@ -41,7 +41,7 @@ class Entry:
     owner_name: str
     place: str
     since: float
-    title: str = ""
+    title: str = field(default="", repr=False)
     device: str = ""
     size: int = 0
 

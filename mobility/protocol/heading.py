@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mobility.errors import InvalidState
 from mobility.protocol.envelope import digest
+from mobility.protocol.handshake import claim
 from mobility.protocol.words import Offer
 
 __all__ = ["Heading"]
@@ -25,7 +26,7 @@ class Heading:
 
     """
 
-    title: str = ""
+    title: str = field(default="", repr=False)
     manifest: str = ""
     url: str = ""
     given: bool = False
@@ -54,7 +55,7 @@ class Heading:
                     fields["url"],
                 )
                 given = fields.get("given") == "yes"
-                return cls(str(title), str(manifest), str(url), given)
+                return cls(claim(str(title)), str(manifest), str(url), given)
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise InvalidState("The offer was changed on its way; try again.")

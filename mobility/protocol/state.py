@@ -71,7 +71,7 @@ class Manifest:
     """
 
     raw: bytes = field(repr=False)
-    title: str
+    title: str = field(repr=False)
     data: Any = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
 

@@ -7,14 +7,14 @@ import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mobility.app import App, AppFactory
-from mobility.display import PublicDisplay
 from mobility.errors import PeerUnreachable
-from mobility.introduction import Introduction
 from mobility.protocol.invitation import Invitation
-from mobility.scene import Comparing, Inviting, Offline, Scene
+from mobility.public.display import PublicDisplay
+from mobility.public.scene import Comparing, Inviting, Offline, Scene
 from mobility.store import Store
 from mobility.testing.device import Device
 from mobility.testing.hostile import Distortion
+from mobility.visit.introduction import Introduction
 from mobility.xmpp.stream import Stream
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from mobility.protocol.invitation import Invitation
 from mobility.protocol.listing import Listed
 from mobility.protocol.session import State
 from mobility.protocol.state import decode_state
-from mobility.screen import Screen
 from mobility.store import Store
 from mobility.testing.device import Device
 from mobility.testing.display import Display
 from mobility.testing.power import PowerCut
-from mobility.visits import Ends, Visits
+from mobility.visit.screen import Screen
+from mobility.visit.visits import Ends, Visits
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
 

@@ -28,6 +28,7 @@ from mobility.xmpp.exchange import Exchange
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.session import MobilitySession
+from mobility.xmpp.sharing import MobilitySharing
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.visit import MobilityVisit
 
@@ -138,9 +139,11 @@ class SimulatedStream:
         self.sessions = self._plugin(MobilitySession)
         self.bytestreams = Bytestreams(network, self)
         self.logins = self._plugin(MobilityLogin)
+        self.sharing = self._plugin(MobilitySharing)
         self.codes = self._plugin(MobilityCodes)
         self.login = Anonymous()  # nobody proves here who they are, so nobody lends it
-        self.uploads = self.published = self.delegation = None  # there is no server
+        # There is no server.
+        self.uploads = self.published = self.delegation = self.rooms = None
 
     def _plugin(self, kind: type[X]) -> X:
         plugin = kind(None)  # type: ignore[arg-type]

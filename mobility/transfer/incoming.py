@@ -246,7 +246,8 @@ class Incoming(Side):
         if self.keeps:
             written = stanza.to_text(Said(self.sid, offer))
             about = (self.sid, self.peer, self.link.place, self.link.secret)
-            self.keep(Arriving(*about, written, name))
+            device = self.link.device
+            self.keep(Arriving(*about, written, name, device=device))
         await self.say(proto.Accept(name, self.seal(proto.Accept)))
         return name
 

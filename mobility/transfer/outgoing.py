@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import Any, BinaryIO, Self, cast
 
+from mobility.contents import room_needed
 from mobility.errors import (
-    JournalError,
     MobilityError,
     SessionAway,
     TransferAborted,
@@ -188,7 +188,7 @@ class Outgoing(Side):
         """
         assert self.link.ways.uploads is not None
         spool = self.link.spool(self.sid, manifest.size)
-        with _room_needed():
+        with room_needed():
             await aside(manifest.size, self._lay_out, spool, INLINE, state, manifest)
         self._stored = spool  # sealed once: there is no other format from now on
         size = self._stored.size(0, self._stored.count)
@@ -243,7 +243,7 @@ class Outgoing(Side):
         """
         spool.begin()
         try:
-            with _room_needed():
+            with room_needed():
                 await aside(manifest.size, self._lay_out, spool, name, state, manifest)
                 spool.finish()
                 await self._keep(spool, name, state, manifest)
@@ -365,17 +365,6 @@ class Outgoing(Side):
         self.link.store.stand_by(self.sid, proof)
         self.step(event)
         self.link.tasks.start(self.mention(event))
-
-
-@contextlib.contextmanager
-def _room_needed() -> Iterator[None]:
-    """What a full disk means to a person."""
-    try:
-        yield
-    except OSError as exc:
-        raise JournalError(
-            f"This device has no room for the session ({exc.strerror or exc})."
-        ) from exc
 
 
 def _heavy(state: State) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class Link:
             device that keeps no content.
         place: What the other device calls itself.
         contents: What is large of the sessions that this device keeps.
+        device: Id of the other device, if that is one of the user's.
+        where: Finds the address of such a device now; empty, if nobody knows.
 
     """
 
@@ -70,6 +72,8 @@ class Link:
     frames: Path | None = None
     place: str = ""
     contents: Contents = field(default_factory=lambda: Contents(None))
+    device: str = ""
+    where: Callable[[str], Awaitable[str]] | None = None
 
     def spool(self, sid: str, size: int) -> Spool:
         """Where the frames of a state of so many bytes are kept."""
@@ -172,11 +176,19 @@ class Side:
         try:
             answer = await self._ask(event)
         except PeerUnreachable:
+            await self._seek()
             answer = await self._ask(event)
         again = None if answer is None else self.hear(answer)
         if again is not None:  # what they stand by shows that they missed our last word
             self.link.tasks.start(self.mention(again))
         return answer
+
+    async def _seek(self) -> None:
+        """If both were restarted, neither knows the address that the other has now."""
+        if self.link.where is None or not self.link.device:
+            return
+        if found := await self.link.where(self.link.device):
+            self.follow(found)
 
     async def _ask(self, event: proto.Event) -> proto.Event | None:
         self.exchanges += 1

@@ -4,7 +4,10 @@ XML as RFC 6120 has it (§11), within limits that hold while it is parsed.
 Whatever only a server can do (a DTD, another root, a stanza without end) breaks a rule,
 and is the end of the stream. What a stranger can send through an honest server (a
 stanza too deep or too large) arrives without its content: were the stream closed,
-anybody who knows its address could keep a device off line.
+anybody who knows its address could keep a device off line. How large that is does not
+depend on the stranger alone: of each quotation mark servers make six bytes, and they
+write a namespace again wherever it is used. Nor is it always one stanza of theirs:
+whoever was logged in as the user once may have filled a list that the server keeps.
 """
 
 from __future__ import annotations
@@ -20,7 +23,12 @@ __all__ = ["Parser", "RuleBroken"]
 DEEPEST: Final = 64  # elements of a stanza inside one another
 LARGEST: Final = 256 * 1024  # bytes of a stanza
 MOST_ATTRIBUTES: Final = 64  # of an element
-_FAR_TOO_LARGE: Final = 2 * LARGEST  # servers between us and a stranger stop before
+# Where a stanza is without end, and what is kept of it too much. The largest of a list
+# has 64 items of the largest size. What a stranger may send has 512 KiB before servers
+# write it anew, and nothing makes it deeper.
+_WITHOUT_END: Final = 128 * LARGEST  # bytes
+_LARGEST_TAG: Final = 16 * LARGEST  # bytes
+_FAR_TOO_DEEP: Final = 2 * LARGEST // len("<a>")  # elements
 _MOST_WORK: Final = (
     64 * 1024 * 1024
 )  # bytes read in vain, of a tag that comes in crumbs
@@ -71,7 +79,12 @@ class Parser:
         """
         for at in range(0, len(data), _SLICE):
             self._take(data[at : at + _SLICE])
-            if self._fed - self._at > _FAR_TOO_LARGE or self._work > _MOST_WORK:
+            if (
+                self._fed - self._at > _WITHOUT_END
+                or len(self._held) > _LARGEST_TAG
+                or self._depth > _FAR_TOO_DEEP
+                or self._work > _MOST_WORK
+            ):
                 raise RuleBroken("policy-violation")
 
     def _take(self, piece: bytes) -> None:
@@ -101,6 +114,8 @@ class Parser:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        if self._builder is None and self._depth > 2:
+            return  # of what is too much already, nobody needs to know more
         named = {_qualified(name): value for name, value in attributes.items()}
         tag = _qualified(tag)
         if self._depth == 1:
@@ -125,6 +140,8 @@ class Parser:
 
     def _end(self, tag: str) -> None:
         self._depth -= 1
+        if self._builder is None and self._depth > 1:
+            return
         if self._depth == 0 and self._root is not None:
             self._events.append(("end", self._root))
             return

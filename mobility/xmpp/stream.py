@@ -26,8 +26,10 @@ from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.places import MobilityPlaces
 from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.resources import MobilityResources
+from mobility.xmpp.rooms import MobilityRooms
 from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
+from mobility.xmpp.sharing import MobilitySharing
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
@@ -124,6 +126,8 @@ class Stream:
             MobilityPublished,
             MobilityLogin,
             MobilityDelegation,
+            MobilitySharing,
+            MobilityRooms,
             MobilityAsking,
             MobilityCodes,
         ):
@@ -158,6 +162,8 @@ class Stream:
         self.running = MobilityVisits.of(xmpp)
         self.published = MobilityPublished.of(xmpp)
         self.places = MobilityPlaces.of(xmpp)
+        self.sharing = MobilitySharing.of(xmpp)
+        self.rooms = MobilityRooms.of(xmpp)
         self.asking = MobilityAsking.of(xmpp)
         self.directory = MobilityDirectory.of(xmpp)
         xmpp.add_event_handler("disconnected", xmpp.keep_unsent)

@@ -11,7 +11,7 @@ from mobility import Client, Introduction, PublicDisplay
 from mobility.cli.rounds import Place
 from mobility.protocol.delegation import Level
 from mobility.protocol.invitation import Invitation
-from mobility.scene import Comparing, Inviting, Scene
+from mobility.public.scene import Comparing, Inviting, Scene
 from tests.bench.figures import RunFailed
 
 __all__ = ["revocation"]

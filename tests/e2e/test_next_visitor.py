@@ -330,7 +330,7 @@ async def test_when_daemon_and_browser_are_killed_nothing_is_left_nor_called_cle
 ) -> None:
     for name in ("TRY", "ASK", "STEP", "PATIENCE", "GOODBYE"):
         monkeypatch.setattr(timing, name, 1.0)
-    monkeypatch.setattr("mobility.screen.CLEANING", 1.0)
+    monkeypatch.setattr("mobility.visit.screen.CLEANING", 1.0)
     async with open_place(tmp_path) as place:
         async with kiosk(place) as address, browser_of(address, folder) as glass:
             toml = str(place.folder / "kiosk.toml")

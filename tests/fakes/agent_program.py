@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mobility import awake, changes
+from mobility import changes
 from mobility.cli import main
+from mobility.own import awake
 from mobility.transfer import timing
 from mobility.xmpp import stream
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from mobility import (
-    Comparing,
-    Inviting,
-    PublicDisplay,
-    Scene,
-    Session,
-    delegate,
-)
+from mobility import Comparing, Inviting, PublicDisplay, Scene, Session
+from mobility.public import delegate
 from mobility.tasks import Tasks
 from tests.fakes.programs import Observed, begin, heard
 from tests.fakes.telling import tell

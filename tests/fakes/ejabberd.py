@@ -214,6 +214,7 @@ class Ejabberd:
                 "access": "all",
                 "max_size": 134_217_728,
             },
+            "mod_muc": {"host": "conference.@HOST@"},
             "mod_proxy65": {
                 "host": "proxy.@HOST@",
                 "ip": self.host,

@@ -9,54 +9,28 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mobility.store import Kept, Store
 from tests.fakes.cells import Cell
-from tests.fakes.points import CUT
 from tests.fakes.running import RunningServer
-from tests.fakes.striking import OUTAGE, Outcome
-from tests.fakes.world import Device
+from tests.fakes.striking import Outcome, strike
+from tests.fakes.world import Device, Two
 
 __all__ = ["Pair", "give"]
 
 
-class Pair:
+class Pair(Two):
     """Two devices of one person, and the journals that they leave."""
 
     def __init__(self, server: RunningServer, folder: Path, size: str) -> None:
         account = server.add(f"owner-{folder.name}".lower())
-        self.server = server
-        self.giver = self._device(folder / "giver", account)
-        self.taker = self._device(folder / "taker", account)
+        self.giver = _device(server, folder / "giver", account)
+        self.taker = _device(server, folder / "taker", account)
         self.giver.always = {"size": size, "gives": True, "name": "Giver"}
         self.taker.always = {"size": size, "gives": False, "name": "Taker"}
-        self.both = self.giver, self.taker
-
-    def _device(self, folder: Path, account: tuple[str, str]) -> Device:
-        device = Device(self.server, folder, "owner", account)
-        device.jid = f"{account[0]}/{folder.name}"
-        return device
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            for device in self.both:
-                await stack.enter_async_context(device.net)
-                stack.push_async_callback(device.kill)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        typ: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        await self._stack.__aexit__(typ, exc, tb)
+        super().__init__(server, (self.giver, self.taker))
 
     async def settled(self) -> None:
         """One of them owns it, and the other one has nothing of it."""
@@ -94,6 +68,12 @@ class Pair:
     def kept(self, device: Device) -> list[Kept]:
         with Store(device.folder / "data") as store:
             return store.kept()
+
+
+def _device(server: RunningServer, folder: Path, account: tuple[str, str]) -> Device:
+    device = Device(server, folder, "owner", account)
+    device.jid = f"{account[0]}/{folder.name}"
+    return device
 
 
 def owns(device: Device) -> bool:
@@ -137,7 +117,7 @@ class _Gift:
         if self.cell.fault == "kill":
             await self.struck.prepare()
         await self.struck.program.hears("stopped")
-        await self._strike()
+        await strike(self.cell.fault, self.struck)
         await self.pair.settled()
         owner = self.pair.taker if owns(self.pair.taker) else self.pair.giver
         owner.program.say("at last")
@@ -147,21 +127,6 @@ class _Gift:
     def struck(self) -> Device:
         return self.pair.giver if self.cell.side == "giver" else self.pair.taker
 
-    async def _strike(self) -> None:
-        """It stands still at the point; when this is over, everything is up again."""
-        match self.cell.fault:
-            case "kill":
-                await self.struck.program.kill()
-                await self.struck.start()
-            case "restart":
-                await self.pair.server.restart()
-                self.struck.program.go_on()
-            case "cut":
-                self.struck.net.shut()
-                self.struck.program.go_on(CUT)
-                await asyncio.sleep(OUTAGE)  # the fault itself
-                self.struck.net.open()
-
 
 # --- the verdict ----------------------------------------------------------------------
 
@@ -169,7 +134,7 @@ class _Gift:
 def _judged(pair: Pair, stuck: tuple[str, ...]) -> Outcome:
     if not any(device.told("stopped") for device in pair.both):
         return Outcome("not reached", stuck=stuck or ("not struck",), reached=False)
-    doubled = list(_two_runners(pair))
+    doubled = list(pair.ran_both())
     here, there = (pair.kept(device) for device in pair.both)
     shown = [told for device in pair.both for told in device.told("shows")]
     if stuck or not shown:
@@ -199,14 +164,6 @@ def _promised(pair: Pair) -> set[str]:
         if len(device.lives) == 1:
             promised |= {told["stroke"] for told in device.told("drew")}
     return promised
-
-
-def _two_runners(pair: Pair) -> Iterator[str]:
-    for start, end in pair.giver.runs():
-        for there, there_end in pair.taker.runs():
-            both = min(end, there_end) - max(start, there)
-            if both > 0:
-                yield f"both ran it for {both:.3f} s"
 
 
 def _left_over(pair: Pair) -> Iterator[str]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from mobility.delegate import Through
 from mobility.errors import LoginRefused, ProtocolError
 from mobility.protocol.login import (
     Auth,
@@ -23,6 +22,7 @@ from mobility.protocol.login import (
     unseal,
 )
 from mobility.protocol.visit import Role
+from mobility.public.delegate import Through
 from tests.fakes.tricks import Trick
 
 __all__ = ["Crooked", "cracked"]

@@ -11,18 +11,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from mobility import (
-    Client,
-    Introduction,
-    Invitation,
-    MobilityError,
-    SessionAway,
-    lending,
-)
-from mobility import screen as screens
+from mobility import Client, Introduction, Invitation, MobilityError, SessionAway
 from mobility.protocol.delegation import Level
 from mobility.tasks import Tasks
 from mobility.transfer import Report
+from mobility.visit import lending
+from mobility.visit import screen as screens
 from tests.fakes.programs import Observed, begin, document, heard
 from tests.fakes.telling import tell
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from mobility import State
 from mobility.errors import CarrierLost
-from mobility.granting import Granting
 from mobility.protocol import transfer as proto
 from mobility.protocol.carrier import Carrier, Pipe
 from mobility.protocol.envelope import FRAME
@@ -18,6 +17,7 @@ from mobility.store import Kept, Store
 from mobility.transfer import Incoming
 from mobility.transfer.collecting import Collecting
 from mobility.transfer.side import Side
+from mobility.visit.granting import Granting
 from mobility.xmpp.bytestreams import Bytestreams
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
@@ -149,11 +149,9 @@ def _around_saying(at: _At) -> None:
         at("says", word, "told")
         return answer
 
-    async def leaving(
-        self: MobilityOffers, waiting: Waiting, *, present: Iterable[str]
-    ) -> None:
+    async def leaving(self: MobilityOffers, waiting: Waiting, **how: Any) -> None:
         at("says", "offer", "after")
-        await leave(self, waiting, present=present)
+        await leave(self, waiting, **how)
         at("says", "offer", "told")
 
     Side.step = stepping  # type: ignore[method-assign]

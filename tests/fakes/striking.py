@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mobility.store import Store
-from mobility.visits import overseeing
+from mobility.visit.visits import overseeing
 from tests.fakes.cells import Cell
 from tests.fakes.points import CUT
 from tests.fakes.running import RunningServer
 from tests.fakes.world import DEADLINE, Device, World
 
-__all__ = ["Outcome", "logged_out", "run"]
+__all__ = ["Outcome", "logged_out", "run", "strike"]
 
 OUTAGE = 0.9  # seconds: longer than an initiator waits for the answer to its commit
 
@@ -109,7 +109,7 @@ class _Run:
             await self._go_there()
             self._take_back()
         await self.struck.program.hears("stopped")
-        await self._strike()
+        await strike(self.cell.fault, self.struck)
         if self.cell.way == "out" or len(self.world.phone.lives) > 1:
             self._take_back()
         await self._settled()
@@ -151,20 +151,21 @@ class _Run:
         program.say("show")
         await program.hears("shows", after=len(program.told))
 
-    async def _strike(self) -> None:
-        """It stands still at the point; when this is over, everything is up again."""
-        match self.cell.fault:
-            case "kill":
-                await self.struck.program.kill()
-                await self.struck.start()
-            case "restart":
-                await self.world.server.restart()
-                self.struck.program.go_on()
-            case "cut":
-                self.struck.net.shut()
-                self.struck.program.go_on(CUT)
-                await asyncio.sleep(OUTAGE)  # the fault itself
-                self.struck.net.open()
+
+async def strike(fault: str, struck: Device) -> None:
+    """It stands still at the point; when this is over, everything is up again."""
+    match fault:
+        case "kill":
+            await struck.program.kill()
+            await struck.start()
+        case "restart":
+            await struck.server.restart()
+            struck.program.go_on()
+        case "cut":
+            struck.net.shut()
+            struck.program.go_on(CUT)
+            await asyncio.sleep(OUTAGE)  # the fault itself
+            struck.net.open()
 
 
 async def logged_out(world: World) -> None:
@@ -260,9 +261,4 @@ def _two_owners(cell: Cell, world: World) -> tuple[str, ...]:
     """Whether both ever ran it; a reclaim is there to overrule a display that does."""
     if cell.word == "reclaim":
         return ()
-    return tuple(
-        f"both ran it for {min(end, there_end) - max(start, there):.3f} s"
-        for start, end in world.phone.runs()
-        for there, there_end in world.other.runs()
-        if max(start, there) < min(end, there_end)
-    )
+    return tuple(world.ran_both())

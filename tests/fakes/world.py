@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from typing import Any, Self
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 
-__all__ = ["DEADLINE", "Device", "Program", "World"]
+__all__ = ["DEADLINE", "Device", "Program", "Two", "World"]
 
 DEADLINE = 25.0  # seconds for whatever is waited for
 # The patience of both; an outage is longer than they wait for the answer to a commit.
@@ -189,7 +189,46 @@ def _spans(life: Program) -> list[tuple[float, float]]:
     return [*spans, *((began, until) for began in since.values())]
 
 
-class World:
+class Two:
+    """
+    Two devices on one server, whose programs end with the block.
+
+    Args:
+        server, both: See above.
+
+    """
+
+    def __init__(self, server: RunningServer, both: tuple[Device, Device]) -> None:
+        self.server = server
+        self.both = both
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for device in self.both:
+                await stack.enter_async_context(device.net)
+                stack.push_async_callback(device.kill)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        typ: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(typ, exc, tb)
+
+    def ran_both(self) -> Iterator[str]:
+        """Moments at which both ran it."""
+        one, other = self.both
+        for start, end in one.runs():
+            for there, there_end in other.runs():
+                both = min(end, there_end) - max(start, there)
+                if both > 0:
+                    yield f"both ran it for {both:.3f} s"
+
+
+class World(Two):
     """
     One phone, what its session is carried to, and their server.
 
@@ -214,26 +253,10 @@ class World:
 
         user = account("phone")
         others = user if other == "laptop" else account(other)
-        self.server = server
         self.phone = Device(server, folder, "phone", user)
         self.other = Device(server, folder, other, others)
+        super().__init__(server, (self.phone, self.other))
         self.phone.always = self.other.always = {"size": size}
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            for device in (self.phone, self.other):
-                await stack.enter_async_context(device.net)
-                stack.push_async_callback(device.kill)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        typ: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        await self._stack.__aexit__(typ, exc, tb)
 
     async def meet(
         self, phone: dict[str, Any] | None = None, other: dict[str, Any] | None = None

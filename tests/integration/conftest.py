@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mobility import Client, changes, hosting, visits
+from mobility import Client, changes
+from mobility.public import hosting
 from mobility.transfer import timing
+from mobility.visit import visits
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.federation import Federation
 from tests.fakes.running import RunningServer

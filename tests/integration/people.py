@@ -15,7 +15,7 @@ from mobility import Client, Comparing, Introduction, Invitation, Inviting, Scre
 from mobility.tasks import Tasks
 from tests.integration.apps import DEADLINE, Board
 
-__all__ = ["Lobby", "Running", "address", "soon", "visiting"]
+__all__ = ["Lobby", "Running", "address", "soon", "variables", "visiting"]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=mobility.Scene)
@@ -42,6 +42,23 @@ class Running(Protocol):
 def address(server: Running) -> dict[str, Any]:
     """How to reach the server."""
     return {"host": server.host, "port": server.c2s_port, "ca_file": server.ca_file}
+
+
+def variables(
+    server: Running, account: tuple[str, str], data: Path, **more: str
+) -> dict[str, str]:
+    """The environment of a command: whose it is, and where its journal is."""
+    jid, password = account
+    return {
+        "MOBILITY_CONFIG": str(data.parent / "none.toml"),
+        "MOBILITY_JID": jid,
+        "MOBILITY_PASSWORD": password,
+        "MOBILITY_HOST": server.host,
+        "MOBILITY_PORT": str(server.c2s_port),
+        "MOBILITY_CA_FILE": str(server.ca_file),
+        "MOBILITY_DATA": str(data),
+        **more,
+    }
 
 
 async def soon(awaitable: Any) -> Any:

@@ -21,8 +21,8 @@ from mobility import (
     TransferExpired,
     TransferRefused,
 )
-from mobility.agent import FULL, Agent
-from mobility.deciding import Decide, Giving, News, always, never
+from mobility.own.agent import FULL, Agent
+from mobility.own.deciding import Decide, Giving, News, always, never
 from mobility.tasks import Tasks
 from tests.integration.apps import Board
 from tests.integration.people import recorded, soon
@@ -113,7 +113,7 @@ async def listed_of(phone: Client) -> ListedSession:
 async def test_it_takes_a_session_and_gives_it_back(
     person: Person, phone: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "mobility.agent")
+    caplog.set_level(logging.INFO, "mobility.own.agent")
     desk = Desk(person)
     async with desk.serving(always):
         board = Board(strokes=("first",))
@@ -189,7 +189,7 @@ async def _ignored(job: Any) -> None:
 async def test_an_offer_that_vanishes_is_not_asked_about_any_more(
     person: Person, phone: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "mobility.agent")
+    caplog.set_level(logging.INFO, "mobility.own.agent")
     desk = Desk(person)
     async with desk.serving():
         with pytest.raises(TransferExpired):
@@ -323,7 +323,7 @@ async def test_what_was_given_to_it_is_its_own_over_a_restart_until_it_is_asked_
 async def test_its_user_decides_who_gets_what_runs_there(
     person: Person, phone: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "mobility.deciding")
+    caplog.set_level(logging.INFO, "mobility.own.deciding")
     asked: list[News] = []
 
     async def refuse(news: News) -> bool:

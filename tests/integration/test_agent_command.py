@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from mobility import Client, MovedSession, TransferRefused
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
-from tests.integration.people import address
+from tests.integration.people import address, variables
 
 DEADLINE = 20.0
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -80,15 +80,11 @@ class Owner:
 
     @property
     def environment(self) -> dict[str, str]:
+        account = self.jid, self.password
         return {
             **os.environ,
-            "MOBILITY_CONFIG": str(self.folder / "none.toml"),
-            "MOBILITY_JID": self.jid,
-            "MOBILITY_PASSWORD": self.password,
-            "MOBILITY_HOST": self.server.host,
+            **variables(self.server, account, self.folder / "data"),
             "MOBILITY_PORT": str(self.port),
-            "MOBILITY_CA_FILE": str(self.server.ca_file),
-            "MOBILITY_DATA": str(self.folder / "data"),
         }
 
     @asynccontextmanager
@@ -166,35 +162,47 @@ async def test_a_person_is_asked_on_the_terminal(owner: Owner) -> None:
         assert await asyncio.wait_for(desk.process.wait(), DEADLINE) == 0
 
 
+class Manager:
+    """What systemd hears of a service (sd_notify)."""
+
+    def __init__(self, path: Path) -> None:
+        self.variables = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "200000"}
+        self.heard: set[str] = set()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+
+    async def hears(self, word: str) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(DEADLINE):
+            while word not in self.heard:
+                datagram = await loop.sock_recv(self.socket, 4096)
+                self.heard.update(datagram.decode().splitlines())
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    manager = Manager(tmp_path / "notify")
+    with manager.socket:
+        yield manager
+
+
 async def test_a_service_that_is_killed_goes_on_where_it_was(
-    owner: Owner, tmp_path: Path
+    owner: Owner, manager: Manager, tmp_path: Path
 ) -> None:
     out = tmp_path / "hook"
     hook = f"sh -c 'env | grep MOBILITY_ >> {out}'"
     options = ("--take", "always", "--on-taken", hook)
-    notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    notified.bind(str(tmp_path / "notify"))
-    notified.setblocking(False)
-    manager = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
-    said: set[str] = set()
-
-    async def until(word: str) -> None:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(DEADLINE):
-            while word not in said:
-                datagram = await loop.sock_recv(notified, 4096)
-                said.update(datagram.decode().splitlines())
-
     board = Board(strokes=("secret title",))
     async with owner.phone() as phone:
-        async with owner.agent(*options, **manager) as desk:
-            await until("READY=1")
-            assert "STATUS=This device can be reached." in said
-            await until("WATCHDOG=1")
+        async with owner.agent(*options, **manager.variables) as desk:
+            await manager.hears("READY=1")
+            assert "STATUS=This device can be reached." in manager.heard
+            await manager.hears("WATCHDOG=1")
             moved = await offer(phone, board)
             await desk.says("[1] it runs here")
             await desk.ends(signal.SIGKILL)
-        async with owner.agent("--take", "never", **manager) as desk:
+        async with owner.agent("--take", "never", **manager.variables) as desk:
             await desk.says("[1] here before: a session of")
             await desk.says("[1] it runs here")
             await board.draw("phone")
@@ -202,9 +210,8 @@ async def test_a_service_that_is_killed_goes_on_where_it_was(
             assert board.strokes == ["secret title", "phone"]
             await desk.says("[1] it does not run here any more")
             assert await desk.ends(signal.SIGTERM) == 0
-            await until("STOPPING=1")
+            await manager.hears("STOPPING=1")
             assert "A board" not in desk.said  # the title is in no log
-    notified.close()
     told = dict(line.split("=", 1) for line in out.read_text().splitlines())
     assert told.pop("MOBILITY_SIZE").isdecimal()
     assert told == {

@@ -20,9 +20,8 @@ from mobility import (
     TransferExpired,
     TransferRefused,
     VisitRefused,
-    asking,
-    requesting,
 )
+from mobility.own import asking, requesting
 from mobility.protocol.asking import Ask
 from mobility.server import config
 from mobility.xmpp.stream import Stream
@@ -75,12 +74,21 @@ def prosody(server: Running, hurry: None, tmp_path: Path) -> Person:
 
 async def listed(device: Client, title: str = "A board") -> ListedSession:
     """The session with that title, as soon as a device sees it."""
+    return await seen(device, lambda each: each.title == title)
 
+
+async def owned_by(device: Client, owner: str) -> ListedSession:
+    return await seen(device, lambda each: each.owner_name == owner)
+
+
+async def seen(
+    device: Client, wanted: Callable[[ListedSession], bool]
+) -> ListedSession:
     async def look() -> ListedSession:
         async with contextlib.aclosing(device.watch_sessions()) as lists:
             async for now in lists:
                 for each in now:
-                    if each.title == title and each.online:
+                    if each.online and wanted(each):
                         return each
         raise AssertionError("it watches for ever")
 
@@ -109,19 +117,6 @@ async def test_a_session_goes_on_at_the_device_that_asks_for_it(
         back: Any = await soon(phone.request(await owned_by(phone, "Laptop")))
         assert back.app.strokes == ["first"]
         await gone(there)
-
-
-async def owned_by(device: Client, owner: str) -> ListedSession:
-    async def look() -> ListedSession:
-        async with contextlib.aclosing(device.watch_sessions()) as lists:
-            async for now in lists:
-                for each in now:
-                    if each.owner_name == owner and each.online:
-                        return each
-        raise AssertionError("it watches for ever")
-
-    found: ListedSession = await soon(look())
-    return found
 
 
 async def test_of_two_that_ask_at_the_same_moment_one_has_it_and_the_other_is_told(
@@ -482,3 +477,79 @@ async def test_what_was_promised_and_does_not_come_is_not_waited_for(
         phone.stream.asking.receive = silent
         with pytest.raises(TransferExpired, match="It stays there; try again"):
             await soon(laptop.request(found))
+
+
+async def test_a_device_that_was_restarted_may_ask_again_for_what_it_was_promised(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with prosody.device("Phone") as phone:
+        await phone.list_session(Board(strokes=("first",)), title="A board")
+        async with prosody.device("Laptop") as laptop:
+            held = asyncio.Event()
+            monkeypatch.setattr(laptop._arrivals, "_understood", never(held))
+            wish = asyncio.create_task(laptop.request(await listed(laptop)))
+            await soon(held.wait())
+            wish.cancel()
+        async with prosody.device("Laptop") as laptop:
+            there: Any = await soon(laptop.request(await listed(laptop)))
+            assert there.app.strokes == ["first"]
+
+
+async def test_an_offer_that_was_looked_at_in_vain_is_found_again(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with prosody.devices("Phone", "Laptop") as (phone, laptop):
+        await phone.list_session(Board(strokes=("first",)), title="A board")
+        found = await listed(laptop)
+        held = asyncio.Event()
+        assert laptop._own is not None
+        monkeypatch.setattr(laptop._own, "recover", never(held))
+        wish = asyncio.create_task(laptop.request(found))
+        await soon(held.wait())
+        wish.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await wish
+        monkeypatch.undo()
+        there: Any = await soon(laptop.request(found))
+        assert there.app.strokes == ["first"]
+
+
+async def test_nobody_is_disturbed_about_what_is_on_its_way_already(
+    prosody: Person,
+) -> None:
+    async def on_ask(asked: Asked) -> bool:
+        raise AssertionError("nobody is asked")
+
+    async with (
+        prosody.device("Phone", on_ask=on_ask) as phone,
+        prosody.device("Laptop") as laptop,
+        prosody.device("Tablet") as tablet,
+    ):
+        await tablet.devices()
+        await laptop.devices()
+        board = Board()
+        await phone.list_session(board, title="A board")
+        found = await listed(laptop)
+        to = [await phone.device("Tablet")]
+        sending = asyncio.create_task(phone.send(board, to=to))
+        offer = await offered(tablet)
+        with pytest.raises(PeerUnreachable, match="on its way to another device"):
+            await soon(laptop.request(found))
+        await offer.accept()
+        await soon(sending)
+
+
+async def test_nobody_is_disturbed_about_what_is_shared(prosody: Person) -> None:
+    async def on_ask(asked: Asked) -> bool:
+        raise AssertionError("nobody is asked")
+
+    async with (
+        prosody.device("Phone", on_ask=on_ask) as phone,
+        prosody.device("Laptop") as laptop,
+    ):
+        board = Board()
+        await phone.list_session(board, title="A board")
+        found = await listed(laptop)
+        async with phone.share(board, show=lambda scene: None):
+            with pytest.raises(PeerUnreachable, match="It is shared"):
+                await soon(laptop.request(found))

@@ -21,11 +21,11 @@ from mobility import (
     PublicDisplay,
     Screen,
 )
-from mobility.admission import Admission
 from mobility.protocol import visit as meeting
 from mobility.protocol.handshake import Host
 from mobility.protocol.transfer import Request
 from mobility.protocol.visit import Stay
+from mobility.public.admission import Admission
 from mobility.server import process
 from tests.fakes.attacks import Attack, Attacks
 from tests.fakes.canaries import found
@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture(autouse=True)
 def impatient(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobility.screen.CLEANING", 0.4)
+    monkeypatch.setattr("mobility.visit.screen.CLEANING", 0.4)
 
 
 @contextlib.asynccontextmanager
@@ -113,7 +113,7 @@ async def a_code_is_used_from_a_photo(server: RunningServer) -> bool:
         return True
 
 
-@attacks.stopped_by({"mobility.admission._now": lambda: time.time()})
+@attacks.stopped_by({"mobility.public.admission._now": lambda: time.time()})
 async def the_clock_of_a_display_is_set_back(server: RunningServer) -> bool:
     """By whoever answers its NTP: so that a code on a photo is good again."""
     async with Lobby(server, invitation=SHORT) as lobby, mallory(server) as thief:
@@ -156,7 +156,7 @@ async def _settled(phone: Client) -> None:
     await ping(phone.stream.xmpp.boundjid)
 
 
-@attacks.stopped_by({"mobility.admission.Admission._refuse_rival": as_it_comes})
+@attacks.stopped_by({"mobility.public.admission.Admission._refuse_rival": as_it_comes})
 async def a_second_scan_is_not_noticed(server: RunningServer) -> bool:
     """Somebody looks over a shoulder, and is a moment too late."""
     async with (
@@ -189,7 +189,7 @@ async def as_the_visitor(display: PublicDisplay, peer: str, event: Any) -> Any:
     return await _on_visit(display, visitor, event)
 
 
-ANYBODY = {"mobility.display.PublicDisplay._on_visit": as_the_visitor}
+ANYBODY = {"mobility.public.display.PublicDisplay._on_visit": as_the_visitor}
 
 
 async def _at_the_digits(server: RunningServer, stranger: HostilePhone) -> bool:
@@ -218,7 +218,7 @@ async def a_stranger_declines_for_the_visitor(server: RunningServer) -> bool:
         return await _at_the_digits(server, stranger)
 
 
-@attacks.stopped_by({"mobility.hosting.Visit.is_visitor": lambda *_: True})
+@attacks.stopped_by({"mobility.public.hosting.Visit.is_visitor": lambda *_: True})
 async def a_stranger_leaves_for_the_visitor(server: RunningServer) -> bool:
     async with Lobby(server) as lobby, a_phone(server) as phone:
         async with visiting(phone, lobby) as screen, mallory(server) as stranger:
@@ -226,7 +226,7 @@ async def a_stranger_leaves_for_the_visitor(server: RunningServer) -> bool:
             return isinstance(await stranger.leave(), meeting.Wiped)
 
 
-@attacks.stopped_by({"mobility.hosting.Visit.is_visitor": lambda *_: True})
+@attacks.stopped_by({"mobility.public.hosting.Visit.is_visitor": lambda *_: True})
 async def a_stranger_keeps_a_visit_alive(server: RunningServer) -> bool:
     """Until somebody comes and looks."""
     idle = timedelta(seconds=0.9)
@@ -265,7 +265,7 @@ async def not_at_all(*_: object) -> None:
     pass
 
 
-@attacks.stopped_by({"mobility.visiting._see_out": not_at_all})
+@attacks.stopped_by({"mobility.visit.visiting._see_out": not_at_all})
 async def a_display_never_ends_a_visit(server: RunningServer) -> bool:
     async with hostile(server) as display, a_phone(server) as phone:
         visit = phone.visit(display.invitation, approve=display.digits, lifetime=SHORT)
@@ -273,7 +273,7 @@ async def a_display_never_ends_a_visit(server: RunningServer) -> bool:
             return await lasts(screen.ended(), seconds=3 * 0.3)
 
 
-@attacks.stopped_by({"mobility.visiting.MEETING": 1e6})
+@attacks.stopped_by({"mobility.visit.visiting.MEETING": 1e6})
 async def a_display_has_a_user_wait_for_other_digits(server: RunningServer) -> bool:
     """Until somebody in the middle has found a visit with the same."""
     async with hostile(server) as display, a_phone(server) as phone:
@@ -281,7 +281,7 @@ async def a_display_has_a_user_wait_for_other_digits(server: RunningServer) -> b
 
             async def approve(introduction: Introduction) -> str | None:
                 now = time.monotonic()
-                patch.setattr("mobility.visiting._now", lambda: now + 130)
+                patch.setattr("mobility.visit.visiting._now", lambda: now + 130)
                 return display.code
 
             async with phone.visit(display.invitation, approve=approve):
@@ -307,12 +307,12 @@ async def _reported(server: RunningServer, *tricks: Trick) -> Screen:
         return screen
 
 
-@attacks.stopped_by({"mobility.screen.CLEANING": 1e6})
+@attacks.stopped_by({"mobility.visit.screen.CLEANING": 1e6})
 async def a_display_never_answers_who_leaves(server: RunningServer) -> bool:
     return await _keeps(server, Trick.NEVER_ANSWERS)
 
 
-@attacks.stopped_by({"mobility.screen.CLEANING": 1e6})
+@attacks.stopped_by({"mobility.visit.screen.CLEANING": 1e6})
 async def a_display_answers_late_who_leaves(server: RunningServer) -> bool:
     return await _keeps(server, Trick.ANSWERS_LATE)
 
@@ -323,7 +323,7 @@ async def _keeps(server: RunningServer, trick: Trick) -> bool:
             return await lasts(screen.leave(), seconds=1.2)
 
 
-@attacks.stopped_by({"mobility.screen.Screen.receive_rival": lambda _: True})
+@attacks.stopped_by({"mobility.visit.screen.Screen.receive_rival": lambda _: True})
 async def a_display_floods_the_phones_log(server: RunningServer) -> bool:
     async with hostile(server, Trick.FLOODS) as display, a_phone(server) as phone:
         async with phone.visit(display.invitation, approve=display.digits):
@@ -332,7 +332,7 @@ async def a_display_floods_the_phones_log(server: RunningServer) -> bool:
             return len(lines) > 10
 
 
-BELIEVED = {"mobility.screen.check_receipt": lambda *_: True}
+BELIEVED = {"mobility.visit.screen.check_receipt": lambda *_: True}
 
 
 @attacks.stopped_by(BELIEVED)
@@ -362,14 +362,16 @@ async def a_display_has_another_identity(server: RunningServer) -> bool:
 
 def told_of(admission: Admission, host: Host, terms: meeting.Terms) -> None:
     """As somebody might write who looks for a bug."""
-    logging.getLogger("mobility.display").info("%s is %s", host.visitor, host.device)
+    logging.getLogger("mobility.public.display").info(
+        "%s is %s", host.visitor, host.device
+    )
     _let_in(admission, host, terms)
 
 
 _let_in = Admission._let_in
 
 
-@attacks.stopped_by({"mobility.admission.Admission._let_in": told_of})
+@attacks.stopped_by({"mobility.public.admission.Admission._let_in": told_of})
 async def a_displays_records_name_its_visitors(
     server: RunningServer,
 ) -> bool:

@@ -121,7 +121,7 @@ async def misused(server: RunningServer, trick: Trick) -> bool:
     async with let_in(server, trick) as (_, display, visit):
         with pytest.MonkeyPatch.context() as patch:
             # With another password the phone is out, and so waits for nobody.
-            patch.setattr("mobility.screen.CLEANING", 0.3)
+            patch.setattr("mobility.visit.screen.CLEANING", 0.3)
             async with visit:
                 return await display.account.misuses(trick)
 
@@ -173,7 +173,7 @@ async def not_at_all(*_: object) -> None:
     pass
 
 
-NOT_ENDED = {"mobility.visits.Visits._log_out": not_at_all}
+NOT_ENDED = {"mobility.visit.visits.Visits._log_out": not_at_all}
 
 
 async def _still_there(display: HostileDisplay) -> bool:

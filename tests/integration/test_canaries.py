@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mobility import Client
+from mobility import Client, State, TransferRefused
+from mobility.protocol.agreement import agreement_key
 from mobility.protocol.delegation import Level, Minted
 from mobility.protocol.scram import Scram
 from mobility.xmpp.delegation import MobilityDelegation
@@ -78,3 +81,47 @@ def test_a_secret_that_shows_is_found() -> None:
         assert not found(watch.seen, {"secret": secret})
         logging.getLogger("mobility.careless").debug("it is %s", secret.decode())
         assert found(watch.seen, {"secret": secret})
+
+
+async def test_no_secret_of_ones_own_devices_shows(
+    server: RunningServer, hurry: None, tmp_path: Path
+) -> None:
+    jid, password = server.add()
+    secrets = {"password": password.encode(), "title": b"a canary of a title"}
+
+    def device(name: str) -> Client:
+        about: dict[str, Any] = {"device": name, "apps": (Named,)}
+        about["data"] = tmp_path / name
+        return Client(jid, password, **about, **address(server))
+
+    with watching() as watch:
+        async with device("Laptop") as laptop, device("Phone") as phone:
+            for each in (laptop, phone):
+                identity = each._store.identity(b"")
+                secrets[f"key of {each.name}"] = identity
+                secrets[f"agreement key of {each.name}"] = agreement_key(identity)
+                await each.devices()
+            board = Named()
+            running = await laptop.list_session(board)
+            code, talk = laptop.codes.device(), laptop.codes.session(running.id)
+            secrets |= {"token": code.token, "token of a session": talk.token}
+            secrets["proof of a session"] = phone.codes.proof(talk)
+            await phone.scanned(code)
+            (listed,) = await phone.sessions()
+            assert listed.title.encode() == secrets["title"]
+            with pytest.raises(TransferRefused):  # the code of another session
+                await phone.request(listed, proof=b"p" * 32)
+            await phone.request(listed, proof=secrets["proof of a session"])
+            assert not found(watch.seen, secrets)
+            moved = await phone.sessions()
+            assert moved[0].title == listed.title
+            assert not found(watch.seen, secrets)
+
+
+class Named(Board):
+    """With a title that nobody else need know."""
+
+    title = "a canary of a title"
+
+    async def snapshot(self) -> State:
+        return replace(await super().snapshot(), title=self.title)

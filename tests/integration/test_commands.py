@@ -16,8 +16,9 @@ import qrcode
 
 from mobility import Comparing, Inviting, PublicDisplay, Scene, Session, Stanza
 from mobility.cli.presenter import load_presenter
-from mobility.display import PublicDisplay as Display
+from mobility.public.display import PublicDisplay as Display
 from tests.fakes.running import RunningServer
+from tests.integration.people import variables
 
 DEADLINE = 20.0
 
@@ -132,17 +133,8 @@ async def mobility(
 
 @pytest.fixture
 def account(server: RunningServer, tmp_path: Path) -> dict[str, str]:
-    jid, password = server.add()
-    return {
-        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
-        "MOBILITY_JID": jid,
-        "MOBILITY_PASSWORD": password,
-        "MOBILITY_DEVICE": "Juliet's phone",
-        "MOBILITY_HOST": server.host,
-        "MOBILITY_PORT": str(server.c2s_port),
-        "MOBILITY_CA_FILE": str(server.ca_file),
-        "MOBILITY_DATA": str(tmp_path / "phone"),
-    }
+    name = {"MOBILITY_DEVICE": "Juliet's phone"}
+    return variables(server, server.add(), tmp_path / "phone", **name)
 
 
 async def test_a_visit_is_approved_controlled_and_taken_back_on_enter(
@@ -246,9 +238,9 @@ async def test_a_phone_that_was_killed_takes_its_document_back_with_reclaim(
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
-        (["visit", "https://example.org"], {}, "This is not the code of a screen."),
-        (["visit", "xmpp:a@b.example"], {}, "but not an invitation"),
-        (["visit", "--image", "/nowhere.png"], {}, "There is no picture"),
+        (["visit", "https://example.org"], {}, "This code is a web address"),
+        (["visit", "xmpp:a@b.example"], {}, "not the code of a public screen"),
+        (["visit", "--image", "/nowhere.png"], {}, "No such file"),
         (["visit", "--doc", "/nowhere.pdf"], {}, "cannot be read"),
         (["visit", "--guest", "--level", "token"], {}, "Without an account there is"),
         (["visit"], {"MOBILITY_JID": ""}, "No account is set up."),

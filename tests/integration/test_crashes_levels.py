@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mobility.history import Ending, History
 from mobility.store import Store
+from mobility.visit.history import Ending, History
 from tests.fakes.cells import Cell
 from tests.fakes.running import RunningServer
 from tests.fakes.striking import logged_out, run

@@ -242,6 +242,71 @@ async def test_what_it_asks_of_the_account_and_its_server_is_refused(
             assert usual == asked.usually
 
 
+OWN = ["devices", "labels", "sessions", "offers", "visits"]  # private nodes
+AMONG_DEVICES = {
+    "asks for a session": "<ask xmlns='urn:xmpp:tmp:mobility:sessions:0' session='s'/>",
+    "asks what runs": "<sessions xmlns='urn:xmpp:tmp:mobility:sessions:0'/>",
+    "has scanned a code": "<scanned xmlns='urn:xmpp:tmp:mobility:codes:0' device='d'/>",
+    "offers a session": "<offer xmlns='urn:xmpp:tmp:mobility:offers:0'/>",
+    "takes part": "<share xmlns='urn:xmpp:tmp:mobility:sharing:0'/>",
+    "reads a list": f"<pubsub xmlns='{PUBSUB}'><items node='n'/></pubsub>",
+}
+
+
+async def test_what_the_users_devices_tell_one_another_is_not_for_it(
+    scene: Scene, subtests: pytest.Subtests
+) -> None:
+    for payload in AMONG_DEVICES.values():
+        for kind in ("get", "set"):
+            with subtests.test(f"{kind} {payload}"):
+                to = scene.phone.boundjid.full
+                assert await scene.display.ask(payload, to=to, kind=kind) == "forbidden"
+                usual = await scene.ordinary.ask(payload, to=to, kind=kind)
+                assert usual != "forbidden"
+    for name in OWN:
+        node = f"urn:xmpp:tmp:mobility:{name}:0"
+        item = f"<item id='i'><x xmlns='{node}'/></item>"
+        requests = {
+            f"<pubsub xmlns='{PUBSUB}'><items node='{node}'/></pubsub>": "get",
+            f"<query xmlns='http://jabber.org/protocol/disco#items' node='{node}'/>": (
+                "get"
+            ),
+            f"<pubsub xmlns='{PUBSUB}'><publish node='{node}'>{item}</publish>"
+            "</pubsub>": "set",
+            f"<pubsub xmlns='{PUBSUB}'><retract node='{node}'><item id='i'/></retract>"
+            "</pubsub>": "set",
+            f"<pubsub xmlns='{PUBSUB}#owner'><delete node='{node}'/></pubsub>": "set",
+        }
+        await scene.ordinary.ask(list(requests)[2], kind="set")  # now there is one
+        for payload, kind in requests.items():
+            with subtests.test(f"{kind} {payload}"):
+                said = await scene.display.ask(payload, to=scene.me, kind=kind)
+                assert said == "forbidden"
+                usual = await scene.ordinary.ask(payload, to=scene.me, kind=kind)
+                assert usual in {"result", "item-not-found"}
+
+
+async def test_it_hears_nothing_of_the_users_devices_and_their_lists(
+    scene: Scene,
+) -> None:
+    for login in (scene.display, scene.ordinary):
+        login.heard.clear()
+        for name in OWN:
+            scene.phone.say(
+                f"<message to='{login.boundjid}' type='headline'><event "
+                f"xmlns='{PUBSUB}#event'><items node='urn:xmpp:tmp:mobility:{name}:0'/>"
+                "</event></message>"
+            )
+        scene.phone.say(f"<presence to='{login.boundjid}'><show>dnd</show></presence>")
+    scene.phone.say("<presence id='all'><show>dnd</show></presence>")
+    await scene.phone.is_heard_after(scene.display, scene.ordinary)
+    told = [stanza.tag for stanza in scene.display.heard]
+    assert set(told) <= {f"{CLIENT}iq"}
+    usual = [stanza.tag for stanza in scene.ordinary.heard]
+    assert usual.count(f"{CLIENT}message") == len(OWN)
+    assert f"{CLIENT}presence" in usual
+
+
 SPELLINGS = ["{ME}", "{me}/", "{user}@{DOMAIN}", "{domain}", "{me}.", " {me}"]
 
 

@@ -314,8 +314,10 @@ async def test_a_full_list_refuses_the_next_and_forgets_nothing(
     with pytest.raises(DirectoryUnavailable, match="You have 1 devices"):
         await laptop.publish("Laptop")
     await phone.publish("Phone")  # that is no other one
-    await phone.stream.offers.leave(offer(described), present=())
-    present = await laptop.stream.offers.present()
+    lasts = datetime.now(UTC) + timedelta(days=1)
+    waiting = offer(described, expires=lasts)
+    await phone.stream.offers.leave(waiting, present=())
+    present = await laptop.stream.offers.present(1)
     with pytest.raises(DirectoryUnavailable, match="1 offers to your devices"):
         await laptop.stream.offers.leave(offer(described, "sid-2"), present=present)
     assert await laptop.names() == ["Phone"]

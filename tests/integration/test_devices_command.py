@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mobility import Client
+from mobility.qr import png
 from tests.fakes.running import RunningServer
 from tests.integration.people import address
 from tests.integration.test_commands import mobility
@@ -76,6 +77,20 @@ async def test_they_are_shown_as_they_come_and_go(
 
 def _online(line: bytes) -> list[str]:
     return [each["name"] for each in json.loads(line)["devices"] if each["online"]]
+
+
+async def test_the_code_on_a_device_compares_it(
+    server: RunningServer, environment: Environment, tmp_path: Path
+) -> None:
+    async with device(server, environment, "Laptop", apps=[Slides]) as laptop:
+        code = await anext(laptop.device_code())
+        (tmp_path / "photo.png").write_bytes(png(str(code)))
+        photo = "--image", str(tmp_path / "photo.png")
+        compared = await said(environment, "devices", "verify", *photo)
+        assert "Laptop is the device in your hands" in compared
+    stranger = f"xmpp:romeo@montague.example?mobility-device;v=0;k={code.key}"
+    refused = await said(environment, "devices", "verify", stranger, code=1)
+    assert "Scan one that a device of your own shows." in refused
 
 
 async def test_a_device_is_renamed_compared_and_forgotten(

@@ -10,18 +10,13 @@ from typing import Any
 
 import pytest
 
-from mobility import (
-    Client,
-    MobilityError,
-    PeerUnreachable,
-    SessionAway,
-    screen,
-)
-from mobility.display import Where
+from mobility import Client, MobilityError, PeerUnreachable, SessionAway
 from mobility.protocol import visit as proto
+from mobility.public.display import Where
 from mobility.server import Ports
 from mobility.server.ports import choose_ports
 from mobility.transfer import timing
+from mobility.visit import screen
 from mobility.xmpp import exchange
 from mobility.xmpp.visit.stanza import Event
 from tests.fakes.federation import Federation, Peer, stranger

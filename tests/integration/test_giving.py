@@ -26,6 +26,7 @@ from mobility.tasks import Tasks
 from mobility.transfer import Incoming, timing
 from tests.integration.apps import Board
 from tests.integration.people import soon
+from tests.integration.test_captures import Hybrid, Published, Replayed
 from tests.integration.test_formats import Film, film, sha
 from tests.integration.test_own_devices import Person, offered, person
 
@@ -362,3 +363,25 @@ async def test_what_is_ours_already_is_not_taken_twice(home: Household) -> None:
         await offer.refuse()
         with pytest.raises(TransferRefused, match="already"):
             await soon(sending)
+
+
+@pytest.mark.parametrize("app", [Replayed, Hybrid, Published])
+async def test_what_moves_as_its_packets_is_given_and_kept(
+    home: Household, app: type[Board]
+) -> None:
+    board = app()
+    async with home.on("Phone", apps=[app]) as phone:
+        await phone.keep(board)
+        await board.draw("first")
+        async with home.on("Laptop", apps=[app]) as laptop:
+            session = await gives(phone, board, laptop)
+            await session.app.draw("second")
+        async with home.on("Laptop", apps=[app]) as laptop:
+            (again,) = await laptop.kept(app)
+            assert isinstance(again.app, app)
+            assert again.app.strokes == ["first", "second"]
+            await again.app.draw("third")
+            back = await gives(laptop, again.app, phone)
+            assert back.app.strokes == ["first", "second", "third"]
+            await back.app.draw("fourth")
+            assert (await back.saved()).title == "A board"

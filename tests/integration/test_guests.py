@@ -148,6 +148,14 @@ FORBIDDEN = {
     "an account": ("BARE", DISCO),
     "an account's card": ("BARE", "{vcard-temp}vCard"),
     "something else of a device": ("FULL", "{jabber:iq:version}query"),
+    "what a person's devices run": ("FULL", "{urn:xmpp:tmp:mobility:sessions:0}ask"),
+    "a list of a person's sessions": (
+        "FULL",
+        "{urn:xmpp:tmp:mobility:sessions:0}sessions",
+    ),
+    "a code of a person's device": ("FULL", "{urn:xmpp:tmp:mobility:codes:0}scanned"),
+    "an offer to a person's device": ("FULL", "{urn:xmpp:tmp:mobility:offers:0}offer"),
+    "what a person shares": ("FULL", "{urn:xmpp:tmp:mobility:sharing:0}share"),
     "another guest": ("GUEST", DISCO),
     "another server": ("elsewhere.example", DISCO),
 }

@@ -11,8 +11,8 @@ import pytest
 
 from mobility import Client, Introduction, Invitation, MobilityError
 from mobility.errors import JournalError
-from mobility.history import Ending, Visited
 from mobility.protocol.delegation import Level
+from mobility.visit.history import Ending, Visited
 from tests.fakes.running import RunningServer
 from tests.fakes.world import World
 from tests.integration.apps import Board
@@ -100,7 +100,7 @@ async def test_a_display_that_did_not_answer(
 async def test_a_display_that_is_cut_off_cannot_confirm_that_it_is_clean(
     phone: Client, server: RunningServer, hurry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobility.screen.CLEANING", 0.2)
+    monkeypatch.setattr("mobility.visit.screen.CLEANING", 0.2)
     async with Lobby(server) as lobby, visiting(phone, lobby):
         lobby.display.stream.visits.receive = silent
     assert (only(phone).how, only(phone).clean) == (Ending.LEFT, False)

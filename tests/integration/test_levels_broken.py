@@ -46,8 +46,8 @@ async def test_a_server_that_is_restarted_ends_the_visit_on_the_phone_too(
 async def test_a_display_without_a_network_wipes_and_returns_when_there_is_one(
     own: RunningServer, tmp_path: Path, hurry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobility.delegate.LOST", 0.3)
-    monkeypatch.setattr("mobility.display.LOST", 0.3)
+    monkeypatch.setattr("mobility.public.delegate.LOST", 0.3)
+    monkeypatch.setattr("mobility.public.display.LOST", 0.3)
     jid, password = own.add()
     async with Proxy(own.c2s_port) as net:
         here: dict[str, Any] = {"host": "127.0.0.1", "port": net.port}

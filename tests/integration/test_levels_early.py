@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mobility import Approval, Client, Introduction, VisitDeclined, VisitEnded, Where
-from mobility.delegate import Delegate
 from mobility.errors import LoginRefused, MobilityError, ProtocolError, VisitRefused
 from mobility.protocol.delegation import Level
 from mobility.protocol.login import Auth, Grant, Mechanisms, Word, seal
 from mobility.protocol.visit import Decline, Role
+from mobility.public.delegate import Delegate
 from mobility.server import process
 from mobility.server.config import Lua, ServerConfig
 from tests.fakes.hostile_phone import HostilePhone
@@ -158,7 +158,7 @@ async def test_a_visitor_who_goes_away_leaves_no_connection_behind(
     hurry: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mobility.admission.MEETING", 0.5)
+    monkeypatch.setattr("mobility.public.admission.MEETING", 0.5)
 
     async def approve(introduction: Introduction) -> str | None:
         await soon(ear.asked.wait())

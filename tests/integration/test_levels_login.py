@@ -134,7 +134,7 @@ class Plain(ServerConfig):
 async def test_a_user_whose_proof_is_out_learns_so_whatever_the_display_says(
     says: str, plain: RunningServer, hurry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobility.lending.LOGIN", 0.5)
+    monkeypatch.setattr("mobility.visit.lending.LOGIN", 0.5)
     slow = Slow(monkeypatch, Success)
     jid, password = plain.add()
     async with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -233,3 +234,31 @@ async def test_a_device_without_the_app_says_so(person: Person) -> None:
         with pytest.raises(TransferRefused, match="does not have the app"):
             await soon(phone.offer(Other(), to=await phone.devices()))
         assert "does not have the app" in problems[0]
+
+
+async def test_what_could_not_be_retracted_is_when_the_server_answers_again(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with phone_and(person, "Laptop") as (phone, (laptop,)):
+        devices = [await phone.device("Laptop")]
+        offering = asyncio.create_task(phone.offer(Board(), to=devices))
+        offer = await offered(laptop)
+
+        async def unanswered(sid: str) -> None:
+            raise PeerUnreachable("Your server does not answer.")
+
+        monkeypatch.setattr(phone.stream.offers, "retract", unanswered)
+        offering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await offering
+        monkeypatch.undo()
+        await soon(offer.gone())
+        assert len(await laptop.stream.offers.waiting()) == 1
+        await phone.stream.close()
+        phone.stream.reopen()
+        async with asyncio.timeout(5), aclosing(laptop._arrivals.news.each()) as news:
+            async for _ in news:
+                if not await laptop.stream.offers.waiting():
+                    break
+        await phone.devices()  # so it has heard that, too
+        assert not phone._store.groups()

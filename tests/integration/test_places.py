@@ -26,8 +26,8 @@ from mobility import (
     Spot,
 )
 from mobility.errors import DirectoryUnavailable
-from mobility.places import looking, looking_as_guest
 from mobility.protocol.place import BEAT, Entry
+from mobility.public.places import looking, looking_as_guest
 from mobility.server import Server
 from mobility.xmpp.places import plugin, stanza
 from mobility.xmpp.stream import Stream
@@ -236,7 +236,7 @@ async def test_between_two_processes_of_a_display_its_entry_stays_as_it_was(
         await publish(self, entry)
 
     monkeypatch.setattr(plugin.MobilityPlaces, "publish", publishing)
-    monkeypatch.setattr("mobility.placing.time.time", lambda: 1_800_000_150.0)
+    monkeypatch.setattr("mobility.public.placing.time.time", lambda: 1_800_000_150.0)
     account = server.add_display()
     odd = Spot(Coordinates(51.123456789, 13.0), text="Two\nlines")
     for _ in range(3):
@@ -472,7 +472,7 @@ async def test_a_server_that_is_none_or_keeps_no_list_is_a_sentence(
 async def test_a_display_that_is_not_let_in_works_all_the_same_and_says_why(
     server: RunningServer, renewed: asyncio.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "mobility.placing")
+    caplog.set_level("INFO", "mobility.public.placing")
     async with display(server, server.add(), name="Refused"):
         await soon(renewed.wait())
     assert "names the accounts that may be there" in caplog.text

@@ -15,12 +15,12 @@ import pytest
 from mobility import Client, Coordinates, Spot
 from mobility.cli.displays import displays
 from mobility.errors import DirectoryUnavailable, MobilityError
-from mobility.places import looking
+from mobility.public.places import looking
 from mobility.xmpp.stream import Stream
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.kiosk import children, running, settings
 from tests.fakes.running import RunningServer
-from tests.integration.people import Running, address
+from tests.integration.people import Running, address, variables
 from tests.integration.test_commands import mobility
 from tests.integration.test_kiosk import another, visit
 from tests.integration.test_places import display, entry, names, until
@@ -47,18 +47,8 @@ def environment(venue: RunningServer, tmp_path: Path) -> Environment:
 
 def account(user: tuple[str, str], server: Running, tmp_path: Path) -> Environment:
     """Whose phone it is, for the command."""
-    jid, password = user
-    return {
-        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
-        "MOBILITY_JID": jid,
-        "MOBILITY_PASSWORD": password,
-        "MOBILITY_HOST": server.host,
-        "MOBILITY_PORT": str(server.c2s_port),
-        "MOBILITY_CA_FILE": str(server.ca_file),
-        "MOBILITY_DATA": str(tmp_path / "phone"),
-        "COLUMNS": "80",
-        "NO_COLOR": "1",
-    }
+    looks = {"COLUMNS": "80", "NO_COLOR": "1"}
+    return variables(server, user, tmp_path / "phone", **looks)
 
 
 async def said(environment: Environment, *arguments: str, code: int = 0) -> str:

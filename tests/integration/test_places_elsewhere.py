@@ -9,7 +9,7 @@ import pytest
 
 from mobility import PeerUnreachable
 from mobility.errors import DirectoryUnavailable
-from mobility.places import looking
+from mobility.public.places import looking
 from mobility.xmpp.places import plugin, stanza
 from mobility.xmpp.stream import Stream
 from tests.fakes.ejabberd import Ejabberd

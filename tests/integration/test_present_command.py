@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from mobility import Asked, Client
+from mobility import Asked, Client, SessionAway
 from mobility.cli.presenter import load_presenter
+from mobility.transfer import Incoming, timing
 from tests.fakes.running import RunningServer
-from tests.integration.people import read_all, soon
+from tests.integration.people import read_all, soon, variables
 from tests.integration.test_asking import take
 from tests.integration.test_commands import Command, mobility
 
@@ -37,20 +38,11 @@ def prosody(server: RunningServer, tmp_path: Path) -> Home:
 
 def household(server: Any, tmp_path: Path) -> Home:
     """The environment of each device of one person, by its name."""
-    jid, password = server.add()
+    account = server.add()
 
     def environment(name: str) -> Environment:
-        return {
-            "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
-            "MOBILITY_JID": jid,
-            "MOBILITY_PASSWORD": password,
-            "MOBILITY_DEVICE": name,
-            "MOBILITY_HOST": server.host,
-            "MOBILITY_PORT": str(server.c2s_port),
-            "MOBILITY_CA_FILE": str(server.ca_file),
-            "MOBILITY_DATA": str(tmp_path / name),
-            "NO_COLOR": "1",
-        }
+        more = {"MOBILITY_DEVICE": name, "NO_COLOR": "1"}
+        return variables(server, account, tmp_path / name, **more)
 
     return environment
 
@@ -281,9 +273,24 @@ async def test_two_that_continue_at_the_same_moment(prosody: Home, talk: Path) -
         if "goes on at Tablet" in printed:
             winner, loser = tablet, laptop
         await winner.says("runs here now")
-        assert "Phone" in await ends(loser, 1)
+        winner.type("")  # a no, if the other one came so late that it asked here
         winner.type("")
         assert KEPT in await ends(winner)
+        assert "Traceback" not in await ends(loser, 1)
+
+
+async def test_a_device_that_presents_takes_nothing_else_and_says_so(
+    prosody: Home, talk: Path
+) -> None:
+    async with (
+        presenting(prosody("Laptop")) as laptop,
+        presenting(prosody("Phone"), talk, "--give", "always") as phone,
+    ):
+        async with mobility(prosody("Tool"), "send", "talk", "--to", "Laptop") as send:
+            assert "Laptop is busy. Try again later." in await ends(send, 1)
+        for each in (laptop, phone):
+            each.type("")
+            assert KEPT in await ends(each)
 
 
 async def test_a_second_program_of_the_same_device_is_told(
@@ -294,3 +301,46 @@ async def test_a_second_program_of_the_same_device_is_told(
             assert "Another program that runs has the data" in await ends(second, 1)
         phone.type("")
         await ends(phone)
+
+
+async def test_what_was_given_goes_on_though_its_giver_has_not_let_go_yet(
+    prosody: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(self: Incoming) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(timing, "PATIENCE", 0.2)
+    monkeypatch.setattr(Incoming, "confirm", silent)
+    async with client(prosody("Laptop")) as laptop, client(prosody("Phone")) as phone:
+        to = [await phone.device("Laptop")]
+        sending = asyncio.create_task(phone.send(load_presenter(None, 2), to=to))
+        await take(laptop)
+        with pytest.raises(SessionAway):
+            await sending
+    async with presenting(prosody("Laptop")) as again:
+        await again.says("goes on here, at page 2")
+        again.type("")
+        assert KEPT in await ends(again)
+
+
+async def test_what_went_to_a_device_that_is_not_heard_of_can_be_taken_back(
+    prosody: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(self: Incoming) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(timing, "PATIENCE", 0.2)
+    monkeypatch.setattr(Incoming, "confirm", silent)
+    async with client(prosody("Laptop")) as laptop, client(prosody("Phone")) as phone:
+        to = [await phone.device("Laptop")]
+        sending = asyncio.create_task(phone.send(load_presenter(None, 2), to=to))
+        await take(laptop)
+        with pytest.raises(SessionAway):
+            await sending
+    for answer, then in (("n", "is open here"), ("y", "goes on here, at page 2")):
+        async with mobility(prosody("Phone"), "present") as again:
+            await again.says("Laptop has not said that it has sample.pdf.")
+            again.type(answer)
+            await again.says(then)
+            again.type("")
+            await ends(again)

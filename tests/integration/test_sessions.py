@@ -22,8 +22,8 @@ from mobility import (
     TransferAborted,
     TransferRefused,
 )
-from mobility.directory import observing
 from mobility.errors import DirectoryUnavailable
+from mobility.own.directory import observing
 from mobility.protocol.directory import Entry
 from mobility.server import config
 from mobility.xmpp import ns
@@ -155,13 +155,26 @@ async def test_what_ends_with_its_device_is_not_listed_any_more_but_what_it_lent
             await until(laptop, lambda now: places(now) == [("Lent", "Phone", "Phone")])
 
 
+def noted(device: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a device takes off the directory from now on."""
+    plugin, retracted = device.stream.directory, []
+    retract = plugin.retract
+
+    async def note(id: str) -> None:
+        retracted.append(id)
+        await retract(id)
+
+    monkeypatch.setattr(plugin, "retract", note)
+    return retracted
+
+
 async def test_a_session_that_was_given_belongs_to_the_other_device(
-    person: Person, tmp_path: Path
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "phone"
     async with person.device("Laptop", data=tmp_path / "laptop") as laptop:
         async with person.device("Phone", data=data) as phone:
-            board = Board()
+            board, retracted = Board(), noted(phone, monkeypatch)
             await phone.list_session(board, title="A board")
             to = await phone.device("Laptop")
             winner, _ = await soon(
@@ -171,6 +184,7 @@ async def test_a_session_that_was_given_belongs_to_the_other_device(
             given = [("A board", "Laptop", "Laptop")]
             await until(phone, lambda now: places(now) == given)
             await until(laptop, lambda now: places(now) == given and now[0].here)
+            assert retracted == []
         async with person.device("Phone", data=data) as phone:
             await phone._announcing._write()
             assert places(await phone.sessions()) == given
@@ -252,10 +266,8 @@ async def test_a_device_that_was_off_learns_it_when_it_starts(
 
 async def first_lost(device: Client) -> LostSession:
     async with contextlib.aclosing(device.lost()) as losses:
-        async with asyncio.timeout(10):
-            async for lost in losses:
-                return lost
-    raise AssertionError("there are losses for ever")
+        found: LostSession = await soon(anext(losses))
+    return found
 
 
 async def test_a_session_that_never_ran_here_is_none_that_was_lost(
@@ -464,3 +476,35 @@ async def test_a_guest_has_no_directory_of_its_own() -> None:
     guest = Client.guest("example.org")
     with pytest.raises(DirectoryUnavailable, match="A guest has no other devices"):
         await guest.list_session(Board())
+
+
+async def test_what_was_cut_off_amid_a_retraction_is_cleared_at_the_next_login(
+    person: Person,
+) -> None:
+    async with person.device("Phone") as phone, person.device("Laptop"):
+        pep = MobilityPep.of(phone.stream.xmpp)
+        await pep.publish(ns.SESSIONS, Item("talk", stanza.ended()))
+        async with person.device("Tablet") as tablet:
+            async with asyncio.timeout(10):
+                while await pep.items(ns.SESSIONS):
+                    await tablet.sessions()
+
+
+@pytest.mark.parametrize("title", [" a board\n", "board" * 100])
+async def test_a_name_that_is_shown_in_another_way_is_written_once(
+    person: Person, title: str
+) -> None:
+    async with person.device(f" {title} phone ") as phone, person.device("B") as laptop:
+        written: list[str] = []
+        publish = phone.stream.directory.publish
+
+        async def noted(entry: Entry, **more: Any) -> None:
+            written.append(entry.id)
+            await publish(entry, **more)
+
+        phone.stream.directory.publish = noted  # type: ignore[method-assign]
+        await phone.list_session(Board(), title=title)
+        await until(laptop, len)
+        for _ in range(3):
+            await phone._announcing._write()
+        assert len(written) == 1

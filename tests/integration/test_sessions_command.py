@@ -13,7 +13,7 @@ import pytest
 from mobility import Client
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
-from tests.integration.people import address
+from tests.integration.people import address, variables
 from tests.integration.test_commands import mobility
 from tests.integration.test_sessions import lend
 from tests.integration.test_visits_command import said
@@ -23,18 +23,8 @@ Environment = dict[str, str]
 
 @pytest.fixture
 def environment(server: RunningServer, tmp_path: Path) -> Environment:
-    jid, password = server.add()
-    return {
-        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
-        "MOBILITY_JID": jid,
-        "MOBILITY_PASSWORD": password,
-        "MOBILITY_HOST": server.host,
-        "MOBILITY_PORT": str(server.c2s_port),
-        "MOBILITY_CA_FILE": str(server.ca_file),
-        "MOBILITY_DATA": str(tmp_path / "data"),
-        "COLUMNS": "60",
-        "NO_COLOR": "1",
-    }
+    looks = {"COLUMNS": "60", "NO_COLOR": "1"}
+    return variables(server, server.add(), tmp_path / "data", **looks)
 
 
 @pytest.fixture

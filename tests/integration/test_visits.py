@@ -17,15 +17,16 @@ import pytest
 from slixmpp import JID
 from slixmpp.exceptions import IqError
 
-from mobility import Client, Introduction, Invitation, MobilityError, Screen, visits
+from mobility import Client, Introduction, Invitation, MobilityError, Screen
 from mobility.errors import ConnectionFailed, PeerUnreachable, VisitEnded
-from mobility.eviction import evict
-from mobility.history import Ending
 from mobility.protocol.delegation import Level, Policy
 from mobility.protocol.listing import Listed
 from mobility.server import config
 from mobility.store import Kept, Store
-from mobility.visits import overseeing
+from mobility.visit import visits
+from mobility.visit.eviction import evict
+from mobility.visit.history import Ending
+from mobility.visit.visits import overseeing
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.visits.stanza import Revoke
 from tests.fakes.running import RunningServer

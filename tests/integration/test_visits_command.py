@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from mobility import Client
-from mobility.history import History
 from mobility.protocol.delegation import Level
 from mobility.store import Store
+from mobility.visit.history import History
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
-from tests.integration.people import Lobby, address, soon, visiting
+from tests.integration.people import Lobby, address, soon, variables, visiting
 from tests.integration.test_commands import mobility
 
 Environment = dict[str, str]
@@ -24,18 +24,8 @@ Environment = dict[str, str]
 
 @pytest.fixture
 def environment(server: RunningServer, tmp_path: Path) -> Environment:
-    jid, password = server.add()
-    return {
-        "MOBILITY_CONFIG": str(tmp_path / "none.toml"),
-        "MOBILITY_JID": jid,
-        "MOBILITY_PASSWORD": password,
-        "MOBILITY_HOST": server.host,
-        "MOBILITY_PORT": str(server.c2s_port),
-        "MOBILITY_CA_FILE": str(server.ca_file),
-        "MOBILITY_DATA": str(tmp_path / "phone"),
-        "COLUMNS": "60",
-        "NO_COLOR": "1",
-    }
+    looks = {"COLUMNS": "60", "NO_COLOR": "1"}
+    return variables(server, server.add(), tmp_path / "phone", **looks)
 
 
 @pytest.fixture

@@ -83,6 +83,25 @@ def hears(world: World[S], rules: Rules[S], who: int) -> World[S]:
     return after(world, who, heard(rules, who, side(world, who), word), tuple(left))
 
 
+def drained(world: World[S], rules: Rules[S]) -> World[S]:
+    """Both have heard all that is on the wires."""
+    while world.to_one or world.to_other:
+        for who in (ONE, OTHER):
+            if wire(world, who):
+                world = hears(world, rules, who)
+    return world
+
+
+def settled(world: World[S], on: Callable[[World[S]], World[S]]) -> World[S]:
+    """What becomes of it when it goes on, until that changes nothing any more."""
+    for _ in range(40):
+        before = world
+        world = on(world)
+        if world == before:
+            return world
+    raise AssertionError(f"does not settle: {world}")
+
+
 def steps(world: World[S], rules: Rules[S]) -> Iterator[World[S]]:
     for who in (ONE, OTHER):
         me, waiting = side(world, who), wire(world, who)

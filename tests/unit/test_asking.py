@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobility import asking
 from mobility.app import App
-from mobility.asking import Asked, Asking, always
-from mobility.device import Device
 from mobility.errors import (
     MobilityError,
     PeerUnreachable,
@@ -21,6 +18,9 @@ from mobility.errors import (
     TransferRefused,
     VisitRefused,
 )
+from mobility.own import asking
+from mobility.own.asking import Asked, Asking, always
+from mobility.own.device import Device
 from mobility.protocol.asking import AGAIN, MOST, Ask, Asks
 from mobility.tasks import Tasks
 
@@ -334,6 +334,9 @@ async def test_nothing_is_kept_of_asks_that_are_over(
 # --- the pure part ---------------------------------------------------------------
 
 
+PEER = "juliet@capulet.example/x"
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), max_size=200))
 def test_so_many_wait_and_no_more(asked: list[tuple[int, int]]) -> None:
     asks = Asks()
@@ -343,12 +346,12 @@ def test_so_many_wait_and_no_more(asked: list[tuple[int, int]]) -> None:
         ask = Ask(which[1], which[0], (TABLET,))
         if which in waiting or len(waiting) >= MOST:
             with pytest.raises(TransferRefused):
-                asks.begin(ask, 0)
+                asks.begin(ask, 0, peer=PEER)
         else:
-            asks.begin(ask, 0)
+            asks.begin(ask, 0, peer=PEER)
             waiting.add(which)
     for id, name in waiting:
-        asks.end(Ask(name, id, (TABLET,)))
+        asks.end(Ask(name, id, (TABLET,)), peer=PEER)
     assert not any(str(session) in asks for session in range(4))
 
 
@@ -356,8 +359,8 @@ def test_a_no_stands_for_a_minute() -> None:
     asks, ask = Asks(), Ask("board", TABLET, (TABLET,))
     asks.refuse(ask, 100)
     with pytest.raises(TransferRefused, match="refused just now"):
-        asks.begin(ask, 100 + AGAIN - 1)
-    asks.begin(ask, 100 + AGAIN)
+        asks.begin(ask, 100 + AGAIN - 1, peer=PEER)
+    asks.begin(ask, 100 + AGAIN, peer=PEER)
 
 
 def test_refusals_take_no_room_for_ever() -> None:

@@ -14,9 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 
-from mobility import visiting
 from mobility.errors import VisitRefused
-from mobility.lending import Asked
 from mobility.protocol import handshake, login
 from mobility.protocol.delegation import Level
 from mobility.protocol.envelope import Envelope, derive, digest, mac
@@ -35,7 +33,9 @@ from mobility.protocol.visit import (
     Visit,
     Welcome,
 )
-from mobility.screen import Home, Screen
+from mobility.visit import visiting
+from mobility.visit.lending import Asked
+from mobility.visit.screen import Home, Screen
 from tests.fakes.attacks import Attack, Attacks
 from tests.unit.meeting import (
     ABOUT,
@@ -459,7 +459,7 @@ def verified(lines: list[str]) -> Iterator[str]:
             yield words[1]
 
 
-AS_CLAIMED = {"mobility.visiting.claim": str}
+AS_CLAIMED = {"mobility.visit.visiting.claim": str}
 
 
 @attacks.stopped_by(AS_CLAIMED)

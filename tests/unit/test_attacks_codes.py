@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mobility.cli.opening import command
-from mobility.codes import Codes
+from mobility.own.codes import Codes
 from mobility.protocol.code import DeviceCode, prove, read
 from mobility.protocol.codebook import SHOWN, CodeBook
 from mobility.xmpp.codes.stanza import Scanned
@@ -74,7 +74,7 @@ async def a_code_of_one_session_takes_another() -> bool:
     return True
 
 
-@attacks.stopped_by({"mobility.codes.Codes._check_own": anyway})
+@attacks.stopped_by({"mobility.own.codes.Codes._check_own": anyway})
 async def somebody_else_has_filmed_the_code_of_a_device() -> bool:
     ours, theirs = Codes(ME, b"i" * 32), Codes("romeo@montague.example", b"j" * 32)
     said = Scanned(theirs.key, theirs.proof(ours.device()))

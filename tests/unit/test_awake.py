@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mobility import awake
+from mobility.own import awake
 
 
 @pytest.fixture
@@ -39,5 +39,5 @@ async def test_without_netlink_the_clock_is_watched_all_the_same(
     def refused(*_: object) -> None:
         raise PermissionError("a sandbox")
 
-    monkeypatch.setattr("mobility.netlink.socket.socket", refused)
+    monkeypatch.setattr("mobility.own.netlink.socket.socket", refused)
     await awake._watch_network(lambda: None)

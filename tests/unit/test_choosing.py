@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from mobility.cli import choosing
 from mobility.cli.choosing import (
     chosen,
     device_names,
+    once_online,
     scanned,
     session_code,
     targets,
 )
-from mobility.device import Device
-from mobility.directory import ListedSession
 from mobility.errors import (
     InvalidInvitation,
     TransferRefused,
     UnknownDevice,
     UnknownSession,
 )
+from mobility.own.device import Device
+from mobility.own.directory import ListedSession
 
 URI = "https://example.org/apps/board"
 
 
 def session(id: str, title: str, place: str = "Phone") -> ListedSession:
-    about = (id, URI, 2, title, 1, "owner", "Phone", "a@b/c", True, place, False)
-    return ListedSession(*about, datetime(2026, 3, 1, tzinfo=UTC), 1000)
+    about = (id, URI, 2, title, 1, "phone", "Phone", "a@b/c", True, place, False)
+    return ListedSession(
+        *about, datetime(2026, 3, 1, tzinfo=UTC), 1000, device=place.lower()
+    )
 
 
 LISTED = [
@@ -100,11 +106,23 @@ def test_all_are_those_that_are_there_and_do_not_have_it() -> None:
 
 
 def test_devices_are_named() -> None:
-    able, problems = targets([PHONE, LAPTOP], LISTED[2], ["phone", "Phone"])
-    assert able == [PHONE]
+    able, problems = targets([PHONE, LAPTOP], LISTED[0], ["laptop", "Laptop"])
+    assert able == [LAPTOP]
     assert problems == []
     with pytest.raises(UnknownDevice):
         targets([PHONE], LISTED[0], ["Fridge"])
+
+
+def test_a_device_that_is_called_like_the_one_that_has_it_is_another() -> None:
+    twin = replace(LAPTOP, name="Phone")
+    assert targets([PHONE, twin], LISTED[0], ["all"]) == ([twin], [])
+
+
+def test_what_is_lent_is_taken_back_by_its_owner_and_not_sent_there() -> None:
+    tablet = device("Tablet")
+    assert targets([PHONE, LAPTOP, tablet], LISTED[2], ["all"]) == ([tablet], [])
+    with pytest.raises(TransferRefused, match="Phone has lent it to Laptop"):
+        targets([PHONE], LISTED[2], ["Phone"])
 
 
 @pytest.mark.parametrize(
@@ -168,3 +186,22 @@ def test_a_code_is_of_who_decides_about_the_session_now() -> None:
         scanned(LISTED, code)
     moved = [replace(each, owner=KEY) for each in LISTED]
     assert scanned(moved, code).id == "cccc"
+
+
+async def lists(
+    *each: list[ListedSession],
+) -> AsyncGenerator[list[ListedSession], None]:
+    for now in each:
+        yield now
+    await asyncio.Event().wait()
+
+
+async def test_an_owner_that_is_seen_a_moment_later_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = LISTED[0]
+    away = replace(here, online=False)
+    assert await once_online(here, lists()) is here
+    assert await once_online(away, lists([away], [], [here])) is here
+    monkeypatch.setattr(choosing, "SEEN", 0.01)
+    assert await once_online(away, lists([away])) is away

@@ -23,7 +23,7 @@ from mobility.cli import app, drawing
 from mobility.cli.drawing import drawn, print_codes
 from mobility.cli.opening import command
 from mobility.cli.scan import invitation
-from mobility.codes import Codes
+from mobility.own.codes import Codes
 from mobility.protocol.code import Address, DeviceCode, SessionCode, read
 from mobility.store import Kept, Store
 
@@ -122,6 +122,11 @@ def test_a_code_is_of_one_thing(phone: Path, arguments: list[str]) -> None:
         run("qr", *arguments)
 
 
+def test_an_agent_has_the_code_of_a_device_only(phone: Path) -> None:
+    with pytest.raises(SettingsError, match="--agent goes with --device"):
+        run("qr", "--agent", "a@b.example")
+
+
 def test_what_is_no_address_has_no_code(phone: Path) -> None:
     with pytest.raises(InvalidInvitation, match="not an XMPP address like"):
         run("qr", "kiosk.example")
@@ -199,6 +204,7 @@ async def test_in_a_terminal_each_code_takes_the_place_of_the_one_before(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drawing, "_is_terminal", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
     size = os.terminal_size((30, 40))
     monkeypatch.setattr(drawing, "_size", lambda: size)
     await print_codes(told("a@b.example/first", "a@b.example/other"), "x" * 31)
@@ -208,6 +214,18 @@ async def test_in_a_terminal_each_code_takes_the_place_of_the_one_before(
     assert other.count("\n") + 1 == height
 
 
+async def test_in_a_dumb_terminal_each_code_is_below_the_one_before(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "_is_terminal", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    await print_codes(told("a@b.example/first", "a@b.example/other"), "Scan it.")
+    printed = capsys.readouterr().out
+    assert printed.index("first") < printed.index("other")
+    assert printed.count("Scan it.") == 2
+    assert "\x1b" not in printed
+
+
 async def test_where_there_is_no_terminal_there_is_one_code(
     capsys: pytest.CaptureFixture[str], phone: Path
 ) -> None:
@@ -215,6 +233,7 @@ async def test_where_there_is_no_terminal_there_is_one_code(
     printed = capsys.readouterr().out
     assert "first" in printed
     assert "other" not in printed
+    assert "Scan it." not in printed  # it does not stay, and is not renewed
     assert "\x1b" not in printed
 
 

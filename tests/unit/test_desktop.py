@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobility.cli.desktop import desktop, entry, with_default
+from mobility.errors import SettingsError
 
 SCHEME = "x-scheme-handler/xmpp"
 
@@ -60,6 +61,8 @@ def test_links_are_opened_by_us_and_not_any_more(
     assert not installed(home).exists()
     assert opens() == ""
     desktop(remove=True)  # again, which is no error
+    with pytest.raises(SettingsError, match="Choose one of --install and --remove"):
+        desktop(install=True, remove=True)
 
 
 def test_the_program_that_opens_them_now_stays_unless_the_user_says_so(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mobility import App, Device, UnknownDevice
-from mobility.acquaintances import found
+from mobility.own.acquaintances import found
 
 
 class Slides(App):

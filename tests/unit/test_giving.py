@@ -36,7 +36,7 @@ from mobility.protocol.transfer import (
     Unknown,
 )
 from tests.unit import search
-from tests.unit.search import ONE, OTHER, Step, Word, Words, reachable
+from tests.unit.search import ONE, OTHER, Step, Word, Words, drained, reachable
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 GIVER, TAKER = ONE, OTHER
@@ -164,20 +164,7 @@ def sound(world: World) -> None:
 
 def settles(world: World, rules: Rules) -> World:
     """What becomes of it once luck is good, and both do as they should."""
-    for _ in range(40):
-        before = world
-        world = next_step(drained(world, rules), rules)
-        if world == before:
-            return world
-    raise AssertionError(f"does not settle: {world}")
-
-
-def drained(world: World, rules: Rules) -> World:
-    while world.to_one or world.to_other:
-        for who in (GIVER, TAKER):
-            if search.wire(world, who):
-                world = search.hears(world, rules, who)
-    return world
+    return search.settled(world, lambda now: next_step(drained(now, rules), rules))
 
 
 @functools.cache

@@ -21,10 +21,10 @@ from mobility.errors import (
     VisitEnded,
     VisitRefused,
 )
-from mobility.history import Ending, History, Visited, ending_of, new_id
 from mobility.protocol.delegation import Level
 from mobility.protocol.listing import Listed
 from mobility.store import Line, Store
+from mobility.visit.history import Ending, History, Visited, ending_of, new_id
 
 DAY = 24 * 3600
 

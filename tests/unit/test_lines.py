@@ -199,3 +199,10 @@ async def test_a_page_that_is_turned_just_as_it_goes_is_answered_by_a_sentence()
 )
 async def test_only_a_yes_is_a_yes(typed: list[str], yes: bool) -> None:
     assert await agreed(Typed(*typed), console(), "Give it?") is yes
+
+
+async def test_who_goes_away_at_a_question_leaves_its_line_to_nobody() -> None:
+    lines, out = Typed(), console()
+    lines.ended = True
+    assert not await agreed(lines, out, "Give it?")
+    assert printed(out) == "Give it? (y/N) \n"

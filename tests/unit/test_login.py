@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobility.delegate import Through
 from mobility.errors import InvalidState, LocalProtocolError, RemoteProtocolError
 from mobility.protocol.envelope import Envelope
 from mobility.protocol.login import (
@@ -36,6 +35,7 @@ from mobility.protocol.login import (
 )
 from mobility.protocol.pin import Offered
 from mobility.protocol.visit import Role
+from mobility.public.delegate import Through
 from mobility.xmpp.login import stanza
 from tests.stanza.examples import PAGES, by_action
 from tests.unit.test_second_implementation import SECRET

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobility.netlink import Fact, Network, read
+from mobility.own.netlink import Fact, Network, read
 
 NEW_LINK, NEW_ADDRESS, DEL_ADDRESS, NEW_ROUTE = 16, 20, 21, 24
 

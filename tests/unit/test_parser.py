@@ -133,6 +133,34 @@ def test_a_stanza_beyond_them_has_no_content_and_the_next_is_whole(
     assert (small.get("id"), len(small)) == ("2", 1)
 
 
+def listing(items: int, size: int) -> str:
+    """What a server says of a list that it keeps."""
+    item = f"<item>{'x' * size}</item>"
+    return f"<iq id='1'><pubsub><items>{item * items}</items></pubsub></iq>"
+
+
+def test_a_list_that_is_too_long_does_not_end_the_connection() -> None:
+    large, small = stanzas(f"{listing(8, parser.LARGEST - 100)}<iq id='2'><a/></iq>")
+    assert (large.get("id"), len(large)) == ("1", 0)
+    assert (small.get("id"), len(small)) == ("2", 1)
+
+
+def test_what_servers_make_of_a_strangers_stanza_does_not_end_the_connection() -> None:
+    quoted = "&apos;" * (2 * parser.LARGEST)
+    in_a_tag = f"<message id='1'><a b='{quoted}'/></message>"
+    again = f"<a xmlns='urn:{'x' * 10_000}'/>" * 1000
+    for text in (in_a_tag, f"<message id='1'>{quoted}{again}</message>"):
+        large, small = stanzas(f"{text}<iq id='2'><a/></iq>")
+        assert (large.get("id"), len(large)) == ("1", 0)
+        assert (small.get("id"), len(small)) == ("2", 1)
+
+
+def test_a_stanza_has_an_end() -> None:
+    endless = itertools.repeat(b"x" * parser.LARGEST, 129)
+    assert broken(itertools.chain([b"<message>"], endless)) == "policy-violation"
+    assert broken(itertools.chain([b"<a b='"], endless)) == "policy-violation"
+
+
 def test_a_stanza_of_the_largest_size_is_whole() -> None:
     (stanza,) = stanzas(long(parser.LARGEST))
     assert len(stanza.text or "") == parser.LARGEST - 30

@@ -200,6 +200,34 @@ def test_a_folder_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path) -
         assert "Errno" not in str(exc.value)
 
 
+def older(folder: Path) -> sqlite3.Connection:
+    """The journal of a version that knew less of a session, while it is empty."""
+    Store(folder).close()
+    db = sqlite3.connect(folder / "journal.db", isolation_level=None)
+    db.execute("ALTER TABLE sessions DROP COLUMN device")
+    return db
+
+
+def test_a_journal_of_another_version_is_used_if_nothing_is_lost_by_it(
+    tmp_path: Path,
+) -> None:
+    older(tmp_path).close()
+    with Store(tmp_path) as store:
+        store.keep(TALK)
+        assert store.kept() == [TALK]
+
+
+def test_a_journal_of_another_version_with_something_in_it_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    with closing(older(tmp_path)) as db:
+        row = ["x", "urn:app", 1, 0, b"", "", "", "", b"", b"", 0, "", 0, 0, 0]
+        db.execute(f"INSERT INTO sessions VALUES ({', '.join('?' * 15)})", row)  # noqa: S608
+        with pytest.raises(SettingsError, match="another version of this program"):
+            Store(tmp_path)
+        assert len(db.execute("SELECT * FROM sessions").fetchall()) == 1
+
+
 def test_a_store_without_a_folder_keeps_everything_in_memory() -> None:
     with Store(None) as store:
         store.keep(TALK)
@@ -236,7 +264,17 @@ def test_what_is_saved_here_never_replaces_what_a_transfer_needs(
             store.note("sid-1", b"a packet")
         assert store.keep_here(HERE, after=after) is written
         assert store.kept() == ([HERE] if written else [row])
-        assert bool(store.noted("sid-1")) is (row is not None and after != "sid-1")
+        assert bool(store.noted("sid-1")) is not written
+
+
+def test_nothing_is_left_of_a_transfer_that_came_back_or_was_replaced() -> None:
+    with Store(None) as store:
+        for sid in ("sid-1", "sid-2"):  # the first came to nothing, and was not saved
+            store.keep(replace(TALK, sid=sid, leaving=True))
+            store.note(sid, b"a packet")
+        store.release(replace(TALK, sid="sid-2"), b"released")
+        assert not store.noted("sid-1")
+        assert not store.noted("sid-2")
 
 
 def test_what_is_adopted_is_ours_and_has_not_come_any_more(tmp_path: Path) -> None:

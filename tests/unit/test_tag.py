@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobility import InvalidInvitation
-from mobility.tag import encode, read_tag
+from mobility.own.tag import encode, read_tag
 
 URI = "xmpp:juliet@capulet.example?mobility-device;v=0;k=_____________________w"
 

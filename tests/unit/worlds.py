@@ -36,7 +36,7 @@ from mobility.protocol.transfer import (
     Unknown,
 )
 from tests.unit import search
-from tests.unit.search import ONE, OTHER, Step, Word, Words
+from tests.unit.search import ONE, OTHER, Step, Word, Words, drained
 
 I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 PHONE, DISPLAY = ONE, OTHER
@@ -180,30 +180,21 @@ def settles(world: World, rules: Rules) -> World:
 @functools.cache
 def quietly(world: World, rules: Rules) -> World:
     """What becomes of a world with empty wires: there are few of those."""
-    for _ in range(40):
-        before = world
-        for who, leg, phases in (
-            (PHONE, FORWARD, AWAY),
-            (DISPLAY, FORWARD, AWAY | {Phase.READY}),
-            (PHONE, BACK, AWAY | {Phase.READY}),
-            (DISPLAY, BACK, AWAY),
-        ):
-            me = search.side(world, who)
-            if me.phase(leg) in phases:
-                world = search.after(world, who, (me, ((leg, Status),)), ())
-                world = drained(world, rules)
-        world = drained(next_step(world, rules), rules)
-        if world == before:
-            return world
-    raise AssertionError(f"does not settle: {world}")
+    return search.settled(world, lambda now: _goes_on(now, rules))
 
 
-def drained(world: World, rules: Rules) -> World:
-    while world.to_one or world.to_other:
-        for who in (PHONE, DISPLAY):
-            if search.wire(world, who):
-                world = search.hears(world, rules, who)
-    return world
+def _goes_on(world: World, rules: Rules) -> World:
+    for who, leg, phases in (
+        (PHONE, FORWARD, AWAY),
+        (DISPLAY, FORWARD, AWAY | {Phase.READY}),
+        (PHONE, BACK, AWAY | {Phase.READY}),
+        (DISPLAY, BACK, AWAY),
+    ):
+        me = search.side(world, who)
+        if me.phase(leg) in phases:
+            world = search.after(world, who, (me, ((leg, Status),)), ())
+            world = drained(world, rules)
+    return drained(next_step(world, rules), rules)
 
 
 def next_step(world: World, rules: Rules) -> World:

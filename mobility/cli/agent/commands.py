@@ -19,7 +19,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mobility.agent import Agent
 from mobility.cli.agent import unit as units
 from mobility.cli.agent.hooks import Command, Hooks
 from mobility.cli.agent.questions import Questions
@@ -34,8 +33,9 @@ from mobility.cli.settings import (
     load_unattended,
 )
 from mobility.client import Client
-from mobility.deciding import Decide, Giving, Word, always, never
 from mobility.errors import DirectoryUnavailable, SettingsError
+from mobility.own.agent import Agent
+from mobility.own.deciding import Decide, Giving, Word, always, never
 
 __all__ = ["agent"]
 

@@ -14,8 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk.notify import unheard
-from mobility.deciding import News, Word
 from mobility.errors import SettingsError
+from mobility.own.deciding import News, Word
 
 __all__ = ["Command", "Hooks", "environment"]
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from mobility.cli.lines import Lines
-from mobility.deciding import News
+from mobility.own.deciding import News
 
 __all__ = ["Questions"]
 
@@ -42,7 +42,7 @@ class Questions:
         self._vanished = False
 
     async def ask(self, news: News) -> bool:
-        """See `mobility.deciding.Decide`."""
+        """See `mobility.own.deciding.Decide`."""
         number = news.number
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._open[number] = _Question(escape(news.question), answer)

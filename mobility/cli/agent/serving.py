@@ -10,10 +10,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from kiosk.notify import notify, watchdog
-from mobility import awake
-from mobility.agent import PAUSES, Agent
 from mobility.client import Client
 from mobility.errors import ConnectionFailed, PeerUnreachable
+from mobility.own import awake
+from mobility.own.agent import PAUSES, Agent
 from mobility.tasks import Tasks
 from mobility.xmpp.stream import within
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from platformdirs import user_config_path
 
 from mobility.errors import SettingsError
-from mobility.units import word
+from mobility.own.units import word
 
 __all__ = ["NAME", "install", "remove", "status", "unit", "unit_file"]
 

@@ -2,8 +2,8 @@
 --
 -- For a virtual host of their own with `authentication = "anonymous"`. Whatever a guest
 -- does, it reaches devices of one domain, by full JID, in the namespaces of a visit; and
--- only those reach it. It may read which displays there are. A stream that is resumed changes nothing: the rules are the
--- host's, not the session's.
+-- only those reach it. It may read which displays there are. A stream that is resumed
+-- changes nothing: the rules are the host's, not the session's.
 
 local hosts = prosody.hosts;
 local jid = require "util.jid";
@@ -33,8 +33,14 @@ local pubsub = "pubsub." .. venue;
 local xmlns_pubsub = "http://jabber.org/protocol/pubsub";
 local displays = mobility .. "displays:0";
 
+-- What a visit is made of; what devices of one person tell each other is not for guests.
+local ours = {};
+for _, name in ipairs { "visit"; "login"; "transfer"; "session" } do
+	ours[mobility .. name .. ":0"] = true;
+end
+
 local function is_ours(xmlns)
-	return xmlns and xmlns:sub(1, #mobility) == mobility;
+	return ours[xmlns or ""];
 end
 
 -- Every element of it, so that nothing else rides along.

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from mobility.errors import DirectoryUnavailable, MobilityError
@@ -27,6 +28,23 @@ log = logging.getLogger(__name__)
 ANSWER = 5.0  # seconds for a device to say what it runs
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    What lies in the directory.
+
+    Args:
+        entries: Those that are understood, by session.
+        ids: Of all items.
+        ended: Ids of those that say that a session is over.
+
+    """
+
+    entries: dict[str, Entry]
+    ids: set[str]
+    ended: set[str]
+
+
 class MobilityDirectory(Exchange[Asked]):
     name = "mobility_directory"
     description = "Sessions of the user's devices"
@@ -37,6 +55,7 @@ class MobilityDirectory(Exchange[Asked]):
         super().plugin_init()
         self._pep = MobilityPep.of(self.xmpp)
         self._items: dict[str, Item] = {}
+        self._ended: set[str] = set()  # items that said so when we looked
         self._known = False  # whether these are all; if not, one has to look
         self._heard = 0  # changes, and reasons to look
         self.xmpp.add_event_handler("session_bind", lambda _: self.miss())
@@ -79,7 +98,7 @@ class MobilityDirectory(Exchange[Asked]):
 
         Args:
             entry: Replaces the one of that session, if there is one.
-            present: Ids of all items that are there, as `ids` gave them.
+            present: Ids of all items that are there.
 
         Raises:
             DirectoryUnavailable: If the server keeps no directory, or it is full.
@@ -107,9 +126,9 @@ class MobilityDirectory(Exchange[Asked]):
         if id not in self._items:  # whoever wrote it since would not be told either
             await self._pep.retract(ns.SESSIONS, id)
 
-    async def entries(self) -> tuple[dict[str, Entry], set[str]]:
+    async def entries(self) -> Found:
         """
-        All entries that are understood, by session; and the ids of all items.
+        What lies there.
 
         The server is asked only if it may not have told us of all that changed; what we
         write ourselves is there once it has told us so, in its turn among the others'.
@@ -126,15 +145,26 @@ class MobilityDirectory(Exchange[Asked]):
                 found[item.id] = stanza.entry(item.id, item.payload)
                 continue
             log.debug("a session is left out: its item is not understood")
-        return found, {*self._items}
+        return Found(found, {*self._items}, self._ended)
 
     async def _look(self) -> None:
         before = self._heard
         items = await self._pep.items(ns.SESSIONS)
         self._items.clear()
+        self._ended = {item.id for item in items if stanza.is_ended(item.payload)}
         for item in items:
             self._take(item)
         self._known = before == self._heard  # else it may be older than that
+
+    async def clear(self, id: str) -> None:
+        """
+        That session is ended, and whoever wrote that was cut off before it went away.
+
+        Raises:
+            DirectoryUnavailable, PeerUnreachable: As for `publish`.
+
+        """
+        await self._pep.retract(ns.SESSIONS, id)
 
     async def ask_each(self, peers: Iterable[str]) -> dict[str, list[Entry]]:
         """What each of these devices says that it owns; nothing of who is silent."""

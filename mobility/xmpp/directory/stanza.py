@@ -34,8 +34,8 @@ __all__ = [
 ELEMENT: Final = f"{{{ns.SESSIONS}}}sessions"
 SESSION: Final = f"{{{ns.SESSIONS}}}session"
 _OWNER: Final = f"{{{ns.SESSIONS}}}owner"
-_PLACE: Final = f"{{{ns.SESSIONS}}}place"
 _ENDED: Final = f"{{{ns.SESSIONS}}}ended"
+_PLACE: Final = f"{{{ns.SESSIONS}}}place"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DEVICE: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _URI: Final = re.compile(r"[!-~]{1,500}")
@@ -120,7 +120,7 @@ def ended() -> Element:
 
 
 def is_ended(element: Element) -> bool:
-    """Whether that is what stands there."""
+    """Whether that stands there."""
     return element.tag == _ENDED
 
 

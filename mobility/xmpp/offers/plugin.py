@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from mobility.errors import DirectoryUnavailable, MobilityError, RemoteProtocolError
@@ -87,15 +88,35 @@ class MobilityOffers(Exchange[Waiting]):
             )
         await self._pep.publish(ns.OFFERS, Item(waiting.sid, stanza.to_xml(waiting)))
 
-    async def present(self) -> set[str]:
+    async def present(
+        self, room: int, *, known: Callable[[str], object] = bool
+    ) -> set[str]:
         """
         Ids of all that wait, be it understood or not.
+
+        Args:
+            room: How many shall be left. Where there is no room for them, what is not
+                from one of our devices to another goes.
+            known: Whether there is a device with that name.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: As for `leave`.
 
         """
-        return {item.id for item in await self._pep.items(ns.OFFERS)}
+        items = await self._pep.items(ns.OFFERS)
+        present = {item.id for item in items}
+        if len(present) + room > LARGEST:
+            present -= await self._swept(items, known)
+        return present
+
+    async def _swept(
+        self, items: list[Item], known: Callable[[str], object]
+    ) -> set[str]:
+        """Take away what nobody can accept: somebody else may have filled the list."""
+        dead = {item.id for item in items if not _can_be_accepted(item, known)}
+        for id in dead:
+            await self._pep.retract(ns.OFFERS, id)
+        return dead
 
     async def waiting(self) -> list[Waiting]:
         """
@@ -118,6 +139,15 @@ class MobilityOffers(Exchange[Waiting]):
 
         """
         await self._pep.retract(ns.OFFERS, sid)
+
+
+def _can_be_accepted(item: Item, known: Callable[[str], object]) -> bool:
+    try:
+        waiting = _waiting(item)
+    except MobilityError:
+        return False
+    both = known(waiting.initiator) and known(waiting.responder)
+    return bool(both) and not waiting.expired(datetime.now(UTC))
 
 
 def _understood(items: Iterable[Item]) -> list[Waiting]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 from xml.etree.ElementTree import Element
@@ -16,9 +17,12 @@ from slixmpp.xmlstream.matcher import MatchXPath
 from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
 from mobility.xmpp.feature import Feature
 from mobility.xmpp.pep import stanza
+from mobility.xmpp.pep.stanza import LARGEST
 
 __all__ = ["MobilityPep"]
 
+log = logging.getLogger(__name__)
+_LARGEST_ITEM = 32 * 1024  # bytes; looked at only where all together are too many
 _NO_ROOM = frozenset(
     {"resource-constraint", "policy-violation", "not-acceptable", "bad-request"}
 )
@@ -123,11 +127,36 @@ class MobilityPep(Feature):
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
 
         """
+        found = stanza.found(await self._result(stanza.fetch(node)))
+        if found is not None:
+            return found
+        log.warning("there is more in %s than devices write; it is cleaned", node)
+        return await self._cleaned(node)
+
+    async def _cleaned(self, node: str) -> list[stanza.Item]:
+        """What is of a size that devices write; the rest is taken away."""
+        ids = stanza.found_ids(await self._result(stanza.fetch_ids(node)))
+        if ids is None:  # even their names are too large
+            await self._asked("set", stanza.delete(node))
+            self._ready.discard(node)
+            return []
+        each = await asyncio.gather(*(self._one(node, id) for id in ids[-LARGEST:]))
+        return [item for found in each for item in found]
+
+    async def _one(self, node: str, id: str) -> list[stanza.Item]:
+        found = stanza.found(await self._result(stanza.fetch_one(node, id)))
+        if found is not None and all(item.size <= _LARGEST_ITEM for item in found):
+            return found
+        await self.retract(node, id)
+        return []
+
+    async def _result(self, request: Element) -> Element:
+        """What the server says; nothing, if there is no such node or item."""
         try:
-            return stanza.found(await self.ask_server("get", stanza.fetch(node)))
+            return await self.ask_server("get", request)
         except IqError as exc:
             if exc.iq["error"]["condition"] == "item-not-found":
-                return []
+                return stanza.NOTHING
             raise self._error(exc) from None
 
     async def retract(self, node: str, id: str) -> None:

@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 __all__ = [
     "EVENT",
     "LARGEST",
+    "NOTHING",
     "OPTIONS",
     "Change",
     "Item",
     "changes",
     "configure",
     "create",
+    "delete",
     "fetch",
+    "fetch_ids",
+    "fetch_one",
     "found",
+    "found_ids",
     "is_elsewise",
     "publish",
     "publish_to_existing",
@@ -31,12 +36,16 @@ __all__ = [
 
 _PUBSUB: Final = "http://jabber.org/protocol/pubsub"
 _FORM: Final = "{jabber:x:data}"
+_DISCO: Final = "{http://jabber.org/protocol/disco#items}"
 EVENT: Final = f"{{{_PUBSUB}#event}}event"
 _ITEMS: Final = f"{{{_PUBSUB}#event}}items"
 _ITEM: Final = f"{{{_PUBSUB}#event}}item"
 _RETRACT: Final = f"{{{_PUBSUB}#event}}retract"
 _MISMATCH: Final = f"{{{_PUBSUB}#errors}}precondition-not-met"
 LARGEST: Final = 64  # items of a node; Prosody 0.12 allows 256 unless configured
+
+NOTHING: Final = Element("{jabber:client}iq")
+NOTHING.append(Element(f"{{{_PUBSUB}}}pubsub"))
 
 # Nobody but the account reads it, and it outlives restarts of the server. The last item
 # is sent to a device once the server knows what it wants to hear: so nothing falls into
@@ -57,6 +66,11 @@ class Item:
 
     id: str
     payload: Element = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of it in XML."""
+        return len(tostring(self.payload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +118,33 @@ def create(node: str) -> Element:
 
 
 def fetch(node: str) -> Element:
-    return _request("items", node)[0]
+    """All that we would have put there: whoever put more there gets less of it read."""
+    pubsub, action = _request("items", node)
+    action.set("max_items", str(LARGEST))
+    return pubsub
+
+
+def fetch_one(node: str, id: str) -> Element:
+    pubsub, action = _request("items", node)
+    SubElement(action, f"{{{_PUBSUB}}}item", id=id)
+    return pubsub
+
+
+def fetch_ids(node: str) -> Element:
+    """What a node has, without what it says (XEP-0060 §5.5)."""
+    return Element(f"{_DISCO}query", node=node)
 
 
 def retract(node: str, id: str) -> Element:
     pubsub, action = _request("retract", node)
     action.set("notify", "true")
     SubElement(action, f"{{{_PUBSUB}}}item", id=id)
+    return pubsub
+
+
+def delete(node: str) -> Element:
+    pubsub = Element(f"{{{_PUBSUB}#owner}}pubsub")
+    SubElement(pubsub, f"{{{_PUBSUB}#owner}}delete", node=node)
     return pubsub
 
 
@@ -131,10 +165,23 @@ def _form(kind: str, options: Iterable[str] = OPTIONS) -> Element:
     return form
 
 
-def found(iq: Element) -> list[Item]:
-    """The items that a result carries, in the server's order."""
+def found(iq: Element) -> list[Item] | None:
+    """
+    The items that a result carries, in the server's order.
+
+    None if it came without its content, since that was too large.
+    """
+    if not len(iq):
+        return None
     path = "/".join(f"{{{_PUBSUB}}}{name}" for name in ("pubsub", "items", "item"))
     return [Item(item.get("id", ""), item[0]) for item in iq.findall(path) if len(item)]
+
+
+def found_ids(iq: Element) -> list[str] | None:
+    """The ids that a result carries; None as for `found`."""
+    if not len(iq):
+        return None
+    return [item.get("name", "") for item in iq.iter(f"{_DISCO}item")]
 
 
 def changes(message: Element) -> list[Change]:

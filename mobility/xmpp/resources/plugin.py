@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -38,6 +38,7 @@ NAME = "Mobility"  # of our disco identity: a device's name is not for everybody
 SECONDS = 10.0  # for a resource to say what it is
 _MOST = 256  # resources that are kept in view
 _AT_ONCE = 8  # of them are asked at the same time
+_MOST_KNOWN = 500  # descriptions; a resource may have another each minute
 _LARGEST = 60_000  # bytes of a description that is remembered
 
 
@@ -93,6 +94,7 @@ class MobilityResources(Feature):
         self.asked: list[Callable[[], None]] = []
         self.learnt: Callable[[str, str], None] = lambda ver, text: None
         self.known: dict[Caps, About] = {}
+        self._told: dict[Caps, About] = {}
         self._recalled: Mapping[str, str] = {}
         self._asking: dict[Hashable, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -136,10 +138,26 @@ class MobilityResources(Feature):
         self._recalled = remembered
 
     def learn(self, ver: str, device: DeviceDescription) -> None:
-        """A device told by another way what its presence stands for."""
-        caps = Caps(ver, self._caps.hash, self._caps.caps_node)
-        if caps not in self.known:
-            self._settle(caps, About(device.kind, NAME, device))
+        """
+        A device told by another way what its presence stands for.
+
+        Nobody signed that: what a resource says itself counts before it.
+        """
+        caps, about = self._ours_of(ver), About(device.kind, NAME, device)
+        if caps not in self.known and self._told.get(caps) != about:
+            _put(self._told, caps, about)
+            self._settle(caps, about)
+
+    def doubt(self, ver: str) -> None:
+        """Forget what was told of that presence: whoever has it is asked."""
+        caps = self._ours_of(ver)
+        if self._told.pop(caps, None) is not None and caps not in self.known:
+            self._settle(caps, None)
+            if not self._waiting:
+                self.ask()
+
+    def _ours_of(self, ver: str) -> Caps:
+        return Caps(ver, self._caps.hash, self._caps.caps_node)
 
     def ask(self) -> None:
         """From now on ask those of whom nothing is known."""
@@ -177,9 +195,15 @@ class MobilityResources(Feature):
         return own.bare, own.domain, own.full
 
     def _is_own(self, asker: Any) -> bool:
-        """The account, its server, which reads all of it anyway, and we ourselves."""
+        """
+        The account, its server, which reads all of it anyway, and we ourselves.
+
+        Of the account only those who show that they are there: a screen that is let in
+        for a visit does not.
+        """
         own = self.xmpp.boundjid
-        return not asker or JID(asker).bare in {own.bare, own.domain}
+        known = {"", own.bare, own.domain, own.full, *self.resources}
+        return str(asker or "") in known
 
     def _on_bind(self, _: Any) -> None:
         """A new session: the server tells from the beginning who is there."""
@@ -226,7 +250,7 @@ class MobilityResources(Feature):
         if caps not in self.known and text is not None:
             with contextlib.suppress(SyntaxError):  # a journal may be damaged
                 self.known[caps] = stanza.about(fromstring(text))
-        return self.known.get(caps)
+        return self.known.get(caps) or self._told.get(caps)
 
     def _ask_if_needed(self, resource: Resource) -> None:
         if resource.about is None and resource.key not in self._asking:
@@ -257,10 +281,13 @@ class MobilityResources(Feature):
             text = tostring(query, encoding="unicode")
             if len(text) <= _LARGEST:
                 self.learnt(f"{caps.hash} {caps.ver}", text)
+            _put(self.known, caps, about)
             self._settle(caps, about)
 
     def _is_true(self, caps: Caps, query: Element) -> bool:
         """Whether others with the same presence say the same (XEP-0115 §5.4)."""
+        if any("<" in text for text in _texts(query)):
+            return False  # with it, another description may have the same hash
         info = DiscoInfo(xml=deepcopy(query))
         ver: str | None = self._caps.generate_verstring(info, caps.hash)
         return ver == caps.ver
@@ -281,10 +308,23 @@ class MobilityResources(Feature):
         if resource is not None and not self._waiting:
             self._ask_if_needed(resource)
 
-    def _settle(self, caps: Caps, about: About) -> None:
-        """All who have this description are known."""
-        self.known[caps] = about
+    def _settle(self, caps: Caps, about: About | None) -> None:
+        """All who have this description are known, or not any more."""
         for resource in tuple(self.resources.values()):
             if resource.caps == caps and resource.about != about:
                 self.resources[resource.jid] = replace(resource, about=about)
                 self.changed()
+
+
+def _put(descriptions: dict[Caps, About], caps: Caps, about: About) -> None:
+    """The last one; the first goes, if there are too many."""
+    descriptions.pop(caps, None)
+    descriptions[caps] = about
+    if len(descriptions) > _MOST_KNOWN:
+        del descriptions[next(iter(descriptions))]
+
+
+def _texts(query: Element) -> Iterator[str]:
+    for element in query.iter():
+        yield from element.attrib.values()
+        yield element.text or ""

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mobility.cli.agent.hooks import Command, Hooks, environment
-from mobility.deciding import News
 from mobility.errors import SettingsError
+from mobility.own.deciding import News
 
 NEWS = News(1, "taken", "urn:app", "My $(secret) talk", "Juliet's phone", 1234)
 SECOND = timedelta(seconds=1)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from mobility.cli.agent.questions import Questions
-from mobility.deciding import News
+from mobility.own.deciding import News
 
 
 @dataclass

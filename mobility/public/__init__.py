@@ -1,0 +1,1 @@
+"""Public displays: they let visitors in, and host what these bring."""

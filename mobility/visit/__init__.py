@@ -1,0 +1,1 @@
+"""Visits of public displays, as the visitor's device sees them."""
