@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
+from rich.console import Console
 
 from mobility.cli.agent import agent
 from mobility.cli.demo import demo
@@ -31,26 +30,36 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # it may print values, and some are secret
     help="Carry a running app from the phone to the screen on the wall, and back.",
 )
-app.command()(visit)
-app.command()(reclaim)
-app.command()(sessions)
-app.command()(present)
-app.command("continue")(continue_)
-app.command()(send)
-app.command()(share)
-app.command()(join)
-app.command()(visits)
-app.command()(revoke)
-app.command()(history)
-app.command()(displays)
-app.command()(qr)
-app.command()(read)
-app.command("open")(open_uri)
-app.command()(desktop)
-app.command()(demo)
-app.add_typer(devices, name="devices")
-app.add_typer(agent, name="agent")
-app.add_typer(server, name="server")
+
+SCREENS = "Public screens"
+app.command(rich_help_panel=SCREENS)(visit)
+app.command(rich_help_panel=SCREENS)(reclaim)
+app.command(rich_help_panel=SCREENS)(visits)
+app.command(rich_help_panel=SCREENS)(revoke)
+app.command(rich_help_panel=SCREENS)(history)
+app.command(rich_help_panel=SCREENS)(displays)
+
+OWN = "Your own devices"
+app.command(rich_help_panel=OWN)(sessions)
+app.command(rich_help_panel=OWN)(present)
+app.command("continue", rich_help_panel=OWN)(continue_)
+app.command(rich_help_panel=OWN)(send)
+app.add_typer(devices, name="devices", rich_help_panel=OWN)
+app.add_typer(agent, name="agent", rich_help_panel=OWN)
+
+PEOPLE = "Other people"
+app.command(rich_help_panel=PEOPLE)(share)
+app.command(rich_help_panel=PEOPLE)(join)
+
+CODES = "Codes"
+app.command(rich_help_panel=CODES)(qr)
+app.command(rich_help_panel=CODES)(read)
+app.command("open", rich_help_panel=CODES)(open_uri)
+app.command(rich_help_panel=CODES)(desktop)
+
+TRY = "Try it, run it"
+app.command(rich_help_panel=TRY)(demo)
+app.add_typer(server, name="server", rich_help_panel=TRY)
 
 
 def main() -> None:
@@ -58,5 +67,11 @@ def main() -> None:
     try:
         app()
     except MobilityError as exc:
-        print(exc, file=sys.stderr)
+        refuse(str(exc), Console(stderr=True))
         raise SystemExit(1) from exc
+
+
+def refuse(sentence: str, console: Console) -> None:
+    """In a file it is one line; a terminal has it wrapped between words."""
+    wide = not console.is_terminal
+    console.print(sentence, soft_wrap=wide, markup=False, highlight=False, emoji=False)

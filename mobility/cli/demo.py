@@ -37,7 +37,7 @@ def demo(
         bool, typer.Option("--json", help="With --headless: print one JSON object.")
     ] = False,
 ) -> None:
-    """Carry a document from a phone to a screen and back, all on this machine."""
+    """Carry a document to a screen and back, all on this machine."""
     if as_json and not headless:
         raise SettingsError("--json goes with --headless.")
     with tempfile.TemporaryDirectory(prefix="mobility-demo-") as folder:

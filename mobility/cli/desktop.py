@@ -34,7 +34,7 @@ def desktop(
         ),
     ] = False,
 ) -> None:
-    """Have the desktop open codes and links with this program, or not any more."""
+    """Have the desktop open codes with this program, or not any more."""
     if install and remove:
         raise SettingsError("Choose one of --install and --remove.")
     try:

@@ -24,12 +24,12 @@ from mobility.own.acquaintances import Acquaintances, found
 from mobility.own.device import Device
 from mobility.own.observing import observing
 
-__all__ = ["devices"]
+__all__ = ["devices", "short"]
 
 console = Console(highlight=False)
 devices = typer.Typer(
     invoke_without_command=True,
-    help="Your own devices: which there are, what they run, what they are called.",
+    help="List, name, compare and forget your own devices.",
 )
 _MOST_SHOWN = 8  # apps of a device
 _LONGEST = 100  # characters of one
@@ -198,7 +198,7 @@ def _takes(device: Device) -> str:
         return "[dim]nothing: another program[/]"
     apps = sorted(device.apps.items())
     lines = [
-        escape(f"{_short(uri)} {schema}{_parts(device.parts.get(uri, ()))}"[:_LONGEST])
+        escape(f"{short(uri)} {schema}{_parts(device.parts.get(uri, ()))}"[:_LONGEST])
         for uri, schema in apps[:_MOST_SHOWN]
     ]
     if len(apps) > _MOST_SHOWN:
@@ -206,7 +206,7 @@ def _takes(device: Device) -> str:
     return "\n".join(lines) or "[dim]nothing[/]"
 
 
-def _short(uri: str) -> str:
+def short(uri: str) -> str:
     """An app as people call it: the last word of its URI."""
     return uri.rstrip("/").replace("/", ":").rpartition(":")[2] or uri
 

@@ -54,7 +54,7 @@ def displays(
         bool, typer.Option("--json", help="For programs: one JSON object.")
     ] = False,
 ) -> None:
-    """List the public displays of a venue's server. Each has its code on its screen."""
+    """List the public displays of a venue's server, and where they are."""
     here = _here(near, within)
     found = asyncio.run(_displays(on or [], here, guest=guest))
     shown = [display for display in found.displays if _is_within(display, within)]

@@ -66,7 +66,7 @@ def present(
     page: Annotated[int, typer.Option(min=1, help="The page to begin at.")] = 1,
     give: GiveOption = Give.ASK,
 ) -> None:
-    """Present a document on this device; your other devices can go on with it."""
+    """Present a document here; your other devices can go on with it."""
     account = load_account()
     presenter = None if doc is None else load_presenter(doc, page)
     asyncio.run(_present(account, presenter, give))

@@ -51,7 +51,7 @@ def qr(
     png: Annotated[Path | None, typer.Option(help="Write it as a picture.")] = None,
     ndef: Annotated[Path | None, typer.Option(help="Write it for an NFC tag.")] = None,
 ) -> None:
-    """Show the code of an address, of this device, or of a session that it has."""
+    """Show the code of an address, of this device, or of its session."""
     if (address is not None) + device + bool(session) != 1:
         raise SettingsError(
             "Name what the code shall be of: an address, --device or --session ID."

@@ -35,7 +35,7 @@ PASSWORD_VARIABLE = "MOBILITY_NEW_PASSWORD"  # noqa: S105 - its name, not its va
 
 server = typer.Typer(
     invoke_without_command=True,
-    help="Run a private XMPP server in the foreground, or manage its accounts.",
+    help="Run a private XMPP server, or manage its accounts.",
 )
 
 Data = Annotated[

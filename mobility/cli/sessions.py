@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mobility.cli.devices import short
 from mobility.cli.history import moment
 from mobility.cli.settings import Account, load_account
 from mobility.cli.watching import watched
@@ -91,7 +92,7 @@ def shown(listed: Sequence[ListedSession]) -> RenderableType:
 
 def _lines(each: ListedSession) -> Text:
     lines = [Text(each.title, style="bold")] if each.title else []
-    lines.append(Text(each.app, style="dim" if each.title else "bold"))
+    lines.append(Text(short(each.app), style="dim" if each.title else "bold"))
     lines.append(Text(f"on {each.place} since {moment(each.since)}"))
     if each.owner_name != each.place:
         lines.append(Text(f"belongs to {each.owner_name}"))

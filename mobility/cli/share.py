@@ -67,7 +67,7 @@ def share(
         bool, typer.Option("--copy", help="Not live: everybody gets a copy.")
     ] = False,
 ) -> None:
-    """Share a document with other people: all see it live, and can turn its pages."""
+    """Share a document: all see it live, and can turn its pages."""
     if room and copy:
         raise SettingsError("Choose one of --room and --copy: a copy is not live.")
     kind = ShareKind.ROOM if room else ShareKind.COPY if copy else ShareKind.DIRECT

@@ -71,7 +71,7 @@ def visit(
         ),
     ] = False,
 ) -> None:
-    """Show a document on a public screen, turn its pages, and take it back."""
+    """Show a document on a public screen, and take it back."""
     if guest and level is not Level.GUEST:
         raise SettingsError(
             "Without an account there is nothing that a screen could log in to. "
@@ -210,7 +210,7 @@ def reclaim(
         Path, typer.Option(help="Folder for the documents of these sessions.")
     ] = Path(),
 ) -> None:
-    """Take back what was on a screen when this phone was cut off or switched off."""
+    """Take back what was on a screen when this phone was cut off."""
     account = load_account()
     if not save.is_dir():
         raise SettingsError(f"There is no folder {save}.")

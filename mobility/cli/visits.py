@@ -27,7 +27,7 @@ def visits(
         bool, typer.Option("--json", help="For programs: one JSON object.")
     ] = False,
 ) -> None:
-    """List the screens that your devices have let in, and that are there now."""
+    """List the screens that your devices have let in, and are there now."""
     found = asyncio.run(_visits(load_account()))
     if as_json:
         fields = [_fields(visit) for visit in found.visits]
@@ -83,7 +83,7 @@ def _when(visit: ActiveVisit) -> tuple[str, str]:
 def revoke(
     id: Annotated[str, typer.Argument(help="As `mobility visits` shows it.")],
 ) -> None:
-    """End a visit now, whatever the screen does; from any of your devices."""
+    """End a visit now, whatever the screen does; from any device."""
     revoked = asyncio.run(_revoke(load_account(), id))
     console.print(_outcome(revoked))
 

@@ -92,6 +92,7 @@ class Acquaintances:
         }
         self._verified = store.verified()
         self._looked = False
+        self._sighted = False
         self._looking = asyncio.Lock()
         self._problem: MobilityError | None = None  # why there is no list
         self.watchers: set[asyncio.Event] = set()
@@ -136,7 +137,7 @@ class Acquaintances:
 
     def renew(self) -> None:
         """There is a new session: what is known of the list may be old."""
-        self._looked = False
+        self._looked = self._sighted = False
 
     async def prepare(self) -> None:
         """On a new session, of who only looks."""
@@ -156,8 +157,20 @@ class Acquaintances:
         """The devices that are known, this one first."""
         await self.update()
         await self._plugin.catch_up()
+        await self._catch_sight()
         await self._resources.settled(_SETTLING)
         return self._now()
+
+    async def _catch_sight(self) -> None:
+        """On a new session: who was listed may be there, and not be seen yet."""
+        if self._sighted:
+            return
+        there = self._resources.resources
+        listed = {
+            each.jid for id, each in self._plugin.listings.items() if id != self._id
+        }
+        await self._resources.arrived(listed - there.keys(), _SETTLING)
+        self._sighted = True
 
     def _now(self) -> list[Device]:
         ids = {*self._present, *self._plugin.listings, *self._remembered, self._id}

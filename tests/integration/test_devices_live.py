@@ -16,6 +16,7 @@ from slixmpp.xmlstream import StanzaBase
 from mobility import Client, Device, LocalProtocolError, Part, UnknownDevice
 from mobility.errors import InvalidState
 from mobility.server import config
+from mobility.xmpp.resources import MobilityResources
 from mobility.xmpp.resources import stanza as resource_xml
 from mobility.xmpp.stream import Stream
 from tests.fakes.proxy import Proxy
@@ -347,3 +348,19 @@ async def test_a_connection_that_is_cut_for_good_is_given_up_by_the_server(
                 await phone.named("Laptop", lambda d: not d.online)
                 network.open()
                 await phone.named("Laptop", lambda d: d.online)
+
+
+async def test_a_device_whose_presence_comes_late_is_not_said_to_be_away(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = MobilityResources._on_presence
+
+    def late(self: MobilityResources, presence: StanzaBase) -> None:
+        asyncio.get_running_loop().call_later(0.2, seen, self, presence)
+
+    async with person.device("Phone") as phone:
+        await phone.devices()
+        monkeypatch.setattr(MobilityResources, "_on_presence", late)
+        async with person.device("Laptop") as laptop:
+            states = {each.name: each.online for each in await laptop.devices()}
+            assert states == {"Laptop": True, "Phone": True}

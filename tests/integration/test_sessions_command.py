@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mobility import Client
+from mobility.cli.devices import short
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.people import address, variables
@@ -65,6 +66,8 @@ async def test_on_a_narrow_terminal_every_line_fits(
     await phone.list_session(Board(), title="A presentation with a very long title")
     printed = await said(environment | {"COLUMNS": "40"}, "sessions")
     assert all(len(line) <= 40 for line in printed.splitlines())
+    assert Board.uri not in "".join(printed.split())  # people call it by its last word
+    assert f" {short(Board.uri)}" in printed
     assert "".join(printed.split()).count("on Phone since".replace(" ", "")) == 1
 
 

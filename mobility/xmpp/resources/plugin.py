@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -97,6 +97,7 @@ class MobilityResources(Feature):
         self._told: dict[Caps, About] = {}
         self._recalled: Mapping[str, str] = {}
         self._asking: dict[Hashable, asyncio.Task[None]] = {}
+        self._expected: dict[str, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._waiting = True  # until whoever wants to know has looked elsewhere first
         self._ours: tuple[str, list[Element]] = ("bot", [])
@@ -170,6 +171,30 @@ class MobilityResources(Feature):
         if self._asking:
             await asyncio.wait(tuple(self._asking.values()), timeout=seconds)
 
+    async def arrived(self, jids: Collection[str], seconds: float) -> None:
+        """
+        Wait until those of them that are connected have been seen to be there.
+
+        A server tells a new resource of the others in its own time (RFC 6121 §4.2 sets
+        no order): who answers, and has not been seen, is going to be.
+
+        Args:
+            jids: Full JIDs of this account.
+            seconds: To wait for them, at most.
+
+        """
+        coming = [asyncio.create_task(self._comes(jid, seconds)) for jid in jids]
+        if coming:
+            await asyncio.gather(*coming)
+
+    async def _comes(self, jid: str, seconds: float) -> None:
+        seen = self._expected.setdefault(jid, asyncio.Event())
+        with contextlib.suppress(IqError, IqTimeout, TimeoutError):
+            async with asyncio.timeout(seconds), self._slots:
+                await self._disco.get_info(JID(jid), local=False, timeout=seconds)
+                await seen.wait()
+        self._expected.pop(jid, None)
+
     def _info(self, jid: JID, node: str, ifrom: Any, data: Any) -> DiscoInfo:
         """What we answer who asks what we are."""
         query = deepcopy(self._disco.static.get_info(jid, node, ifrom, data).xml)
@@ -238,6 +263,8 @@ class MobilityResources(Feature):
         if about is None and before is not None and before.caps == caps:
             about = before.about
         resource = self.resources[jid] = Resource(jid, caps, busy, about)
+        if jid in self._expected:
+            self._expected[jid].set()
         if resource != before:
             self.changed()
         if not self._waiting:
