@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,10 +68,13 @@ async def lent(phone: Client, laptop: Client, app: Board) -> tuple[Any, Session]
 
 async def until_waiting(device: Client, number: int) -> None:
     """So many offers wait at the server, to whichever device."""
-    async with asyncio.timeout(4), aclosing(device._arrivals.news.each()) as news:
-        async for _ in news:
-            if len(await device.stream.offers.waiting()) == number:
-                return
+    news = asyncio.Event()
+    for event in ("pubsub_publish", "pubsub_retract"):
+        device.stream.xmpp.add_event_handler(event, lambda _: news.set())
+    async with asyncio.timeout(4):
+        while len(await device.stream.offers.waiting()) != number:
+            await news.wait()
+            news.clear()
 
 
 class Sealed:
