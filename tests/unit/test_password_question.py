@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -35,9 +36,7 @@ def test_ctrl_c_at_the_question_for_the_password_ends_the_command(
     try:
         assert b"Password of juliet" in read(terminal)
         os.write(terminal, b"\x03")
-        with pytest.raises(OSError, match="Input/output error"):
-            while True:
-                read(terminal)
+        read_all(terminal)
         _, status = os.waitpid(pid, 0)
         ended = True
         assert os.waitstatus_to_exitcode(status) in (0, 130)
@@ -51,3 +50,10 @@ def test_ctrl_c_at_the_question_for_the_password_ends_the_command(
 def read(terminal: int) -> bytes:
     assert select.select([terminal], [], [], 20)[0]
     return os.read(terminal, 65536)
+
+
+def read_all(terminal: int) -> None:
+    """Until nobody is at its other end."""
+    with contextlib.suppress(OSError):
+        while True:
+            read(terminal)
