@@ -15,7 +15,7 @@ from mobility.client import Client
 from mobility.errors import MobilityError, PeerUnreachable
 from mobility.moved import MovedSession
 from mobility.own.arrival import IncomingOffer
-from mobility.own.deciding import Decide, News, printable
+from mobility.own.deciding import Decide, News, never, printable
 from mobility.own.lost import LostSession
 from mobility.session import Session
 from mobility.tasks import Tasks
@@ -136,8 +136,8 @@ class Agent:
             await self._accept(offer, news)
 
     def _expected(self, offer: IncomingOffer, news: News) -> bool:
-        """Whoever has its device show its code to another one has said yes."""
-        expected = self._device.expects(offer.device)
+        """Who has this device show its code has said yes, unless nothing is taken."""
+        expected = self._take is not never and self._device.expects(offer.device)
         if expected:
             log.info("[%d] %s has scanned this device's code", news.number, news.place)
         return expected

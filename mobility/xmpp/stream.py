@@ -43,6 +43,7 @@ PONG = 10.0  # seconds to wait for one, or for a connection
 DOUBT = 4.0  # seconds to wait for one where we have a reason to think that none comes
 PREPARE = 5.0  # seconds at most until we show that we are there
 FIRST = 15.0  # seconds to wait for the first connection
+REPLACED = 60.0  # seconds until we come back after another connection took our place
 _SLOWEST = 5.0  # seconds between two attempts to connect again
 _UNWELCOME = {  # conditions of RFC 6120 §6.5 that are not about the proof
     "account-disabled": "has disabled the account",
@@ -101,6 +102,7 @@ class Stream:
         self._gone = asyncio.Event()
         self._doubted = asyncio.Event()  # the next sign of life is not waited for
         self.resumed = False  # whether nothing can have been lost since the last cut
+        self._replaced = False  # whether the server has ended it for another one
         self._nameless = False  # whether DNS does not know the server
         self._failure: ConnectionFailed | None = None
         self.prepare: Callable[[], Awaitable[None]] | None = None
@@ -173,6 +175,7 @@ class Stream:
             "session_start": self._on_start,
             "session_resumed": self._on_resumed,
             "disconnected": self._on_disconnected,
+            "stream_error": self._on_error,
             "connection_failed": self._on_failed,
             "reconnect_delay": self._on_all_failed,
             "rule_broken": lambda _: self._fail(
@@ -310,10 +313,11 @@ class Stream:
         while True:
             self._gone = asyncio.Event()
             self._doubted.clear()
+            self._replaced = False
             self.xmpp.connect(*self._address)
             if await self._connected():
-                pause = 0.1
                 await self._watch()
+                pause = REPLACED if self._replaced else 0.1
             self.xmpp.cancel_connection_attempt()
             if self.xmpp.is_connected():
                 self.xmpp.abort()
@@ -391,6 +395,18 @@ class Stream:
         if self._up.is_set():
             self._up.clear()
             self._on_change(False)
+
+    def _on_error(self, error: Any) -> None:
+        # Were we back at once, the two would throw each other out for ever: so it is
+        # where a server lets in only so many devices of an account (ejabberd: 10).
+        if error["condition"] == "conflict":
+            self._replaced = True
+            log.warning(
+                "another device of %s has taken the place of this one, as far as %s "
+                "is concerned; it is tried again in a minute",
+                self._account.bare,
+                self._server,
+            )
 
     def _on_failed(self, reason: Any) -> None:
         # slixmpp gives a text where there is no such name, otherwise the exception.

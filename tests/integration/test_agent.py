@@ -154,6 +154,16 @@ async def test_what_comes_from_who_has_scanned_its_code_is_taken_unasked(
         await soon(moved.retrieve())
 
 
+async def test_an_agent_that_takes_nothing_takes_nothing_by_its_code_either(
+    person: Person, phone: Client
+) -> None:
+    async with Desk(person).serving(take=never) as device:
+        async with contextlib.aclosing(device.device_code()) as codes:
+            there = await phone.scanned(await anext(codes))
+        with pytest.raises(TransferRefused):
+            await soon(phone.offer(Board(), to=[there]))
+
+
 async def test_who_has_not_said_yes_in_time_has_said_no(
     person: Person, phone: Client
 ) -> None:

@@ -118,8 +118,8 @@ async def test_a_chat_goes_to_the_display_and_back_while_three_others_talk(
             heard = [line for line in chat.lines if line.nick == nick]
             assert [line.text for line in heard] == lines
         stamps = {line.text: line.at for line in witness.lines}
-        # a room stamps its history in whole seconds, and its clock is another
-        assert all(abs(line.at - stamps[line.text]) < 2 for line in chat.lines)
+        # a room stamps its history in whole seconds, and whoever is slow hears it later
+        assert all(abs(line.at - stamps[line.text]) < 10 for line in chat.lines)
         expected = [line.text for line in witness.lines]
         assert [line.text for line in chat.lines] == expected[-len(chat.lines) :]
         assert not moved.as_saved

@@ -168,3 +168,20 @@ async def test_a_strangers_dns_cannot_have_us_knock_inside_our_network(
             await asyncio.wait_for(knocked.wait(), 5)
         connection.abort()
     assert came is knocked.is_set() is not public_only
+
+
+async def test_two_that_take_each_others_place_do_not_do_so_for_ever(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    jid, password = server.add()
+    async with Stream(f"{jid}/desk", password, **address(server)) as first:
+        async with Stream(f"{jid}/desk", password, **address(server)) as second:
+            async with asyncio.timeout(QUICKLY):
+                await first.wait_offline()
+            await asyncio.sleep(0.5)  # it is the quiet that is looked at
+            assert (first.online, second.online) == (False, True)
+            assert "has taken the place of this one" in caplog.text
+            first.check()  # its user is there, or its network is another one
+            async with asyncio.timeout(QUICKLY):
+                await first.wait_online()
+                await second.wait_offline()

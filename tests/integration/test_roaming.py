@@ -9,7 +9,8 @@ import sys
 
 PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"}
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # which on Debian is root's only
-OWN = ("unshare", "-rn")
+# Root needs no user namespace, which a chroot does not get.
+OWN = ("unshare", "-n" if os.geteuid() == 0 else "-rn")
 CABLE = "ip link add here type veth peer name there"
 
 
