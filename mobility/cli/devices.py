@@ -126,8 +126,10 @@ def verify(
 
 
 def _run(job: Callable[[Acquaintances], Awaitable[None]]) -> None:
+    account = load_account()  # a loop would keep Ctrl-C from who is asked for it
+
     async def run() -> None:
-        async with _observing(load_account()) as known:
+        async with _observing(account) as known:
             await job(known)
 
     try:

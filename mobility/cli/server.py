@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from mobility.cli.settings import load_account
+from mobility.cli.settings import Account, load_account
 from mobility.errors import ServerError
 from mobility.public.places import looking
 from mobility.server import (
@@ -164,7 +164,7 @@ def displays(
 ) -> None:
     """Say which accounts may be in the list of displays; without a JID, who may."""
     if at is not None:
-        asyncio.run(_admit(at, jids or [], remove=remove))
+        asyncio.run(_admit(load_account(), at, jids or [], remove=remove))
         for jid in jids or []:
             print(f"{jid} may {'no longer ' if remove else ''}list itself at {at}.")
         return
@@ -181,8 +181,9 @@ def displays(
             print(jid)
 
 
-async def _admit(service: str, jids: list[str], *, remove: bool) -> None:
-    account = load_account()
+async def _admit(
+    account: Account, service: str, jids: list[str], *, remove: bool
+) -> None:
     where = {key: account.options()[key] for key in ("host", "port", "ca_file")}
     async with looking(account.jid, account.password, **where) as places:
         await (places.dismiss if remove else places.admit)(service, jids)
