@@ -105,7 +105,7 @@ async def until(
     look: Callable[[], Awaitable[DisplayList]], suits: Callable[[DisplayList], bool]
 ) -> DisplayList:
     """What is listed, once it suits."""
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(3 * DEADLINE):
         while not suits(found := await look()):
             pass
     return found
