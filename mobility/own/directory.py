@@ -6,21 +6,19 @@ import asyncio
 import logging
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Awaitable,
     Callable,
     Mapping,
 )
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from mobility.errors import DirectoryUnavailable, PeerUnreachable, VisitRefused
-from mobility.own.acquaintances import Acquaintances
 from mobility.own.device import Device
+from mobility.own.observing import onlooking
 from mobility.protocol.directory import Entry
-from mobility.store import Store
 from mobility.transfer import timing
 from mobility.xmpp.asking import MobilityAsking
 from mobility.xmpp.directory import Answer, Question
@@ -222,8 +220,9 @@ class Directory:
         )
 
 
-@asynccontextmanager
-async def observing(jid: str, password: str, **where: Any) -> AsyncIterator[Directory]:
+def observing(
+    jid: str, password: str, **where: Any
+) -> AbstractAsyncContextManager[Directory]:
     """
     See the sessions of an account, without being one of its devices.
 
@@ -235,11 +234,8 @@ async def observing(jid: str, password: str, **where: Any) -> AsyncIterator[Dire
         ConnectionFailed: With a sentence that says what to do.
 
     """
-    stream = Stream(jid.partition("/")[0], password, **where)
-
-    stream.resources.observe()
-    with Store(None) as store:
-        known = Acquaintances(stream.devices, stream.resources, store, "")
-        directory = Directory(stream, known.all, known.watchers)
-        async with stream:
-            yield directory
+    return onlooking(
+        *(jid, password),
+        lambda stream, known: Directory(stream, known.all, known.watchers),
+        **where,
+    )

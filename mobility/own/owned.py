@@ -46,6 +46,7 @@ class Owned:
         self._session = session
         self._link = link
         self._kept: dict[str, _Keeping] = {}
+        self._loading: set[str] = set()
         self._watching: list[Callable[[], None]] = []
         kept, came = store.kept(), store.arriving()
         link.contents.drop_others(each.id for each in kept)
@@ -94,11 +95,16 @@ class Owned:
         made = {factory.uri: factory for factory in factories}
         found = []
         for kept in self._store.kept():
-            if not kept.sid and kept.app in made and kept.id not in self:
-                try:
-                    found.append(await self._run(kept, made[kept.app]()))
-                except Exception as exc:  # one that cannot run does not stop the others
-                    log.error("a session cannot run here again: %s", traced(exc))
+            ours = kept.id in self or kept.id in self._loading
+            if kept.sid or kept.app not in made or ours:
+                continue
+            self._loading.add(kept.id)
+            try:
+                found.append(await self._run(kept, made[kept.app]()))
+            except Exception as exc:  # one that cannot run does not stop the others
+                log.error("a session cannot run here again: %s", traced(exc))
+            finally:
+                self._loading.discard(kept.id)
         return found
 
     async def _run(self, kept: Kept, app: App) -> Session:

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from slixmpp.jid import JID, InvalidJID
 
@@ -38,6 +38,27 @@ from mobility.xmpp.visits import MobilityVisits
 __all__ = ["Stream", "within"]
 
 log = logging.getLogger(__name__)
+FEATURES: Final = (
+    MobilitySasl,
+    MobilityVisit,
+    MobilityTransfer,
+    MobilitySession,
+    MobilityPublished,
+    MobilityLogin,
+    MobilityDelegation,
+    MobilitySharing,
+    MobilityRooms,
+    MobilityAsking,
+    MobilityCodes,
+    Bytestreams,
+    Uploads,
+    MobilityDevices,
+    MobilityOffers,
+    MobilityVisits,
+    MobilityPlaces,
+    MobilityResources,
+    MobilityDirectory,
+)
 PING = 30.0  # seconds between signs of life
 PONG = 10.0  # seconds to wait for one, or for a connection
 DOUBT = 4.0  # seconds to wait for one where we have a reason to think that none comes
@@ -109,44 +130,17 @@ class Stream:
         self._busy = False
         self._starting: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
-        xmpp = Connection(self._account, "", ssl_context=_tls(ca_file))
-        xmpp.public_only = reach == "public"
-        # A private server and most others speak STARTTLS; direct TLS is found by SRV.
-        xmpp.enable_direct_tls = host is None
-        # slixmpp accepts every contact request, and asks back; who is a contact of the
-        # user is for the user to say.
-        xmpp.auto_authorize, xmpp.auto_subscribe = None, False
-        for plugin in ("xep_0198", "xep_0199"):
-            xmpp.register_plugin(plugin)
-        for ours in (
-            MobilitySasl,
-            MobilityVisit,
-            MobilityTransfer,
-            MobilitySession,
-            MobilityPublished,
-            MobilityLogin,
-            MobilityDelegation,
-            MobilitySharing,
-            MobilityRooms,
-            MobilityAsking,
-            MobilityCodes,
-        ):
-            xmpp.register_plugin(ours.name)
-        for carrier in (Bytestreams, Uploads):
-            xmpp.register_plugin(carrier.name)
-        for listing in (
-            MobilityDevices,
-            MobilityOffers,
-            MobilityVisits,
-            MobilityPlaces,
-            MobilityResources,
-            MobilityDirectory,
-        ):
-            xmpp.register_plugin(listing.name)
-        xmpp.plugin["xep_0198"].window = 1
-        self.xmpp = xmpp
+        self.xmpp = xmpp = _connection(self._account, host, ca_file, reach)
         self._sasl = MobilitySasl.of(xmpp)
         self._sasl.login = _login(self._account, login)
+        self._name_features()
+        self.uploads.ca_file = ca_file
+        xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
+        for event, handler in self._handlers().items():
+            xmpp.add_event_handler(event, handler)
+
+    def _name_features(self) -> None:
+        xmpp = self.xmpp
         self.visits = MobilityVisit.of(xmpp)
         self.logins = MobilityLogin.of(xmpp)
         self.delegation = MobilityDelegation.of(xmpp)
@@ -154,7 +148,6 @@ class Stream:
         self.sessions = MobilitySession.of(xmpp)
         self.bytestreams = Bytestreams.of(xmpp)
         self.uploads = Uploads.of(xmpp)
-        self.uploads.ca_file = ca_file
         self.codes = MobilityCodes.of(xmpp)
         self.devices = MobilityDevices.of(xmpp)
         self.resources = MobilityResources.of(xmpp)
@@ -166,9 +159,6 @@ class Stream:
         self.rooms = MobilityRooms.of(xmpp)
         self.asking = MobilityAsking.of(xmpp)
         self.directory = MobilityDirectory.of(xmpp)
-        xmpp.add_event_handler("disconnected", xmpp.keep_unsent)
-        for event, handler in self._handlers().items():
-            xmpp.add_event_handler(event, handler)
 
     def _handlers(self) -> dict[str, Callable[[Any], None]]:
         return {
@@ -433,6 +423,23 @@ class Stream:
         if not self._down.is_set():
             self._failure = ConnectionFailed(sentence)
             self._down.set()
+
+
+def _connection(
+    account: JID, host: str | None, ca_file: Path | None, reach: str
+) -> Connection:
+    """With all features, and not connected yet."""
+    xmpp = Connection(account, "", ssl_context=_tls(ca_file))
+    xmpp.public_only = reach == "public"
+    # A private server and most others speak STARTTLS; direct TLS is found by SRV.
+    xmpp.enable_direct_tls = host is None
+    # slixmpp accepts every contact request, and asks back; who is a contact of the
+    # user is for the user to say.
+    xmpp.auto_authorize, xmpp.auto_subscribe = None, False
+    for name in ("xep_0198", "xep_0199", *(feature.name for feature in FEATURES)):
+        xmpp.register_plugin(name)
+    xmpp.plugin["xep_0198"].window = 1
+    return xmpp
 
 
 def _login(account: JID, login: str | Login) -> Login:

@@ -410,22 +410,21 @@ async def test_an_own_program_that_asks_without_end_disturbs_nobody(
             await soon(laptop.request(await listed(laptop)))
 
 
-async def test_a_device_that_gave_up_leaves_the_session_where_it_was(
-    prosody: Person, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("where", ["_arrivals._understood", "_own.recover"])
+async def test_a_device_that_gave_up_finds_the_offer_when_it_asks_again(
+    prosody: Person, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     async with prosody.devices("Phone", "Laptop") as (phone, laptop):
-        board = Board(strokes=("first",))
-        await phone.list_session(board, title="A board")
+        await phone.list_session(Board(strokes=("first",)), title="A board")
         found = await listed(laptop)
-        held = asyncio.Event()
-        monkeypatch.setattr(laptop._arrivals, "_understood", never(held))
+        held, (part, name) = asyncio.Event(), where.split(".")
+        monkeypatch.setattr(getattr(laptop, part), name, never(held))
         wish = asyncio.create_task(laptop.request(found))
         await soon(held.wait())
         wish.cancel()
         with pytest.raises(asyncio.CancelledError):
             await wish
         monkeypatch.undo()
-        # asking again finds the offer that was made, and is not too late
         there: Any = await soon(laptop.request(found))
         assert there.app.strokes == ["first"]
 
@@ -493,25 +492,6 @@ async def test_a_device_that_was_restarted_may_ask_again_for_what_it_was_promise
         async with prosody.device("Laptop") as laptop:
             there: Any = await soon(laptop.request(await listed(laptop)))
             assert there.app.strokes == ["first"]
-
-
-async def test_an_offer_that_was_looked_at_in_vain_is_found_again(
-    prosody: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with prosody.devices("Phone", "Laptop") as (phone, laptop):
-        await phone.list_session(Board(strokes=("first",)), title="A board")
-        found = await listed(laptop)
-        held = asyncio.Event()
-        assert laptop._own is not None
-        monkeypatch.setattr(laptop._own, "recover", never(held))
-        wish = asyncio.create_task(laptop.request(found))
-        await soon(held.wait())
-        wish.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await wish
-        monkeypatch.undo()
-        there: Any = await soon(laptop.request(found))
-        assert there.app.strokes == ["first"]
 
 
 async def test_nobody_is_disturbed_about_what_is_on_its_way_already(

@@ -18,6 +18,7 @@ from mobility import (
     MovedSession,
     PeerUnreachable,
     SessionAway,
+    State,
     TransferAborted,
     TransferRefused,
 )
@@ -139,6 +140,21 @@ async def test_what_was_given_runs_again_after_a_restart(home: Household) -> Non
             assert await laptop.kept(Board) == []
             returned = await gives(laptop, again.app, phone)
             assert returned.epoch == session.epoch + 1
+
+
+async def test_what_was_kept_runs_once_however_often_it_is_asked_for(
+    home: Household,
+) -> None:
+    class Slow(Board):
+        async def restore(self, state: State) -> None:
+            await asyncio.sleep(0)  # others have their turn
+            await super().restore(state)
+
+    async with home.on("Phone") as phone:
+        session = await phone.keep(Board(strokes=("first",)))
+    async with home.on("Phone") as phone:
+        both = await asyncio.gather(phone.kept(Slow), phone.kept(Slow))
+        assert [again.id for found in both for again in found] == [session.id]
 
 
 async def test_what_is_kept_is_lent_and_kept_when_it_is_back(home: Household) -> None:

@@ -303,20 +303,26 @@ async def test_a_second_program_of_the_same_device_is_told(
         await ends(phone)
 
 
-async def test_what_was_given_goes_on_though_its_giver_has_not_let_go_yet(
-    prosody: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def given_into_silence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The phone gives a talk to the laptop, which takes it and never says so."""
+
     async def silent(self: Incoming) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(timing, "PATIENCE", 0.2)
     monkeypatch.setattr(Incoming, "confirm", silent)
-    async with client(prosody("Laptop")) as laptop, client(prosody("Phone")) as phone:
+    async with client(home("Laptop")) as laptop, client(home("Phone")) as phone:
         to = [await phone.device("Laptop")]
         sending = asyncio.create_task(phone.send(load_presenter(None, 2), to=to))
         await take(laptop)
         with pytest.raises(SessionAway):
             await sending
+
+
+async def test_what_was_given_goes_on_though_its_giver_has_not_let_go_yet(
+    prosody: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await given_into_silence(prosody, monkeypatch)
     async with presenting(prosody("Laptop")) as again:
         await again.says("goes on here, at page 2")
         again.type("")
@@ -326,17 +332,7 @@ async def test_what_was_given_goes_on_though_its_giver_has_not_let_go_yet(
 async def test_what_went_to_a_device_that_is_not_heard_of_can_be_taken_back(
     prosody: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def silent(self: Incoming) -> None:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(timing, "PATIENCE", 0.2)
-    monkeypatch.setattr(Incoming, "confirm", silent)
-    async with client(prosody("Laptop")) as laptop, client(prosody("Phone")) as phone:
-        to = [await phone.device("Laptop")]
-        sending = asyncio.create_task(phone.send(load_presenter(None, 2), to=to))
-        await take(laptop)
-        with pytest.raises(SessionAway):
-            await sending
+    await given_into_silence(prosody, monkeypatch)
     for answer, then in (("n", "is open here"), ("y", "goes on here, at page 2")):
         async with mobility(prosody("Phone"), "present") as again:
             await again.says("Laptop has not said that it has sample.pdf.")
