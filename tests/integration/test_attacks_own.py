@@ -355,7 +355,7 @@ def unread(_: Element) -> tuple[str, ...]:
     return ()
 
 
-@attacks.stopped_by({"mobility.xmpp.resources.plugin._texts": unread})
+@attacks.stopped_by({"mobility.xmpp.resources.stanza._texts": unread})
 async def another_description_has_the_hash_of_a_device(server: RunningServer) -> bool:
     """The hash is of texts with a mark between them; here the mark is in a text."""
     person = Person(server)

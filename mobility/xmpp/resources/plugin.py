@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element
 
-from defusedxml.ElementTree import fromstring
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID
 from slixmpp.plugins.xep_0030 import DiscoInfo
@@ -34,7 +33,6 @@ from mobility.xmpp.resources.stanza import About, Caps
 __all__ = ["MobilityResources", "Resource"]
 
 log = logging.getLogger(__name__)
-NAME = "Mobility"  # of our disco identity: a device's name is not for everybody
 SECONDS = 10.0  # for a resource to say what it is
 _MOST = 256  # resources that are kept in view
 _AT_ONCE = 8  # of them are asked at the same time
@@ -144,7 +142,7 @@ class MobilityResources(Feature):
 
         Nobody signed that: what a resource says itself counts before it.
         """
-        caps, about = self._ours_of(ver), About(device.kind, NAME, device)
+        caps, about = self._ours_of(ver), About(device.kind, stanza.NAME, device)
         if caps not in self.known and self._told.get(caps) != about:
             _put(self._told, caps, about)
             self._settle(caps, about)
@@ -198,14 +196,8 @@ class MobilityResources(Feature):
     def _info(self, jid: JID, node: str, ifrom: Any, data: Any) -> DiscoInfo:
         """What we answer who asks what we are."""
         query = deepcopy(self._disco.static.get_info(jid, node, ifrom, data).xml)
-        for old in tuple(stanza.forms(query)):
-            query.remove(old)
         kind, form = self._ours
-        if query.find(f"{stanza.INFO}identity") is None:
-            about = {"category": "client", "type": kind, "name": NAME}
-            query.insert(0, Element(f"{stanza.INFO}identity", about))
-            if self._observes:
-                SubElement(query, f"{stanza.INFO}feature", var=stanza.OBSERVER)
+        stanza.introduce(query, kind, observer=self._observes)
         if node and ifrom and str(ifrom) in self._servers:
             for asked in self.asked:
                 asked()
@@ -276,7 +268,7 @@ class MobilityResources(Feature):
         text = self._recalled.get(f"{caps.hash} {caps.ver}")
         if caps not in self.known and text is not None:
             with contextlib.suppress(SyntaxError):  # a journal may be damaged
-                self.known[caps] = stanza.about(fromstring(text))
+                self.known[caps] = stanza.about(stanza.read(text))
         return self.known.get(caps) or self._told.get(caps)
 
     def _ask_if_needed(self, resource: Resource) -> None:
@@ -295,7 +287,7 @@ class MobilityResources(Feature):
         except (IqError, IqTimeout):
             self._answered(resource, About())
         else:
-            self._hear(resource, iq.xml.find(f"{stanza.INFO}query"))
+            self._hear(resource, stanza.query(iq.xml))
 
     def _hear(self, resource: Resource, query: Element | None) -> None:
         if query is None:
@@ -305,7 +297,7 @@ class MobilityResources(Feature):
         self._answered(resource, about)
         caps = resource.caps
         if caps is not None and self._is_true(caps, query):
-            text = tostring(query, encoding="unicode")
+            text = stanza.written(query)
             if len(text) <= _LARGEST:
                 self.learnt(f"{caps.hash} {caps.ver}", text)
             _put(self.known, caps, about)
@@ -313,8 +305,8 @@ class MobilityResources(Feature):
 
     def _is_true(self, caps: Caps, query: Element) -> bool:
         """Whether others with the same presence say the same (XEP-0115 §5.4)."""
-        if any("<" in text for text in _texts(query)):
-            return False  # with it, another description may have the same hash
+        if stanza.is_ambiguous(query):
+            return False
         info = DiscoInfo(xml=deepcopy(query))
         ver: str | None = self._caps.generate_verstring(info, caps.hash)
         return ver == caps.ver
@@ -349,9 +341,3 @@ def _put(descriptions: dict[Caps, About], caps: Caps, about: About) -> None:
     descriptions[caps] = about
     if len(descriptions) > _MOST_KNOWN:
         del descriptions[next(iter(descriptions))]
-
-
-def _texts(query: Element) -> Iterator[str]:
-    for element in query.iter():
-        yield from element.attrib.values()
-        yield element.text or ""

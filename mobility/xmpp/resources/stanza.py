@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from defusedxml.ElementTree import fromstring
 
 from mobility.errors import MobilityError, RemoteProtocolError
 from mobility.protocol.device import (
@@ -21,9 +23,22 @@ from mobility.protocol.handshake import claim
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 
-__all__ = ["INFO", "OBSERVER", "About", "Caps", "about", "caps", "forms", "to_form"]
+__all__ = [
+    "NAME",
+    "About",
+    "Caps",
+    "about",
+    "caps",
+    "introduce",
+    "is_ambiguous",
+    "query",
+    "read",
+    "to_form",
+    "written",
+]
 
 INFO: Final = "{http://jabber.org/protocol/disco#info}"
+NAME: Final = "Mobility"  # of our identity: a device's own is not for everybody
 OBSERVER: Final = f"{ns.DEVICES}#observer"  # the feature of a command that only looks
 _CAPS: Final = "{http://jabber.org/protocol/caps}c"
 _FORM: Final = "{jabber:x:data}"
@@ -105,6 +120,50 @@ def _device(query: Element) -> DeviceDescription | None:
     except MobilityError:
         return None
     return device
+
+
+def query(iq: Element) -> Element | None:
+    """What a result answers."""
+    return iq.find(f"{INFO}query")
+
+
+def introduce(answer: Element, kind: str, *, observer: bool) -> None:
+    """Say of which kind of client an answer is; forms of ours that are in it go."""
+    for old in tuple(forms(answer)):
+        answer.remove(old)
+    if answer.find(f"{INFO}identity") is None:
+        identity = {"category": "client", "type": kind, "name": NAME}
+        answer.insert(0, Element(f"{INFO}identity", identity))
+        if observer:
+            SubElement(answer, f"{INFO}feature", var=OBSERVER)
+
+
+def is_ambiguous(answer: Element) -> bool:
+    """Whether another one may have the same hash: it is over texts joined by ``<``."""
+    texts = (text for each in answer.iter() for text in _texts(each))
+    return any("<" in text for text in texts)
+
+
+def _texts(element: Element) -> Iterator[str]:
+    yield from element.attrib.values()
+    yield element.text or ""
+
+
+def written(answer: Element) -> str:
+    """An answer, to be kept."""
+    return tostring(answer, encoding="unicode")
+
+
+def read(text: str) -> Element:
+    """
+    What was `written`.
+
+    Raises:
+        SyntaxError: It was damaged since.
+
+    """
+    element: Element = fromstring(text)
+    return element
 
 
 def forms(query: Element) -> Iterator[Element]:
