@@ -33,6 +33,7 @@ _MOST_WORK: Final = (
     64 * 1024 * 1024
 )  # bytes read in vain, of a tag that comes in crumbs
 _SLICE: Final = 4096  # bytes after which a tag without end is noticed
+_PIECE: Final = 1 << 20  # bytes that Python hands to expat at once
 _STREAM: Final = "{http://etherx.jabber.org/streams}stream"
 _LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _ADDRESSED: Final = ("from", "to", "id", "type", _LANGUAGE)
@@ -104,8 +105,17 @@ class Parser:
     def _parse(self, whole: bytes) -> None:
         try:
             self._expat.Parse(whole)
+            if len(whole) > _PIECE:
+                self._pad(len(whole))
         except expat.ExpatError:
             raise RuleBroken("not-well-formed") from None
+
+    def _pad(self, count: int) -> None:
+        # Of so large a tag expat did see a part, and would wait (see _take). Blanks make
+        # it look; the content of such a stanza is not kept, so they are nobody's.
+        self._expat.Parse(b" " * count)
+        self._fed += count
+        self._at += count
 
     def read_events(self) -> Iterator[tuple[str, Element]]:
         """Start and end of the stream and of each stanza that is complete."""

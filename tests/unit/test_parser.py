@@ -155,6 +155,13 @@ def test_what_servers_make_of_a_strangers_stanza_does_not_end_the_connection() -
         assert (small.get("id"), len(small)) == ("2", 1)
 
 
+def test_a_list_of_tags_that_are_too_large_does_not_end_the_connection() -> None:
+    item = f"<item b='{'&apos;' * (2 * parser.LARGEST)}'>x</item>"
+    large, small = stanzas(f"<iq id='1'>{item * 9}</iq><iq id='2'><a/></iq>")
+    assert (large.get("id"), len(large)) == ("1", 0)
+    assert (small.get("id"), len(small)) == ("2", 1)
+
+
 def test_a_stanza_has_an_end() -> None:
     endless = itertools.repeat(b"x" * parser.LARGEST, 129)
     assert broken(itertools.chain([b"<message>"], endless)) == "policy-violation"
