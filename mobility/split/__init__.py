@@ -1,1 +1,1 @@
-"""A session whose parts run on several devices."""
+"""A session that is split: its parts, where they run, and who feeds them."""
