@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from slixmpp.xmlstream import StanzaBase
 from slixmpp.xmlstream.handler import Callback
@@ -71,9 +71,10 @@ class MobilityProbing(Feature):
             self._leaked.discard(mark)
 
     def _say(self, to: str, name: str, mark: str) -> None:
-        # A server that has no filter, or nobody to bring it to, forgets a headline; but
-        # one to our own account Prosody 0.12 brings to nobody.
-        kind = "headline" if "/" in to else "normal"
+        # To the account, the decoy is what people's messages are: if nobody wants it,
+        # we have it back. A headline is for all who are there, whatever their priority.
+        is_for_one = name == stanza.PROBE or "/" in to
+        kind: Literal["headline", "normal"] = "headline" if is_for_one else "normal"
         message = self.xmpp.make_message(mto=to, mtype=kind)
         stanza.put(message.xml, name, mark)
         message.send()
