@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import logging
 from asyncio import Future
 from typing import Any, ClassVar
 
 from slixmpp import JID, Iq
 from slixmpp.plugins import BasePlugin
+from slixmpp.xmlstream import register_stanza_plugin
 
 from . import stanza
-
-log = logging.getLogger(__name__)
 
 _PREFIX = "urn:xmpp:sift:"
 
@@ -37,7 +35,7 @@ class XEP_0273(BasePlugin):
     namespace = stanza.NS
 
     def plugin_init(self) -> None:
-        stanza.register_plugins()
+        register_stanza_plugin(Iq, stanza.Sift)
 
     async def get_features(self, **iqkwargs: Any) -> set[str]:
         """

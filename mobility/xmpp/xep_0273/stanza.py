@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from slixmpp import Iq
 from slixmpp.xmlstream import ElementBase, register_stanza_plugin
 
 NS: Final = "urn:xmpp:sift:2"
@@ -138,9 +137,6 @@ class Allow(ElementBase):
 _RULES: Final = (SiftIq, SiftMessage, SiftPresence, SiftSub)
 _KINDS: Final = frozenset(rule.plugin_attrib for rule in _RULES)
 
-
-def register_plugins() -> None:
-    register_stanza_plugin(Iq, Sift)
-    for rule in _RULES:
-        register_stanza_plugin(Sift, rule)
-        register_stanza_plugin(rule, Allow, iterable=True)
+for _rule in _RULES:
+    register_stanza_plugin(Sift, _rule)
+    register_stanza_plugin(_rule, Allow, iterable=True)
