@@ -42,6 +42,7 @@ from mobility.protocol.carrier import Carrier
 from mobility.protocol.code import Address, DeviceCode, SessionCode
 from mobility.protocol.code import read as read_code
 from mobility.protocol.delegation import Level
+from mobility.protocol.filtering import Way
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.place import Coordinates, Spot
 from mobility.protocol.session import Stanza, State
@@ -64,6 +65,7 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
+from mobility.split.filtering import Filter
 from mobility.split.split import Place, Split
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
@@ -92,6 +94,7 @@ __all__ = [
     "DisplayList",
     "Ending",
     "File",
+    "Filter",
     "Hosting",
     "IncomingOffer",
     "Introduction",
@@ -151,6 +154,7 @@ __all__ = [
     "VisitList",
     "VisitRefused",
     "Visited",
+    "Way",
     "Where",
     "Wiping",
     "read_code",

@@ -1,4 +1,4 @@
-"""What the user's server keeps from one device: asked for, seen to hold, and watched."""
+"""What the user's server keeps from one device: asked for, tried, and watched."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Filter:
 
     Attributes:
         way: How packets come here of a service that does not know of this device.
-        names: Qualified names of the packets that the server brings here now, to whatever
-            device of the account they were sent; empty while no part here needs any.
+        names: Qualified names of the packets that the server brings here now of what is
+            sent to the account; empty while no part here needs any.
         features: What the server can sift, as it says (XEP-0273 §3.1).
         problem: Why it is not asked to: a sentence, or empty.
 
@@ -178,6 +178,8 @@ class Filtering:
 
     async def _give_up(self, problem: str) -> None:
         """It does not filter: what is for the account must not come here."""
+        if self._problem:
+            return
         log.warning("packets are relayed to this device from now on: %s", problem)
         self._problem = problem
         try:
@@ -217,6 +219,7 @@ class Filtering:
             if inbound.kind is Kind.MESSAGE and not self._passes(inbound):
                 self._passes, self._holds = None, False
                 self._stream.lower_priority()
+                self._stream.probing.hand_back(stanza)
                 self._tasks.start(self._fail())
         return stanza
 

@@ -379,6 +379,11 @@ class Stream:
         if changed and self.online:
             self.show()
 
+    @property
+    def priority(self) -> int | None:
+        """Of our presence."""
+        return self._priority
+
     def raise_priority(self) -> None:
         """
         Have what is for the account brought here too, until `lower_priority`.

@@ -79,6 +79,17 @@ class MobilityProbing(Feature):
         stanza.put(message.xml, name, mark)
         message.send()
 
+    def hand_back(self, message: StanzaBase) -> None:
+        """
+        Give what a person wrote to the user's other clients, since it came here.
+
+        To be called once our priority is negative again: nothing comes back then.
+        """
+        own = self.xmpp.boundjid.bare
+        copy = self.xmpp.make_message(mto=own, mtype="chat")
+        if message["from"].bare != own and stanza.hand_back(copy.xml, message.xml):
+            copy.send()
+
     def _on_probe(self, message: StanzaBase) -> None:
         mark = self._marked(message, stanza.PROBE)
         if mark:
