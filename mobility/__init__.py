@@ -67,6 +67,7 @@ from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
 from mobility.split.filtering import Filter
 from mobility.split.split import Place, Split
+from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction
@@ -117,6 +118,7 @@ __all__ = [
     "MovedSession",
     "Offline",
     "Part",
+    "PartedApp",
     "Participation",
     "Parting",
     "PeerUnreachable",
