@@ -66,6 +66,8 @@ from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
 from mobility.split.filtering import Filter
+from mobility.split.membership import Participant
+from mobility.split.service import Service, Spoken
 from mobility.split.split import Place, Split
 from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
@@ -119,6 +121,7 @@ __all__ = [
     "Offline",
     "Part",
     "PartedApp",
+    "Participant",
     "Participation",
     "Parting",
     "PeerUnreachable",
@@ -133,6 +136,7 @@ __all__ = [
     "SchemaMismatch",
     "Screen",
     "ServerError",
+    "Service",
     "Session",
     "SessionAway",
     "SessionCode",
@@ -141,6 +145,7 @@ __all__ = [
     "SharedBy",
     "Sharing",
     "Split",
+    "Spoken",
     "Spot",
     "Stanza",
     "State",

@@ -210,6 +210,15 @@ class Inbox:
         return Cursor(self._feed, MappingProxyType(dict(self._had)))
 
     @property
+    def reach(self) -> Cursor:
+        """Up to where packets have come, of each name: what is behind is missing."""
+        heads = dict(self._had)
+        for name in heads:
+            while (name, heads[name] + 1) in self._early:
+                heads[name] += 1
+        return Cursor(self._feed, MappingProxyType(heads))
+
+    @property
     def missing(self) -> int:
         """How many packets are known of that have not come."""
         said = sum(self._known[name] - had for name, had in self._had.items())

@@ -32,6 +32,7 @@ from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.sharing import MobilitySharing
 from mobility.xmpp.sifting import MobilitySifting
+from mobility.xmpp.split import MobilitySplit
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
@@ -51,6 +52,7 @@ FEATURES: Final = (
     MobilitySharing,
     MobilitySifting,
     MobilityProbing,
+    MobilitySplit,
     MobilityRooms,
     MobilityAsking,
     MobilityCodes,
@@ -163,6 +165,7 @@ class Stream:
         self.sharing = MobilitySharing.of(xmpp)
         self.sifting = MobilitySifting.of(xmpp)
         self.probing = MobilityProbing.of(xmpp)
+        self.splitting = MobilitySplit.of(xmpp)
         self.rooms = MobilityRooms.of(xmpp)
         self.asking = MobilityAsking.of(xmpp)
         self.directory = MobilityDirectory.of(xmpp)
