@@ -11,7 +11,7 @@ from mobility.errors import InvalidState
 from mobility.protocol.session import Stanza, State
 from mobility.protocol.state import decode_packets, encode_packets
 
-__all__ = ["SECTION", "Standing", "standing_of", "with_standing"]
+__all__ = ["SECTION", "Cursors", "Standing", "standing_of", "with_standing"]
 
 SECTION: Final = ".part"  # the name of that file; apps cannot use it
 _MOST: Final = 2**63

@@ -10,6 +10,7 @@ from typing import Protocol
 from mobility.errors import InvalidState, LocalProtocolError
 from mobility.protocol.backlog import Backlog
 from mobility.protocol.session import Number, Stanza
+from mobility.split.traffic import Meter
 
 __all__ = ["Heads", "Hub", "Listener"]
 
@@ -68,6 +69,7 @@ class Hub:
     Attributes:
         on_order: Called with each packet before anybody hears it, to write it down. If
             it raises, nothing was said.
+        meter: Counts what is in the order, and what services say besides.
 
     Args:
         feed: What the order is called; a new one, if it is empty.
@@ -82,6 +84,7 @@ class Hub:
         self._heard: dict[str, int] = {}
         self._kept: Backlog[Stanza] = Backlog(MOST, BYTES, lambda one: one.weight)
         self._places: dict[Listener, None] = {}
+        self.meter = Meter()
 
     def __repr__(self) -> str:
         return f"<Hub {self.feed} at {self.at}>"
@@ -95,6 +98,11 @@ class Hub:
     def leave(self, place: Listener) -> None:
         """It hears nothing any more."""
         self._places.pop(place, None)
+
+    @property
+    def places(self) -> tuple[Listener, ...]:
+        """Who hears it."""
+        return tuple(self._places)
 
     # --- what is said ----------------------------------------------------------
 
@@ -136,6 +144,7 @@ class Hub:
         if number.by:
             self._heard[number.by] = max(number.said, self.heard(number.by))
         self._kept.append(stanza)
+        self.meter.count(stanza)
         for place in tuple(self._places):
             if stanza.name in place.allow or number.by == place.voice:
                 place.hear(stanza)

@@ -7,7 +7,7 @@ import contextlib
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,12 @@ from mobility.app import App, Part
 from mobility.errors import LocalProtocolError
 from mobility.failures import traced
 from mobility.protocol.session import Number, Stanza, State
-from mobility.protocol.standing import Standing, standing_of, with_standing
+from mobility.protocol.standing import (
+    Cursors,
+    Standing,
+    standing_of,
+    with_standing,
+)
 from mobility.split.hub import Hub
 
 if TYPE_CHECKING:
@@ -51,6 +56,8 @@ class Piece(App):
             (had before), ``missing`` (holes in what is numbered).
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
+        gauge: On the phone, what the place is sent where the part is now.
+        on_move: Called when the part is elsewhere than before.
 
     Args:
         whole: What it is a part of.
@@ -75,7 +82,10 @@ class Piece(App):
         self._mode = _Mode.GUEST if hub is None else _Mode.HERE
         self._whole = whole
         self._cursors: dict[str, dict[str, int]] = {}
-        self._sent_from: Mapping[str, int] = {}  # where the peer's state stands
+        self._sent_from: Cursors = {}  # where the peer's state stands
+        self._relayed = Hub()  # what services say that number nothing; ends here
+        self.gauge = (hub or self._relayed).meter.begin(part.allow)
+        self.on_move: Callable[[], None] = lambda: None
         self._words: deque[Stanza] = deque()
         self._said = 0
         self._again = False  # this device has stopped since it came
@@ -134,6 +144,20 @@ class Piece(App):
             self._take(stanza)
         elif self._mode is _Mode.THERE and self._session is not None:
             self._session.tell(stanza)
+
+    def bring(self, stanza: Stanza) -> None:
+        """
+        Take a packet of a service that does not number what it says.
+
+        The phone does so for where the part is: the packet is passed on, and again if
+        it has not come there. To a device where the part runs, somebody else's server
+        has brought it, and what is lost on the way is lost.
+        """
+        if self._hub is not None:
+            self.hear(self._relayed.say(stanza))
+        elif self._session is not None and self._session.runs:
+            self.record(stanza)
+            self._take(replace(stanza, number=None))
 
     async def receive(self, stanza: Stanza) -> None:
         """
@@ -221,7 +245,7 @@ class Piece(App):
         async with self._alone():
             state = await self.shown.snapshot()
             standing = self._standing()
-        self._sent_from = standing.cursors.get(self._feed, {})
+        self._sent_from = standing.cursors
         return with_standing(state, standing)
 
     def _standing(self) -> Standing:
@@ -275,10 +299,24 @@ class Piece(App):
             await self._whole.hear(word)
         self._said = max(self._said, hub.heard(self.voice))
         self._mode = _Mode.HERE
-        self._catch_up(hub, self._cursors.get(hub.feed, {}))
+        self._moved(hub, self._cursors)
 
-    def _catch_up(self, hub: Hub, cursor: Mapping[str, int]) -> None:
-        for stanza in hub.since(cursor, self._allow):
+    def _moved(self, hub: Hub, cursors: Cursors) -> None:
+        """It is there from now on, and hears what came since it left."""
+        for order in (hub, self._relayed):
+            self._catch_up(order, cursors.get(order.feed, {}))
+        self.gauge = hub.meter.begin(self._allow)
+        self.on_move()
+
+    def _catch_up(self, order: Hub, cursor: Mapping[str, int]) -> None:
+        try:
+            missed = order.since(cursor, self._allow)
+        except LocalProtocolError:
+            if order is self._hub:
+                raise
+            log.warning("a part was away for too long to be told all of a service's")
+            return
+        for stanza in missed:
             self.hear(stanza)
 
     async def stop(self) -> None:
@@ -292,16 +330,23 @@ class Piece(App):
             self._again = life > 0
             return
         self._mode = _Mode.THERE
-        self._catch_up(self._hub, self._sent_from)
+        self._moved(self._hub, self._sent_from)
 
     def _expects(self, state: State) -> None:
         """That is what the peer had, when it was last heard of."""
         _, standing = standing_of(state)
-        self._sent_from = standing.cursors.get(self._feed, {})
+        self._sent_from = standing.cursors
 
     @property
-    def _feed(self) -> str:
-        return "" if self._hub is None else self._hub.feed
+    def services(self) -> tuple[str, ...]:
+        """Whose packets it listens to."""
+        return tuple({**dict.fromkeys(self._whole.services), **self.feeds})
+
+    @property
+    def there(self) -> str:
+        """The full JID of where it runs, if that is not here."""
+        is_there = self._mode is _Mode.THERE and self._session is not None
+        return self._session.peer if is_there and self._session else ""
 
     async def close(self) -> None:
         if self._hub is not None:
