@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from mobility import Client
 from tests.integration.parts import Table, heard, lines
 from tests.integration.test_giving import Household, home
 from tests.integration.test_own_devices import person
-from tests.unit.split.apps import Chat, Game, Map, Remote, moved, said
+from tests.unit.split.apps import Chat, Game, Map, moved, said
 
 __all__ = ["home", "person"]  # fixtures
 
