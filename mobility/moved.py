@@ -42,6 +42,7 @@ from mobility.session import Session
 from mobility.store import Kept
 from mobility.tasks import aside
 from mobility.transfer import (
+    Gate,
     Incoming,
     Link,
     Outgoing,
@@ -69,6 +70,7 @@ class MovedSession:
         given: Whether it is to be that device's for good. Once that has confirmed it is
             let go, and only a transfer that came to nothing brings it back.
         released: Whether it is; nothing of it is left here.
+        gate: What its commit waits for, if it goes together with others.
         round_trips: IQs that the last transfer took, from offer to confirm.
 
     """
@@ -90,6 +92,7 @@ class MovedSession:
         self.stayed = ""  # the transfer whose frames the journal still needs
         self.as_saved = False
         self.round_trips = 0
+        self.gate: Gate | None = None
         self._link = link
         self._transfers = transfers
         self._on_back = on_back
@@ -159,6 +162,7 @@ class MovedSession:
         )
         outgoing.on_peer = self._follow
         outgoing.given, outgoing.on_confirmed = self.given, self._confirmed
+        outgoing.gate = self.gate
         self._outgoing = outgoing
         self._transfers.add(outgoing)
         return outgoing
