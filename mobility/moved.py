@@ -222,7 +222,7 @@ class MovedSession:
         """Before the commit: from now on this is what we go on from after a crash."""
         name = "" if self._kept is None else self._kept.format
         kept = self._journal(sid, peer, state, format=name, word=sealed)
-        self.session.expect(state)  # others may have looked at the app meanwhile
+        self.app._expects(state)  # others may have looked at it meanwhile
         self.session.meet(peer, sid, kept.epoch)
         self.session.given = self.place if self.given else ""
         assert self._outgoing is not None
@@ -271,7 +271,7 @@ class MovedSession:
         self._transfers.close(outgoing)
         if self._kept is not None and self._kept.keeps and self._kept.leaving:
             self.stayed = outgoing.sid  # what has come since is yet to be written down
-            self.session.part()
+            self.session.separate()
             self._kept = None
         else:
             self._forget()
@@ -289,7 +289,7 @@ class MovedSession:
             store.forget(kept.id)
         self._link.unlink(kept.sid)
         self._kept = None
-        self.session.part()
+        self.session.separate()
 
     @classmethod
     def recovered(
