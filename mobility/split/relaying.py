@@ -102,6 +102,17 @@ class Relaying:
                 if self.way_to(piece.there) is Way.RELAY:
                     yield piece
 
+    def way(self, piece: Piece) -> Way | None:
+        """See `Place.way`."""
+        if not piece.services:
+            return None
+        if any(piece.feeds.values()):
+            return Way.SERVICE
+        if piece.there:
+            return self.way_to(piece.there)
+        brought = piece.allow <= self._filtering.now.names
+        return Way.SERVER if brought else None
+
     def way_to(self, jid: str) -> Way:
         """How packets come to a device, as that says; to this one, if it is empty."""
         resource = self._stream.resources.resources.get(jid)
