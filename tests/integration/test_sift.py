@@ -16,12 +16,11 @@ from mobility.xmpp.sifting.stanza import inbound
 from tests.fakes.federation import HOME, VENUE, Federation
 from tests.fakes.running import RunningServer
 from tests.integration.delegated import CLIENT
-from tests.integration.sifting import Sifted, befriended, entered
+from tests.integration.sifting import Sifted, entered
 from tests.stanza.sift_examples import EXAMPLES
 
 SIFT = "urn:xmpp:sift:2"
 DISCO = "http://jabber.org/protocol/disco#info"
-CARBONS = "<enable xmlns='urn:xmpp:carbons:2'/>"
 
 SILENCE = "<sift xmlns='urn:xmpp:sift:2'><message/></sift>"
 
@@ -66,7 +65,7 @@ class Saying:
             yield f"<message to='{to}' type='{type}' id='ID'>{payload}</message>"
         for payload in QUESTIONS:
             yield f"<iq to='{self.me}' type='get' id='ID'>{payload}</iq>"
-        # Presence to one's own account is for everybody, and comes to each full address.
+        # Presence to one's own account comes to the full address of each session.
         shown_to = (self.me,) if is_own else (self.me, bare)
         for to, payload in itertools.product(shown_to, SHOWN):
             yield f"<presence to='{to}' id='ID'>{payload}</presence>"
@@ -98,7 +97,7 @@ async def heard_as_decided(session: Sifted, sift: Sift, *senders: Saying) -> Non
     assert {e.get("id", "") for e in said} & heard == expected
 
 
-RANDOM = {
+COMBINED = {
     f"{kind} {sender} {recipient}": Sift({kind: Rule(sender, recipient, allow)})
     for kind, (sender, recipient), allow in zip(
         itertools.cycle(Kind),
@@ -137,7 +136,7 @@ async def test_every_kind_sender_and_recipient_is_decided_as_our_engine_does(
     ):
         me, numbers = str(pda.boundjid), itertools.count()
         senders = [Saying(each, me, numbers) for each in (home, juliet)]
-        for name, sift in RANDOM.items():
+        for name, sift in COMBINED.items():
             with subtests.test(name):
                 assert await pda.sift(sift) == "result"
                 await heard_as_decided(pda, sift, *senders)
