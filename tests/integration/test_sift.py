@@ -271,3 +271,32 @@ async def test_a_sifted_question_is_answered_and_an_answer_comes_through(
         assert await pda.ask(ping, to=str(juliet.boundjid)) == "result"
         assert await pda.sift(OFF) == "result"
         assert await juliet.ask(ping, to=str(pda.boundjid)) == "result"
+
+
+PUSHES = {  # whether a rule for IQs withholds what the account itself says to a session
+    (Sender.ALL, Recipient.ALL): True,
+    (Sender.SELF, Recipient.FULL): True,
+    (Sender.LOCAL, Recipient.ALL): True,
+    (Sender.OTHERS, Recipient.ALL): False,
+    (Sender.REMOTE, Recipient.ALL): False,
+    (Sender.ALL, Recipient.BARE): False,
+}
+
+
+async def test_what_has_no_address_is_of_the_account_and_for_the_session(
+    server: RunningServer, subtests: pytest.Subtests
+) -> None:
+    roster = "<query xmlns='jabber:iq:roster'><item jid='{}@capulet.lit'/></query>"
+    async with entered(server, server.add(), "pda") as pda:
+        for number, ((sender, recipient), withheld) in enumerate(PUSHES.items()):
+            with subtests.test(f"{sender} {recipient}"):
+                sift = Sift({Kind.IQ: Rule(sender, recipient)})
+                assert await pda.sift(sift) == "result"
+                before = len(pda.heard)
+                assert await pda.ask(roster.format(number), kind="set") == "result"
+                await pda.is_heard_after()
+                pushes = [e for e in pda.heard[before:] if e.get("type") == "set"]
+                assert (not pushes) == withheld
+                for push in pushes:
+                    inbound_ = inbound(push, str(pda.boundjid))
+                    assert sift.passes(inbound_, str(pda.boundjid))
