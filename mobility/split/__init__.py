@@ -1,0 +1,1 @@
+"""A session that is split: its parts, where they run, and who feeds them."""
