@@ -57,12 +57,9 @@ class Saying:
 
     def _texts(self) -> Iterator[str]:
         bare = self.me.partition("/")[0]
-        # Prosody drops a headline to one's own account, and gives chat to all of it.
         is_own = self.sender.boundjid.bare == bare
-        kind = "chat" if is_own else "headline"
         for to, payload in itertools.product((self.me, bare), PAYLOADS):
-            type = "headline" if to == self.me else kind
-            yield f"<message to='{to}' type='{type}' id='ID'>{payload}</message>"
+            yield f"<message to='{to}' type='headline' id='ID'>{payload}</message>"
         for payload in QUESTIONS:
             yield f"<iq to='{self.me}' type='get' id='ID'>{payload}</iq>"
         # Presence to one's own account comes to the full address of each session.
