@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,23 +11,25 @@ from mobility import Device, Place, Screen
 from mobility.split import life
 from mobility.transfer import timing
 from mobility.visit import screen
+from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 from tests.integration.parted import House, house, moved, names
 from tests.integration.people import soon
 
 
 @pytest.fixture
-async def home(
-    server: RunningServer,
-    hurry: None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[House]:
-    """Yield one whose devices are soon taken for dead."""
+def brief(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let devices be taken for dead soon."""
     monkeypatch.setattr(life, "EVERY", 0.1)
     monkeypatch.setattr(life, "PAUSE", 0.2)
     monkeypatch.setattr(timing, "TRY", 0.5)
     monkeypatch.setattr(screen, "CLEANING", 0.3)
+
+
+@pytest.fixture
+async def home(
+    server: RunningServer, brief: None, tmp_path: Path
+) -> AsyncIterator[House]:
     async with house(server, data=tmp_path / "phone") as made:
         yield made
 
@@ -135,15 +136,47 @@ async def test_a_display_that_ends_the_visit_hands_on_and_one_that_is_left_does_
 
 
 async def test_nobody_dies_because_we_are_offline(
-    home: House, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, brief: None, tmp_path: Path
 ) -> None:
-    lobby = await home.display("Lobby")
-    split = await soon(home.phone.split(home.game, {"map": lobby}))
-    home.phone.stream.xmpp.abort()
-    await soon(home.phone.stream.wait_online())
-    there = await home.on("Lobby")
-    await home.part("remote").send(moved("north"))
-    await there.has("begin", "north")
-    assert names(split.places)["map"] == ["Lobby screen"]
-    assert not asyncio.current_task().cancelling()  # type: ignore[union-attr]
-    await soon(split.retrieve())
+    async with Proxy(server.c2s_port) as network:
+        options = {"data": tmp_path / "phone", "port": network.port}
+        async with house(server, **options) as home:
+            lobby = await home.display("Lobby")
+            split = await soon(home.phone.split(home.game, {"map": lobby}))
+            there = await home.on("Lobby")
+            network.cut()
+            await soon(home.phone.stream.wait_offline())
+            await there.send(moved("said meanwhile"))
+            await home.part("remote").send(moved("and here"))
+            await soon(home.phone.stream.wait_online())
+            await home.part("chat").until(lambda lines: len(lines) == 3)
+            await there.has(*home.part("chat").lines)
+            assert names(split.places)["map"] == ["Lobby screen"]
+            await soon(split.retrieve())
+
+
+async def test_a_device_that_comes_back_too_late_has_nothing_any_more(
+    home: House, server: RunningServer
+) -> None:
+    hall = await home.display("Hall")
+    async with Proxy(server.c2s_port) as network:
+        await home.laptop(port=network.port)
+        split = await soon(
+            home.phone.split(
+                home.game,
+                {"map": await home.own("Laptop")},
+                substitutes={"map": [hall]},
+            )
+        )
+        there = await home.on("Laptop")
+        network.stall()
+        await (await home.on("Hall")).has("begin")
+        await home.until(split, lambda at: at["map"] == ["Lobby screen"])
+        await home.part("remote").send(moved("north"))
+        await there.send(moved("into the dark"))
+        network.flow()
+        await soon(home.shown["Laptop"][0].ended())
+        assert not there.running
+        await (await home.on("Hall")).has("begin", "north")
+        await soon(split.retrieve())
+        await home.everywhere("begin", "north")
