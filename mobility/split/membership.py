@@ -76,7 +76,7 @@ class Member:
         jid: The bare JID.
         outbox: All that is sent to it.
         fed: Participants by token.
-        told: Up to which packet its ends were told.
+        told, when: Up to which packet its ends were told, and when.
 
     """
 
@@ -84,7 +84,7 @@ class Member:
         self.jid = jid
         self.outbox = Outbox(secrets.token_urlsafe(12), kept=kept)
         self.fed: dict[str, Fed] = {}
-        self.told = 0
+        self.told, self.when = 0, 0.0
 
     def __repr__(self) -> str:
         return f"<Member {self.jid}: {len(self.fed)} participants>"

@@ -262,17 +262,15 @@ class Service:
             raise
 
     def _on_dismiss(self, peer: str, dismiss: Dismiss) -> None:
-        member, fed = self._find(dismiss.token)
-        if bare(peer) not in {member.jid, bare(fed.jid)}:
-            raise RemoteProtocolError("That is not fed here.")
+        member, _ = self._find(dismiss.token, peer)
         member.drop(dismiss.token)
 
     def _on_sync(self, peer: str, sync: Sync) -> None:
         if not sync.token:
             self._resend(self._of_account(peer), peer, sync)
             return
-        member, fed = self._find(sync.token)
-        if bare(peer) != bare(fed.jid):
+        member, fed = self._find(sync.token, peer)
+        if bare(peer) != bare(fed.jid) or not sync.cursor.heads.keys() <= fed.allow:
             raise RemoteProtocolError("That is not fed here.")
         fed.jid = peer  # it may have come back under another resource
         fed.since, fed.pause = _now(), 1.0
@@ -285,15 +283,17 @@ class Service:
             raise RemoteProtocolError("You are no member here.")
         return member
 
-    def _find(self, token: str) -> tuple[Member, Fed]:
+    def _find(self, token: str, peer: str) -> tuple[Member, Fed]:
+        """Who a token is about, if that is for this one to say."""
         for member in self._members.values():
-            if fed := member.fed.get(token):
+            fed = member.fed.get(token)
+            if fed and bare(peer) in {bare(fed.jid), member.jid}:
                 return member, fed
         raise RemoteProtocolError("That is not fed here.")
 
     def _resend(self, member: Member, jid: str, sync: Sync) -> bool:
         """Whether it has all now; otherwise it asks again for more."""
-        names = frozenset(sync.cursor.heads)
+        names = sync.cursor.heads.keys()
         missing = member.outbox.since(sync.cursor, names)
         for packet in islice(missing, _CHUNK):
             self._wire.feed(jid, packet)
@@ -318,16 +318,16 @@ class Service:
             await asyncio.sleep(TICK)
             if self._connection.online:
                 for member in tuple(self._members.values()):
-                    self._tell(member)
+                    self._tell(member, _now())
                     for fed in tuple(member.fed.values()):
                         self._check(member, fed, _now())
 
-    def _tell(self, member: Member) -> None:
+    def _tell(self, member: Member, now: float) -> None:
         """Say where the feed ends, so that whoever has lost the last of it knows."""
-        if member.told != member.outbox.at:
+        if member.told != member.outbox.at or now > member.when + CHECK:
             for jid, names in member.listeners():
                 self._wire.tell(jid, member.outbox.heads(names))
-            member.told = member.outbox.at
+            member.told, member.when = member.outbox.at, now
 
     def _check(self, member: Member, fed: Fed, now: float) -> None:
         if now > fed.since + FORGET:
