@@ -113,7 +113,7 @@ class Feed:
                 return
             except MobilityError as exc:
                 log.debug("no sync: %s", type(exc).__name__)
-            if not self._incomplete:
+            if not self._incomplete and self.inbox.reach.feed == before.feed:
                 return
             if self.inbox.reach == before:
                 await self._pauses.wait()

@@ -298,7 +298,8 @@ class Service:
         for packet in islice(missing, _CHUNK):
             self._wire.feed(jid, packet)
         self._wire.tell(jid, member.outbox.heads(names))
-        return next(missing, None) is None
+        in_it = sync.cursor.feed == member.outbox.feed or not member.outbox.at
+        return in_it and next(missing, None) is None
 
     # --- who is there ----------------------------------------------------------
 
