@@ -261,7 +261,7 @@ class MovedSession:
         self._transfers.close(outgoing)
         if self._kept is not None and self._kept.keeps and self._kept.leaving:
             self.stayed = outgoing.sid  # what has come since is yet to be written down
-            self.session.part()
+            self.session.separate()
             self._kept = None
         else:
             self._forget()
@@ -279,7 +279,7 @@ class MovedSession:
             store.forget(kept.id)
         self._link.unlink(kept.sid)
         self._kept = None
-        self.session.part()
+        self.session.separate()
 
     @classmethod
     def recovered(
@@ -363,8 +363,9 @@ class MovedSession:
             return
         heard, schema, raw = whole
         state = decode_state(raw, known=self._files)
-        self._save(self._migrated(state, schema))
-        self.session.forget_heard(heard)
+        state = self._migrated(state, schema)
+        self._save(state)
+        self.session.forget_heard(heard, state)
 
     def _save(self, state: State) -> None:
         assert self._kept is not None

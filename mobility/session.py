@@ -99,6 +99,7 @@ class Session:
         self._unheard = Backlog(_MOST_UNHEARD, _MOST_HELD, _weight)
         self._said = 0  # packets of the app, also while nobody listens
         self._number = 0
+        self._acknowledged = 0  # of these: the peer has them, or never will
         self._sent = 0  # when the peer's state was restored
         self.heard = 0  # the last packet of the peer that arrived
         self._applied = 0  # and the last that the app has
@@ -116,6 +117,16 @@ class Session:
         return f"<Session {self.id} epoch {self.epoch}>"
 
     @property
+    def shown(self) -> App:
+        """The app as its developer made it, also if this is a session of a part."""
+        return self.app._shown
+
+    @property
+    def part(self) -> str:
+        """Which part of its app it is; empty for a whole."""
+        return self.app._part
+
+    @property
     def over(self) -> bool:
         """It does not run here any more, or its other device is gone."""
         return self._over
@@ -127,6 +138,16 @@ class Session:
     # --- packets ---------------------------------------------------------------
 
     async def _send(self, stanza: Stanza) -> None:
+        self.tell(stanza)
+
+    def tell(self, stanza: Stanza) -> None:
+        """
+        Say it to the other device, if there is one; see `App.send`.
+
+        Raises:
+            LocalProtocolError, ValueError: As there.
+
+        """
         if self._record is None and not self.peer and not self.runs:
             raise LocalProtocolError("This session has ended here.")
         if self.given and not self.runs:
@@ -140,9 +161,13 @@ class Session:
         self._said += 1
         if self.runs or self._record is not None:
             self._keep(stanza, Direction.OUT)
-        if self._record is not None:
-            self._record.append(stanza)
+        self._recorded(stanza)
         self.touched()
+
+    def _recorded(self, stanza: Stanza) -> None:
+        """While it moves: what the state may lack goes along with the commit."""
+        if self._record is not None and self.app._keeps(stanza):
+            self._record.append(stanza)
 
     def _note(self, stanza: Stanza) -> bool:
         """Take what came to the app another way; see `App.record`."""
@@ -152,8 +177,7 @@ class Session:
         if not self._keep(stanza, Direction.IN):
             return False
         self._said += 1
-        if self._record is not None:
-            self._record.append(stanza)
+        self._recorded(stanza)
         self.touched()
         return True
 
@@ -182,15 +206,17 @@ class Session:
             return
         self.heard = packet.number
         self._arrived.append(packet)
-        if self._record is not None:
-            self._record.append(packet.stanza)
+        self._recorded(packet.stanza)
         self._wake.set()
         self.touched()
 
     def resend(self) -> None:
         """Say again what the peer may have missed; what it has, it drops."""
-        for packet in self._unheard:
+        for packet in tuple(self._unheard):
             self._wire(self.peer, packet)
+        if self._unheard and self._unheard[0].number > self._acknowledged + 1:
+            self._acknowledged = self._number  # in other words, if need be
+            self.app._resends()
 
     def skip(self) -> None:
         """The peer does not have the missing packets any more: go on without them."""
@@ -209,6 +235,7 @@ class Session:
                         self._keep(packet.stanza, Direction.IN)
                     live = replace(packet.stanza, delay=None)
                     await self._guarded(self.app.receive(live))
+                await self._guarded(self.app._drained())
                 while self._items and self.runs and not self._held:
                     stanza = self._items.popleft()
                     if self._keep(stanza, Direction.IN):
@@ -216,6 +243,10 @@ class Session:
                         await self._guarded(self.app.receive(live))
             if self.runs and self._publishes and self._record is None:
                 await self._publish()
+
+    def wake(self) -> None:
+        """Have the app apply what it has heard another way."""
+        self._wake.set()
 
     async def settle(self) -> None:
         """Wait until no packet is being applied; whoever comes next goes on."""
@@ -292,19 +323,25 @@ class Session:
         """
         async with self._applying:
             self._expected = self.app.capture
+            if self.app._counts:  # what is in both is dropped there
+                self._begin_record()
+                return await self._captured()
             for _ in range(_MOST_SNAPSHOTS):
                 said = self._said
                 state = await self._captured()
                 if said == self._said or self._publishes:
                     break
-            waiting = self._publication.waiting(self.app.log) if self._publishes else ()
-            self._record = _Record(logged.stanza for logged in waiting)
-            for packet in self._arrived:
-                self._record.append(packet.stanza)
+            self._begin_record()
             if self._publishes:
                 self._bound_for = to
                 await self._publication.grant(to, "member")
             return state
+
+    def _begin_record(self) -> None:
+        waiting = self._publication.waiting(self.app.log) if self._publishes else ()
+        self._record = _Record(logged.stanza for logged in waiting)
+        for packet in self._arrived:
+            self._recorded(packet.stanza)
 
     @property
     def _publishes(self) -> bool:
@@ -444,10 +481,11 @@ class Session:
         self._record = None
         self._let_go = False
         self._arrived.clear()
-        self._number = life * _LIFE
+        self._number = self._acknowledged = life * _LIFE
         self.heard = self._applied = heard
         self._skipping = False
         self._unheard.clear()
+        self.app._meets(life=life)
         self.moved()
 
     async def restore(self, state: State) -> None:
@@ -507,6 +545,7 @@ class Session:
         _, self._expected, place = unpacked(state, PacketLog(self.app.log_limits))
         if place is not None:
             self._publication.place = place
+        self.app._expects(state)
 
     async def _replay(self, stanza: Stanza, direction: Direction) -> None:
         """One packet after those that were loaded, unless it was among them."""
@@ -549,12 +588,14 @@ class Session:
             self._wake.set()
             await self.app.start()
 
-    def forget_heard(self, heard: int) -> None:
-        """The owner has our packets up to this one, in a checkpoint."""
+    def forget_heard(self, heard: int, state: State) -> None:
+        """The owner has our packets up to this one, in a checkpoint of this state."""
+        self.app._expects(state)
+        self._acknowledged = max(self._acknowledged, heard)
         while self._unheard and self._unheard[0].number <= heard:
             self._unheard.popleft()
 
-    def part(self) -> None:
+    def separate(self) -> None:
         """There is no other device any more."""
         self.peer = ""
         self.moved()

@@ -8,11 +8,18 @@ qualified name; beside it stands which session, epoch and number it belongs to.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
 from mobility.errors import RemoteProtocolError
-from mobility.protocol.session import Checkpoint, Packet, Stanza, is_reserved
+from mobility.protocol.session import (
+    Checkpoint,
+    Number,
+    Packet,
+    Stanza,
+    is_reserved,
+)
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 from mobility.xmpp.text import legal
@@ -30,7 +37,10 @@ __all__ = [
 
 SESSION: Final = f"{{{ns.SESSION}}}session"
 ELEMENT: Final = f"{{{ns.SESSION}}}checkpoint"
+NUMBER: Final = f"{{{ns.SPLIT}}}number"
 DEEPEST = 16
+_LONGEST = 200
+_LONGEST_JID = 3071
 _FIELDS: Final = ("sid", "epoch", "number", "frame", "frames")
 # Names are written into the stream as they are, so they hold nothing that ends one: a
 # namespace is a URI (RFC 3986 §2), and names that begin with "xml" are XML's own.
@@ -49,11 +59,33 @@ def to_message(message: Element, sent: Packet) -> None:
 
     """
     message.append(payload(sent.stanza))
-    SubElement(
+    about = SubElement(
         message,
         SESSION,
         {"sid": sent.sid, "epoch": str(sent.epoch), "number": str(sent.number)},
     )
+    if sent.stanza.number is not None:
+        about.append(_with_number(sent.stanza.number, sent.stanza.sender))
+
+
+def _with_number(number: Number, sender: str) -> Element:
+    """``<number>``: where the packet is in the feed that it comes from."""
+    fields = {"feed": number.feed, "at": str(number.at), "nth": str(number.nth)}
+    if number.by:
+        fields |= {"by": number.by, "said": str(number.said)}
+    if sender:
+        fields["from"] = legal(sender)
+    return Element(NUMBER, fields)
+
+
+def _numbered(stanza: Stanza, about: Element) -> Stanza:
+    element = about.find(NUMBER)
+    if element is None:
+        return stanza
+    at, nth, said = (number(element.get(name, "0")) for name in ("at", "nth", "said"))
+    feed, by = (element.get(name, "")[:_LONGEST] for name in ("feed", "by"))
+    sender = element.get("from", "")[:_LONGEST_JID]
+    return replace(stanza, number=Number(feed, at, nth, by, said), sender=sender)
 
 
 def payload(stanza: Stanza) -> Element:
@@ -102,7 +134,7 @@ def packet(message: Element) -> Packet:
         about.get("sid", ""),
         number(about.get("epoch")),
         number(about.get("number")),
-        carried(message),
+        _numbered(carried(message), about),
     )
 
 
