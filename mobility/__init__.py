@@ -65,8 +65,6 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
-from mobility.split.membership import Participant
-from mobility.split.service import Service, Spoken
 from mobility.split.filtering import Filter
 from mobility.split.membership import Participant
 from mobility.split.service import Service, Spoken
