@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mobility.errors import LocalProtocolError, MobilityError
+from mobility.errors import MobilityError
 from mobility.protocol.feeding import Invitation, Invite
 from mobility.protocol.numbering import Inbox, Numbered
 from mobility.protocol.session import Number, Stanza
@@ -35,6 +35,7 @@ class _Line:
         token: What the service is to know it by.
         told: Where the service feeds it, as far as it has said so; empty: nowhere.
         feed: What we hear ourselves, for a part that is here, or to pass it on.
+        passed: Whether it is passed on.
 
     """
 
@@ -43,6 +44,7 @@ class _Line:
     token: str
     told: str = ""
     feed: Feed | None = None
+    passed: bool = False
 
 
 class Feeding:
@@ -179,30 +181,39 @@ class Feeding:
         """Whether the part is fed where it is now."""
         piece, me = line.piece, self._stream.jid
         where = piece.there or (me if piece.here else "")
-        if not where or where == line.told:
-            return True
-        self._stop(line)
+        if not where:
+            return True  # on its way
         try:
-            await self._feed(line, where)
-        except (MobilityError, LocalProtocolError) as exc:
-            log.info("a part is not fed by its service: %s", type(exc).__name__)
+            if where != line.told:
+                self._stop(line)
+                await (
+                    self._feed_here(line) if where == me else self._feed(line, where)
+                )
+                line.told = where
+            elif line.passed:
+                await self._invite(line, where)
+                self._stop(line)
+                line.told = where
+        except MobilityError as exc:
+            log.debug("a part is not fed by its service: %s", type(exc).__name__)
             return False
-        line.told = where
-        return True
+        return not line.passed
 
     async def _feed(self, line: _Line, where: str) -> None:
-        me = self._stream.jid
-        if where != me:
-            try:
-                await self._invite(line, where)
-                return
-            except MobilityError as exc:
-                log.info("a part is fed by way of its phone: %s", type(exc).__name__)
-            line.feed = self._pass_on(line)
-        else:
-            line.feed = self._hear(line.service, line.piece, line.token)
-        line.feed.uninvited = lambda: self._uninvited(line)
-        await self._invite(line, me)
+        try:
+            await self._invite(line, where)
+        except MobilityError as exc:
+            log.info("a part is fed by way of its phone: %s", type(exc).__name__)
+            line.feed, line.passed = self._pass_on(line), True
+            await self._invite_us(line, line.feed)
+
+    async def _feed_here(self, line: _Line) -> None:
+        line.feed = self._hear(line.service, line.piece, line.token)
+        await self._invite_us(line, line.feed)
+
+    async def _invite_us(self, line: _Line, feed: Feed) -> None:
+        feed.uninvited = lambda: self._uninvited(line)
+        await self._invite(line, self._stream.jid)
 
     async def _invite(self, line: _Line, where: str) -> None:
         piece = line.piece
@@ -235,7 +246,7 @@ class Feeding:
     def _stop(self, line: _Line) -> None:
         if line.feed is not None:
             self.feeds.stop(line.feed)
-        line.feed, line.told = None, ""
+        line.feed, line.told, line.passed = None, "", False
 
 
 def _pieces(whole: PartedApp) -> Iterator[Piece]:

@@ -154,6 +154,15 @@ class Member:
             if fed.jid == jid:
                 fed.live, fed.pause, fed.asked = False, 1.0, 0.0
 
+    def back_to(self, before: Fed | None, fed: Fed) -> None:
+        """It could not be invited there: it is fed where it was before, if anywhere."""
+        if before is fed:
+            fed.live = False
+        elif self.fed.get(fed.token) is fed:
+            self.drop(fed.token)
+            if before is not None:
+                self.fed[fed.token] = before
+
     def drop(self, token: str) -> None:
         self.fed.pop(token, None)
 
