@@ -5,6 +5,7 @@ from __future__ import annotations
 from mobility.client.devices import Devices
 from mobility.protocol.filtering import Way
 from mobility.session import Session
+from mobility.split.feeding import Feeding
 from mobility.split.filtering import Filter, Filtering
 from mobility.split.piece import Piece
 from mobility.split.relaying import Relaying
@@ -20,6 +21,7 @@ class Filters(Devices):
         super()._wire()
         self._filtering = Filtering(self.stream, self._tasks)
         self._relaying = Relaying(self.stream, self._filtering, self._tasks)
+        self._feeding = Feeding(self.stream, self._tasks)
         self._arrivals.on_come = self._come
         self._arrivals.on_go = self._gone
         if self._own is not None:
@@ -31,6 +33,7 @@ class Filters(Devices):
         super()._on_change(online)
         if online:
             self._filtering.online(resumed=self.stream.resumed)
+            self._feeding.online(resumed=self.stream.resumed)
 
     async def _checked(self) -> Way:
         return (await self._filtering.check()).way
@@ -38,10 +41,12 @@ class Filters(Devices):
     def _come(self, session: Session) -> None:
         if isinstance(session.app, Piece):
             self._relaying.host(session.app)
+            self._feeding.host(session.app)
 
     def _gone(self, session: Session) -> None:
         if isinstance(session.app, Piece):
             self._relaying.release(session.app)
+            self._feeding.release(session.app)
 
     def _say_so(self) -> None:
         self._tasks.start(self._devices().come_by(self._filtering.now.way))

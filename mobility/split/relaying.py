@@ -104,7 +104,7 @@ class Relaying:
         """Of its parts, those whose packets have to come here first."""
         for piece in whole.hub.places:
             if isinstance(piece, Piece):
-                piece.on_move = self.news.set
+                piece.watchers.add(self.news)
                 if not self._is_filtered(piece.there):
                     yield piece
 
