@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from mobility.errors import MobilityError
 from mobility.protocol.feeding import Invitation, Invite
+from mobility.protocol.filtering import Way
 from mobility.protocol.numbering import Inbox, Numbered
 from mobility.protocol.session import Number, Stanza
 from mobility.split.feed import Feed, Feeds
@@ -56,12 +57,16 @@ class Feeding:
     device where a part of the phone's runs, it takes an invitation that has the token
     that came with the part.
 
+    Attributes:
+        changed: Called when a service feeds a part otherwise than before.
+
     Args:
         stream, tasks: Of the device.
 
     """
 
     def __init__(self, stream: Stream, tasks: Tasks) -> None:
+        self.changed: Callable[[], None] = lambda: None
         self._stream = stream
         self._tasks = tasks
         self._feeds: Feeds | None = None
@@ -86,6 +91,20 @@ class Feeding:
             self._feeds.online(resumed=resumed)
             self.news.set()
 
+    def way(self, piece: Piece) -> Way | None:
+        """How services feed a part that know of parts; None if one of them does not."""
+        if piece in self._hosted:
+            return Way.SERVICE if self._hosted[piece] else None
+        lines = [line for line in self._lines.values() if line.piece is piece]
+        if not lines or not all(map(self._is_told, lines)):
+            return None
+        return Way.RELAY if any(line.passed for line in lines) else Way.SERVICE
+
+    def _is_told(self, line: _Line) -> bool:
+        """Whether the service has said that it feeds it where it is."""
+        here = self._stream.jid if line.piece.here else ""
+        return line.told != "" and line.told == (line.piece.there or here)
+
     # --- parts of others, here -------------------------------------------------
 
     def host(self, piece: Piece) -> None:
@@ -107,6 +126,7 @@ class Feeding:
             if mine and session is not None and session.runs:
                 feed = self._hear(service, piece, invitation.token)
                 self._hosted[piece].append(feed)
+                self.changed()
                 return True
         return False
 
@@ -190,10 +210,12 @@ class Feeding:
                     self._feed_here(line) if where == me else self._feed(line, where)
                 )
                 line.told = where
+                self.changed()
             elif line.passed:
                 await self._invite(line, where)
                 self._stop(line)
                 line.told = where
+                self.changed()
         except MobilityError as exc:
             log.debug("a part is not fed by its service: %s", type(exc).__name__)
             return False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mobility.dispatch import bare
-from mobility.protocol.filtering import Way, way
+from mobility.protocol.filtering import Way
 from mobility.protocol.session import Stanza
 from mobility.split.filtering import Filtering
 from mobility.split.piece import Piece
@@ -31,7 +31,7 @@ class Relaying:
 
     Attributes:
         news: Set when something may be elsewhere than before.
-        fed: Whether all services of a part know where it is, and write there.
+        fed: How services that know of parts feed one; None if they do not.
 
     Args:
         stream, filtering, tasks: Of the device.
@@ -39,7 +39,7 @@ class Relaying:
     """
 
     def __init__(self, stream: Stream, filtering: Filtering, tasks: Tasks) -> None:
-        self.fed: Callable[[Piece], bool] = lambda piece: False
+        self.fed: Callable[[Piece], Way | None] = lambda piece: None
         self._stream = stream
         self._filtering = filtering
         self._tasks = tasks
@@ -89,7 +89,7 @@ class Relaying:
         for whole in self._attended():
             pieces += self._ends(whole)
         for piece in pieces:
-            if piece.services and not self.fed(piece):
+            if piece.services and self.fed(piece) is None:
                 names |= piece.allow
         return frozenset(names)
 
@@ -112,11 +112,11 @@ class Relaying:
         """See `Place.way`."""
         if not piece.services:
             return None
-        invited = self.fed(piece)
+        if fed := self.fed(piece):
+            return fed
         if piece.there:
-            return way(invited=invited, filtered=self._is_filtered(piece.there))
-        brought = piece.allow <= self._filtering.now.names
-        return way(invited=invited, filtered=True) if invited or brought else None
+            return Way.SERVER if self._is_filtered(piece.there) else Way.RELAY
+        return Way.SERVER if piece.allow <= self._filtering.now.names else None
 
     def _is_filtered(self, jid: str) -> bool:
         """Whether a device has seen that its server filters for it, as it says."""
