@@ -32,6 +32,7 @@ class Relaying:
     Attributes:
         news: Set when something may be elsewhere than before.
         fed: How services that know of parts feed one; None if they do not.
+        changed: Called when packets may come otherwise than before.
 
     Args:
         stream, filtering, tasks: Of the device.
@@ -40,6 +41,7 @@ class Relaying:
 
     def __init__(self, stream: Stream, filtering: Filtering, tasks: Tasks) -> None:
         self.fed: Callable[[Piece], Way | None] = lambda piece: None
+        self.changed: Callable[[], None] = lambda: None
         self._stream = stream
         self._filtering = filtering
         self._tasks = tasks
@@ -81,6 +83,7 @@ class Relaying:
             await self.news.wait()
             self.news.clear()
             await self._filtering.listen(self.names())
+            self.changed()
 
     def names(self) -> frozenset[str]:
         """Of the packets that have to come to this device."""
@@ -110,7 +113,7 @@ class Relaying:
 
     def way(self, piece: Piece) -> Way | None:
         """See `Place.way`."""
-        if not piece.services:
+        if not piece.services or not piece.allow:
             return None
         if fed := self.fed(piece):
             return fed
