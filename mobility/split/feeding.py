@@ -133,6 +133,11 @@ class Feeding:
             self._looking = self._tasks.start(self._look())
         self.news.set()
 
+    def reaches(self, piece: Piece) -> bool:
+        """Whether its services know it, and send it there what is for it."""
+        lines = [line for line in self._lines.values() if line.piece is piece]
+        return bool(lines) and all(line.told and not line.passed for line in lines)
+
     def leave(self, whole: PartedApp) -> None:
         """It is not ours any more, or over."""
         self._wholes.pop(whole, None)

@@ -55,7 +55,7 @@ def table_of(phone: Client, service: Service) -> Table:
     game.services = (service.jid,)
     service.admit(phone.jid)
     table = Table(phone, game)
-    phone._feeding.attend(game)
+    phone.attend(game)
     return table
 
 
