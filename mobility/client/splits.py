@@ -40,6 +40,8 @@ class Splits(Filters):
             here=self._here,
             claim=self._claim,
             free=self._offered.discard,
+            attend=self._relaying.attend,
+            leave=self._relaying.leave,
         )
 
     async def split(
