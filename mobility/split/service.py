@@ -280,7 +280,7 @@ class Service:
             member.kiosks.pop(kiosk, None)
 
     def _on_change(self, online: bool) -> None:
-        if not self._connection.resumed:
+        if online:
             self._serving.interrupted()
 
 

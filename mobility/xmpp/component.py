@@ -83,7 +83,6 @@ class Component:
         on_change: Callable[[bool], None] = lambda online: None,
     ) -> None:
         self.jid = jid
-        self.resumed = False  # nothing of a component's stream outlives it
         self._address = host, port
         self._on_change = on_change
         self._up = asyncio.Event()
