@@ -22,8 +22,8 @@ class Filters(Devices):
         self._filtering = Filtering(self.stream, self._tasks)
         self._relaying = Relaying(self.stream, self._filtering, self._tasks)
         self._feeding = Feeding(self.stream, self._tasks)
-        self._feeding.changed = self._relaying.news.set
         self._relaying.fed = self._feeding.way
+        self._feeding.changed = self._relaying.news.set
         self._arrivals.on_come = self._come
         self._arrivals.on_go = self._gone
         if self._own is not None:
@@ -57,11 +57,11 @@ class Filters(Devices):
         """
         Bring the parts of an app what its services say, wherever they run.
 
-        Services that know of parts are asked to write to where each of them is. Others
-        write to this device, or to the account: parts on devices for which the
-        account's server filters (`filtering`) have it from there, as far as it is
-        written to the account, and to the others this device passes it on. So it goes
-        until the app's session ends; `split` does it by itself.
+        A service that knows of parts (`Service`) is told where each one runs, and sends
+        it what is for it. Others write to this device, or to the account. Parts on
+        devices for which the account's server filters (`filtering`) have it from there,
+        as far as it is written to the account; to the others this device passes it on.
+        Until the app's session ends.
         """
         self._relaying.attend(app)
         self._feeding.attend(app)

@@ -58,7 +58,7 @@ class Feeding:
     that came with the part.
 
     Attributes:
-        changed: Called when a service feeds a part otherwise than before.
+        changed: Called when a service feeds a part, or does not any more.
 
     Args:
         stream, tasks: Of the device.
@@ -94,7 +94,8 @@ class Feeding:
     def way(self, piece: Piece) -> Way | None:
         """How services feed a part that know of parts; None if one of them does not."""
         if piece in self._hosted:
-            return Way.SERVICE if self._hosted[piece] else None
+            there = {feed.service for feed in self._hosted[piece]}
+            return Way.SERVICE if there and there >= piece.feeds.keys() else None
         lines = [line for line in self._lines.values() if line.piece is piece]
         if not lines or not all(map(self._is_told, lines)):
             return None
@@ -199,39 +200,34 @@ class Feeding:
 
     async def _settle(self, line: _Line) -> bool:
         """Whether the part is fed where it is now."""
-        piece, me = line.piece, self._stream.jid
-        where = piece.there or (me if piece.here else "")
-        if not where:
-            return True  # on its way
+        where = line.piece.there or (self._stream.jid if line.piece.here else "")
+        if not where or (where == line.told and not line.passed):
+            return True  # on its way, or all is well
         try:
-            if where != line.told:
-                self._stop(line)
-                await (
-                    self._feed_here(line) if where == me else self._feed(line, where)
-                )
-                line.told = where
-                self.changed()
-            elif line.passed:
-                await self._invite(line, where)
-                self._stop(line)
-                line.told = where
-                self.changed()
+            await self._feed(line, where)
         except MobilityError as exc:
             log.debug("a part is not fed by its service: %s", type(exc).__name__)
             return False
+        if line.told != where:
+            line.told = where
+            self.changed()
         return not line.passed
 
     async def _feed(self, line: _Line, where: str) -> None:
+        if where != line.told:
+            self._stop(line)
+        if where == self._stream.jid:
+            line.feed = self._hear(line.service, line.piece, line.token)
+            await self._invite_us(line, line.feed)
+            return
         try:
             await self._invite(line, where)
+            self._stop(line)  # what it passed on until now
         except MobilityError as exc:
-            log.info("a part is fed by way of its phone: %s", type(exc).__name__)
-            line.feed, line.passed = self._pass_on(line), True
-            await self._invite_us(line, line.feed)
-
-    async def _feed_here(self, line: _Line) -> None:
-        line.feed = self._hear(line.service, line.piece, line.token)
-        await self._invite_us(line, line.feed)
+            if not line.passed:
+                log.info("a part is fed by way of its phone: %s", type(exc).__name__)
+                line.feed, line.passed = self._pass_on(line), True
+                await self._invite_us(line, line.feed)
 
     async def _invite_us(self, line: _Line, feed: Feed) -> None:
         feed.uninvited = lambda: self._uninvited(line)
@@ -263,6 +259,7 @@ class Feeding:
 
     def _uninvited(self, line: _Line) -> None:
         line.told = ""
+        self.changed()
         self.news.set()
 
     def _stop(self, line: _Line) -> None:

@@ -60,6 +60,11 @@ class Relaying:
                 whole.piece(part.name)  # it is made when it is asked for first
         self._begin()
 
+    def leave(self, whole: PartedApp) -> None:
+        """It is not to be brought anything any more."""
+        self._wholes.pop(whole, None)
+        self.news.set()
+
     def host(self, piece: Piece) -> None:
         """A part of another device's is to run here."""
         self._hosted[piece] = None
