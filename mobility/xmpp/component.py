@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 from slixmpp import ComponentXMPP
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp import ns
 from mobility.xmpp.mobilis import MobilisTransfer
 from mobility.xmpp.parser import Parser, RuleBroken
 from mobility.xmpp.split import MobilitySplit
@@ -103,6 +104,7 @@ class Component:
         return self._up.is_set()
 
     async def __aenter__(self) -> Self:
+        await self.xmpp.plugin["xep_0030"].add_feature(ns.SPLIT)
         self._keeper = asyncio.create_task(self._keep())
         try:
             await self._first()
