@@ -8,17 +8,17 @@ player. Beside it, in the same run, slixmpp's own `MatchXPath` for one name.
 How much later a stanza comes if the server has a filter of 50 names for the device that
 it is for: the medians of many, with the filter and without it by turns.
 
-Bytes on the phone's connection, as they are on the wire, while a service sends positions
-and some talk: with all parts on the phone, and with the map elsewhere.
+Bytes on the phone's connection, as they are on the wire, while a service sends
+positions and some talk: with all parts on the phone, and with the map elsewhere.
 
 The time from SIGKILL of a device to its part running on another one.
 
-And a soak: a service sends 1,000 packets a second to a part that moves from one device to
-another every second, while all streams are cut every ten seconds. The part carries the
-count of what it has with it.
+And a soak: a service sends 1,000 packets a second to a part that moves from one device
+to another every second, while all streams are cut every ten seconds. The part carries
+the count of what it has with it.
 
-Each is a private Prosody, and real devices: those that parts go to in processes of their
-own.
+All of it over a private Prosody, with real devices: those that parts go to are in
+processes of their own.
 """
 
 from __future__ import annotations
