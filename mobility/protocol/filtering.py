@@ -3,8 +3,8 @@ Who keeps from a device what its parts do not listen to (docs/protocol/filtering
 
 A service may know of us: it was asked to invite the device, and sends it what its part
 listens to. If it does not, it writes to the user's account. Then the user's server
-decides for each device, if it has XEP-0273 and was seen to apply it; otherwise the phone
-passes on what is for the device. What comes there is looked at once more in any case.
+decides for each device, if it has XEP-0273 and was seen to apply it; otherwise the
+phone passes on what is for the device. There it is looked at once more in any case.
 """
 
 from __future__ import annotations
