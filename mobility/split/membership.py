@@ -174,6 +174,7 @@ class Member:
         for fed in self.fed.values():
             if fed.jid == jid:
                 fed.live, fed.pause, fed.asked = False, 1.0, 0.0
+                fed.busy = False  # an answer may be lost, too
 
     def back_to(self, before: Fed | None, fed: Fed) -> None:
         """It could not be invited there: it is fed where it was before, if anywhere."""
