@@ -10,6 +10,7 @@ from mobility.dispatch import bare
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.feeding import Invite, Say
 from mobility.protocol.numbering import Numbered, Outbox
+from mobility.protocol.sift import Inbound, Kind, Rule, Sift
 
 __all__ = ["Fed", "Heard", "Member", "Participant"]
 
@@ -52,6 +53,7 @@ class Fed:
         pause: Seconds until it is asked again.
         since: When it was last known to be there.
         busy: Whether it is being asked.
+        passes: Whether its part listens to a packet.
 
     """
 
@@ -65,6 +67,9 @@ class Fed:
     pause: float = 1.0
     since: float = 0.0
     busy: bool = False
+
+    def __post_init__(self) -> None:
+        self.passes = Sift({Kind.MESSAGE: Rule(allow=self.allow)}).compiled(self.jid)
 
     @property
     def where(self) -> tuple[str, str, str]:
@@ -154,8 +159,10 @@ class Member:
         """
         if not self.fed:
             return (self.jid,)
-        name = packet.name
-        return {fed.jid for fed in self.fed.values() if fed.live and name in fed.allow}
+        inbound = Inbound(Kind.MESSAGE, "", "", (packet.name,))
+        return {
+            fed.jid for fed in self.fed.values() if fed.live and fed.passes(inbound)
+        }
 
     def listeners(self) -> Iterator[tuple[str, frozenset[str] | None]]:
         """Who has all so far, and what each listens to; None is everything."""

@@ -150,18 +150,11 @@ async def test_a_service_is_let_in_by_the_secret_in_a_file(tmp_path: Path) -> No
         await Service("game.localhost", secret, port=port).__aenter__()
 
 
-@pytest.mark.parametrize(
-    "given", ["game.localhost", "=file", "game.localhost=", "a b=f"]
-)
-def test_a_service_without_a_name_or_a_secret_is_refused(
-    given: str, tmp_path: Path
-) -> None:
-    (tmp_path / "empty").write_text("\n")
-    given = given.replace("file", str(tmp_path / "f")).replace("=f", f"={tmp_path}/f")
-    for each in (given, f"game.localhost={tmp_path / 'empty'}"):
-        run = mobility("--data", tmp_path / "server", "--service", each)
-        assert run.returncode == 1
-        assert len(run.stderr.splitlines()) == 1
+@pytest.mark.parametrize("given", ["game.localhost", "game.localhost=/dev/null"])
+def test_a_service_without_a_secret_is_refused(given: str, tmp_path: Path) -> None:
+    run = mobility("--data", tmp_path / "server", "--service", given)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
 
 
 def test_accounts_by_command(tmp_path: Path) -> None:
