@@ -31,6 +31,7 @@ class Splits(Filters):
     def _wire(self) -> None:
         super()._wire()
         self._splits: dict[str, Split] = {}
+        self._relaying.changed = self._fed_otherwise
         self._home = Home(
             *(self._store, self._tasks, self._away, self._owned),
             session=self._session,
@@ -38,6 +39,7 @@ class Splits(Filters):
             lost=Life(self.stream).lost,
             fresh=self._fresh,
             here=self._here,
+            way=self._relaying.way,
             claim=self._claim,
             free=self._offered.discard,
             attend=self._relaying.attend,
@@ -88,6 +90,7 @@ class Splits(Filters):
         over = partial(self._splits.pop, session.id, None)
         split = Split(self._home, app, session, substitutes or {}, on_over=over)
         self._splits[session.id] = split
+        self.attend(app)
         return split
 
     async def splits(
@@ -117,6 +120,10 @@ class Splits(Filters):
                 await split._go_on(parted)
                 found.append(split)
         return found
+
+    def _fed_otherwise(self) -> None:
+        for split in tuple(self._splits.values()):
+            split.fed_otherwise()
 
     # --- what it takes ---------------------------------------------------------
 

@@ -14,6 +14,9 @@ from mobility.protocol.numbering import Numbered, Outbox
 __all__ = ["Fed", "Heard", "Member", "Participant"]
 
 MOST_FED = 32  # parts of a member
+MOST_RESENT = 40_000  # packets that a member is sent again at once
+RESENT = 2000.0  # and a second
+MOST_KIOSKS = 4  # of a member
 _MOST_HEARD = 10_000  # connections of which we know what they said last
 
 
@@ -64,8 +67,29 @@ class Fed:
     busy: bool = False
 
     @property
+    def where(self) -> tuple[str, str, str]:
+        return self.jid, self.session, self.part
+
+    @property
     def seen(self) -> Participant:
         return Participant(self.jid, self.session, self.part, self.allow, self.live)
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many packets are sent again, whatever is asked for."""
+
+    left: float = MOST_RESENT
+    then: float = 0.0
+
+    def some(self, wanted: int, now: float) -> int:
+        """At most so many, as far as it goes."""
+        self.left = min(MOST_RESENT, self.left + (now - self.then) * RESENT)
+        self.then = now
+        return min(wanted, int(self.left))
+
+    def spend(self) -> None:
+        self.left -= 1
 
 
 class Member:
@@ -76,7 +100,10 @@ class Member:
         jid: The bare JID.
         outbox: All that is sent to it.
         fed: Participants by token.
-        told: Up to which packet its ends were told.
+        allowance: How much is sent to it again.
+        kiosks: Full JIDs of old kiosks (Mobilis), which get packets without numbers,
+            and when each was last seen.
+        told, when: Up to which packet its ends were told, and when.
 
     """
 
@@ -84,7 +111,9 @@ class Member:
         self.jid = jid
         self.outbox = Outbox(secrets.token_urlsafe(12), kept=kept)
         self.fed: dict[str, Fed] = {}
-        self.told = 0
+        self.allowance = Allowance()
+        self.kiosks: dict[str, float] = {}
+        self.told, self.when = 0, 0.0
 
     def __repr__(self) -> str:
         return f"<Member {self.jid}: {len(self.fed)} participants>"
@@ -100,9 +129,22 @@ class Member:
         if len(self.fed) >= MOST_FED and invite.token not in self.fed:
             raise RemoteProtocolError("Too many parts of this member are fed already.")
         where = invite.participant, invite.session, invite.part
-        fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
-        self.fed[invite.token] = fed
+        fed = self.fed.get(invite.token)
+        if fed is None or fed.where != where or fed.allow != invite.allow:
+            fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
+            self.fed[invite.token] = fed
         return fed
+
+    def check_room_for(self, kiosk: str) -> None:
+        """
+        See that one more old kiosk may show it.
+
+        Raises:
+            RemoteProtocolError: If the member has too many.
+
+        """
+        if len(self.kiosks) >= MOST_KIOSKS and kiosk not in self.kiosks:
+            raise RemoteProtocolError("Too many kiosks show this already.")
 
     def addressees(self, packet: Numbered) -> Iterable[str]:
         """
@@ -128,9 +170,19 @@ class Member:
 
     def lost(self, jid: str) -> None:
         """Something did not get there."""
+        self.kiosks.pop(jid, None)
         for fed in self.fed.values():
             if fed.jid == jid:
                 fed.live, fed.pause, fed.asked = False, 1.0, 0.0
+
+    def back_to(self, before: Fed | None, fed: Fed) -> None:
+        """It could not be invited there: it is fed where it was before, if anywhere."""
+        if before is fed:
+            fed.live = False
+        elif self.fed.get(fed.token) is fed:
+            self.drop(fed.token)
+            if before is not None:
+                self.fed[fed.token] = before
 
     def drop(self, token: str) -> None:
         self.fed.pop(token, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mobility.dispatch import bare
@@ -29,12 +29,19 @@ class Relaying:
     filters: there it passes them on. As a device where a part of the phone's runs, it
     hears those for that, if its server filters.
 
+    Attributes:
+        news: Set when something may be elsewhere than before.
+        fed: How services that know of parts feed one; None if they do not.
+        changed: Called when packets may come otherwise than before.
+
     Args:
         stream, filtering, tasks: Of the device.
 
     """
 
     def __init__(self, stream: Stream, filtering: Filtering, tasks: Tasks) -> None:
+        self.fed: Callable[[Piece], Way | None] = lambda piece: None
+        self.changed: Callable[[], None] = lambda: None
         self._stream = stream
         self._filtering = filtering
         self._tasks = tasks
@@ -48,10 +55,13 @@ class Relaying:
     def attend(self, whole: PartedApp) -> None:
         """From now on, bring its parts what its services say."""
         self._wholes[whole] = None
+        for part in whole.parts:
+            if part.app is not None:
+                whole.piece(part.name)  # it is made when it is asked for first
         self._begin()
 
     def leave(self, whole: PartedApp) -> None:
-        """It is not ours any more, or over."""
+        """It is not to be brought anything any more."""
         self._wholes.pop(whole, None)
         self.news.set()
 
@@ -78,36 +88,55 @@ class Relaying:
             await self.news.wait()
             self.news.clear()
             await self._filtering.listen(self.names())
+            self.changed()
 
     def names(self) -> frozenset[str]:
         """Of the packets that have to come to this device."""
         names: set[str] = set()
-        for whole in self._wholes:
-            for piece in self._ends(whole) if whole.services else ():
+        pieces = [*self._hosted]
+        for whole in self._attended():
+            pieces += self._ends(whole)
+        for piece in pieces:
+            if piece.services and self.fed(piece) is None:
                 names |= piece.allow
-        for piece in self._hosted:
-            names |= piece.allow if piece.services else frozenset[str]()
         return frozenset(names)
+
+    def _attended(self) -> list[PartedApp]:
+        """Those that are not over, or given away."""
+        for whole in tuple(self._wholes):
+            if whole.session is not None and whole.session.over:
+                del self._wholes[whole]
+        return [*self._wholes]
 
     def _ends(self, whole: PartedApp) -> Iterator[Piece]:
         """Of its parts, those whose packets have to come here first."""
         for piece in whole.hub.places:
             if isinstance(piece, Piece):
-                piece.on_move = self.news.set
-                if self.way_to(piece.there) is Way.RELAY:
+                piece.watchers.add(self.news)
+                if not self._is_filtered(piece.there):
                     yield piece
 
-    def way_to(self, jid: str) -> Way:
-        """How packets come to a device, as that says; to this one, if it is empty."""
+    def way(self, piece: Piece) -> Way | None:
+        """See `Place.way`."""
+        if not piece.services or not piece.allow:
+            return None
+        if fed := self.fed(piece):
+            return fed
+        if piece.there:
+            return Way.SERVER if self._is_filtered(piece.there) else Way.RELAY
+        return Way.SERVER if piece.allow <= self._filtering.now.names else None
+
+    def _is_filtered(self, jid: str) -> bool:
+        """Whether a device has seen that its server filters for it, as it says."""
         resource = self._stream.resources.resources.get(jid)
         about = resource.about if resource else None
-        return (about.way if about else None) or Way.RELAY
+        return about is not None and about.way is Way.SERVER
 
     # --- packets ---------------------------------------------------------------
 
     def _hear(self, peer: str, stanza: Stanza) -> None:
         stanza = replace(stanza, sender=peer)
-        for whole in self._wholes:
+        for whole in self._attended():
             if _is_of(peer, whole.services) and whole.record(stanza):
                 whole.hub.meter.count(stanza)
                 self._pass_on(whole, stanza)
