@@ -7,6 +7,7 @@ a ticket, everybody hears which one was used, and every few rounds where Mr. X i
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ def check_turn(player: Player, phase: Phase) -> None:
         raise Refused("You have left the game.")
     if player.chosen:
         raise Refused("You have had your turn in this round.")
-    if player.is_x is not (phase is Phase.X):
+    if phase is not (Phase.X if player.is_x else Phase.AGENTS):
         raise Refused("It is not your turn yet.")
 
 
@@ -97,9 +98,13 @@ def unique(name: str, number: int, others: Iterable[Player]) -> str:
     """Nobody can pass for somebody else, nor for the game or Mr. X."""
     name = one_line(name, LONGEST_NAME)
     taken = {"", "mrx", "misterx", "game", *(_plain(player.name) for player in others)}
-    if _plain(name) in taken:
-        return f"{name[: LONGEST_NAME - 4] or 'Player'} {number}"
-    return name
+    stem = name[: LONGEST_NAME - 5] or "Player"
+    more = (f"{stem} {count}" for count in itertools.count(number))
+    return next(
+        each
+        for each in (name, *itertools.islice(more, len(taken) + 1))
+        if _plain(each) not in taken
+    )
 
 
 def _plain(name: str) -> str:
