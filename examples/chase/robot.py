@@ -84,7 +84,7 @@ class Robot:
             await self._members.be_at(*track.at(loop.time() - begun))
             self._news.clear()
             try:
-                async with asyncio.timeout(_STEP):
+                async with asyncio.timeout(min(_STEP, self._ride)):
                     await self._until_gone(turn)
             except TimeoutError:
                 continue

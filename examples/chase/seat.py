@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _ALL = frozenset({*board.ALLOW, *members.ALLOW, *talk.ALLOW})
 _WAITING = 100  # packets for the game, while it does not answer
 _AGAIN = 0.1  # seconds until we ask again whether we have been let in
-_PATIENCE = 5.0
+_TRIES = 50
 _NOT_IN = "The game does not let you in. It may be full."
 
 
@@ -91,14 +91,13 @@ class Seat:
             self._service, **about, inbox=self._inbox, ready=self._news.set
         )
         invite = Invite(participant=self._client.jid, allow=_ALL, **about)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                while not await self._is_fed(invite):
-                    await asyncio.sleep(_AGAIN)
-        except TimeoutError:
-            self._feeds.stop(token)
-            self._feed = None
-            await self._chase.say(Stanza(q("no"), text=_NOT_IN))
+        for _ in range(_TRIES):
+            if await self._is_fed(invite):
+                return
+            await asyncio.sleep(_AGAIN)
+        self._feeds.stop(token)
+        self._feed = None
+        await self._chase.say(Stanza(q("no"), text=_NOT_IN))
 
     async def _is_fed(self, invite: Invite) -> bool:
         try:
