@@ -64,6 +64,7 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
+from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction
@@ -113,6 +114,7 @@ __all__ = [
     "MovedSession",
     "Offline",
     "Part",
+    "PartedApp",
     "Participation",
     "Parting",
     "PeerUnreachable",
