@@ -65,6 +65,8 @@ from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
 from mobility.split.whole import PartedApp
+from mobility.split.membership import Participant
+from mobility.split.service import Service, Spoken
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction
@@ -115,6 +117,7 @@ __all__ = [
     "Offline",
     "Part",
     "PartedApp",
+    "Participant",
     "Participation",
     "Parting",
     "PeerUnreachable",
@@ -128,6 +131,7 @@ __all__ = [
     "SchemaMismatch",
     "Screen",
     "ServerError",
+    "Service",
     "Session",
     "SessionAway",
     "SessionCode",
@@ -135,6 +139,7 @@ __all__ = [
     "ShareKind",
     "SharedBy",
     "Sharing",
+    "Spoken",
     "Spot",
     "Stanza",
     "State",

@@ -31,6 +31,7 @@ from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.sharing import MobilitySharing
 from mobility.xmpp.sifting import MobilitySifting
+from mobility.xmpp.split import MobilitySplit
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
@@ -49,6 +50,7 @@ FEATURES: Final = (
     MobilityDelegation,
     MobilitySharing,
     MobilitySifting,
+    MobilitySplit,
     MobilityRooms,
     MobilityAsking,
     MobilityCodes,
@@ -159,6 +161,7 @@ class Stream:
         self.places = MobilityPlaces.of(xmpp)
         self.sharing = MobilitySharing.of(xmpp)
         self.sifting = MobilitySifting.of(xmpp)
+        self.splitting = MobilitySplit.of(xmpp)
         self.rooms = MobilityRooms.of(xmpp)
         self.asking = MobilityAsking.of(xmpp)
         self.directory = MobilityDirectory.of(xmpp)
