@@ -64,6 +64,7 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
+from mobility.split.split import Place, Split
 from mobility.split.whole import PartedApp
 from mobility.split.membership import Participant
 from mobility.split.service import Service, Spoken
@@ -122,6 +123,7 @@ __all__ = [
     "Parting",
     "PeerUnreachable",
     "Person",
+    "Place",
     "Progress",
     "ProtocolError",
     "PublicDisplay",
@@ -140,6 +142,7 @@ __all__ = [
     "SharedBy",
     "Sharing",
     "Spoken",
+    "Split",
     "Spot",
     "Stanza",
     "State",
