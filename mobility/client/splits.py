@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mobility.app import App, AppFactory
-from mobility.client.devices import Devices
+from mobility.client.filters import Filters
 from mobility.split.split import Split, Substitutes, Target
 
 __all__ = ["Splits"]
 
 
-class Splits(Devices):
+class Splits(Filters):
     """What a device does with its sessions in parts."""
 
     async def split(

@@ -237,7 +237,9 @@ local function deliver(sessions, stanza, has_copy)
 end
 
 local function store(event, username)
-	local stored = user_exists(username, module.host) and module:fire_event("message/offline/handle", {
+	local may = user_exists(username, module.host)
+		and not event.stanza:get_child("no-store", "urn:xmpp:hints"); -- XEP-0334
+	local stored = may and module:fire_event("message/offline/handle", {
 		username = username; origin = event.origin; stanza = event.stanza;
 	});
 	if not stored then
@@ -265,6 +267,21 @@ end
 -- After carbons and archives, before mod_message.
 module:hook("message/bare", route, -0.75);
 module:hook("message/full", route, -0.75);
+
+-- WORKAROUND: mod_message of Prosody 0.12 brings a headline for one's own account to nobody
+-- (RFC 6121, section 8.5.2.1.1), since its address has gone on the way there.
+module:hook("message/bare", function (event)
+	local origin, stanza = event.origin, event.stanza;
+	if stanza.attr.type ~= "headline" or stanza.attr.to or not origin.full_jid then
+		return nil;
+	end
+	for _, session in pairs(bare_sessions[jid.bare(origin.full_jid)].sessions) do
+		if session.presence and session.priority >= 0 then
+			session.send(stanza);
+		end
+	end
+	return true;
+end, -0.75);
 
 ---------- Messages that are stored ----------
 
