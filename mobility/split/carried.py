@@ -1,0 +1,40 @@
+"""What stands for a part here while it runs elsewhere."""
+
+from __future__ import annotations
+
+from mobility.app import App
+from mobility.protocol.session import Stanza, State
+
+__all__ = ["Carried"]
+
+
+class Carried(App):
+    """
+    The state of a part that passes here on its way, and shows nothing.
+
+    Args:
+        app: The part here, which knows how its states are laid out.
+        state: What it goes on from; none before `restore`.
+
+    """
+
+    def __init__(self, app: App, state: State | None = None) -> None:
+        self.title = app.title
+        self.formats = app.formats
+        self._migrate = app.migrate
+        self._state = state or State()
+
+    async def snapshot(self) -> State:
+        return self._state
+
+    async def restore(self, state: State) -> None:
+        self._state = state
+
+    async def close(self) -> None:
+        self._state = State()
+
+    def migrate(self, state: State, schema: int) -> State:
+        return self._migrate(state, schema)
+
+    async def replay(self, stanza: Stanza) -> None:
+        """Nothing is applied here: see `Piece`."""
