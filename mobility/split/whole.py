@@ -63,16 +63,20 @@ class PartedApp(App):
         self._declared(name)
         return self._pieces[name]
 
-    def copy_of(self, name: str) -> Piece:
+    def copy_of(self, name: str, app: App | None = None) -> Piece:
         """
         One more place of that part, to be restored from what another one has.
+
+        Args:
+            name: Of the part.
+            app: Stands for it here; made by the part's factory, if there is none.
 
         Raises:
             LookupError: There is no such part.
 
         """
         part = self._declared(name)
-        return Piece(self, part, _made(part), hub=self.hub)
+        return Piece(self, part, app or _made(part), hub=self.hub)
 
     def _piece(self, name: str) -> App:
         part = self._declared(name)
@@ -217,13 +221,12 @@ def _heads(raw: bytes) -> Heads:
         match json.loads(raw):
             case {
                 "feed": str(feed),
-                "at": int(at),
                 "names": dict(names),
                 "heard": dict(heard),
             } if all(
                 type(n) is int and n >= 0 for n in (*names.values(), *heard.values())
             ):
-                return Heads(feed, at, names, heard)
+                return Heads(feed, names, heard)
     except (ValueError, RecursionError):
         pass
     raise InvalidState("How far these parts are, is not understood.")
