@@ -5,23 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from examples.chase.board import Map
 from examples.chase.chase import Chase
 from examples.chase.generated import generate
 from examples.chase.hunt import Hunt
+from examples.chase.members import Members
 from examples.chase.robot import Robot
 from examples.chase.rules import Rules
 from examples.chase.seat import Seat
 from examples.chase.service import serve
-from mobility import Client, Service
+from examples.chase.words import q
+from mobility import Client, Service, Stanza
 from mobility.split import service as services
 from mobility.tasks import Tasks
+from mobility.xmpp.split.stanza import payload
+from mobility.xmpp.stream import Stream
+from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
+from tests.integration.parts import Table
 from tests.integration.people import address
+from tests.integration.test_giving import Household
+from tests.integration.test_own_devices import Person
 
 CITY = generate(7)
 SECRET = "a secret of the component"
@@ -58,7 +68,6 @@ async def played(hosting: RunningServer, rules: Rules) -> AsyncIterator[Hunt]:
 class Seated:
     """A player with a phone, and what has come to each part."""
 
-    client: Client
     chase: Chase
     news: asyncio.Event
 
@@ -74,14 +83,28 @@ class Seated:
 
 
 @asynccontextmanager
-async def seated(hosting: RunningServer) -> AsyncIterator[Seated]:
-    jid, password = hosting.add()
-    async with Client(jid, password, **address(hosting)) as client:
+async def seated(
+    hosting: RunningServer, client: Client | None = None
+) -> AsyncIterator[Seated]:
+    """A player at that device; at one of somebody new, if it is None."""
+    async with AsyncExitStack() as stack:
+        if client is None:
+            new = Client(*hosting.add(), **address(hosting))
+            client = await stack.enter_async_context(new)
         chase, news = Chase(DOMAIN), asyncio.Event()
         for part in (chase.map, chase.members, chase.chat):
             part.on_change = news.set
-        async with Seat(client, chase):
-            yield Seated(client, chase, news)
+        await stack.enter_async_context(Seat(client, chase))
+        yield Seated(chase, news)
+
+
+async def play(*players: Seated, ride: float = 0.15) -> None:
+    """Let robots play it to its end."""
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
+        for number, player in enumerate(players):
+            map, members = player.chase.map, player.chase.members
+            robot = Robot(map, members, dice=Random(number), ride=ride)
+            tasks.create_task(robot.play(f"Player {number + 1}"))
 
 
 async def test_six_players_play_a_whole_game(hosting: RunningServer) -> None:
@@ -89,11 +112,7 @@ async def test_six_players_play_a_whole_game(hosting: RunningServer) -> None:
     async with AsyncExitStack() as stack:
         hunt = await stack.enter_async_context(played(hosting, rules))
         players = [await stack.enter_async_context(seated(hosting)) for _ in range(6)]
-        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
-            for number, player in enumerate(players):
-                map, members = player.chase.map, player.chase.members
-                robot = Robot(map, members, dice=Random(number), ride=0.15)
-                tasks.create_task(robot.play(f"Player {number + 1}"))
+        await play(*players)
         await players[0].chase.chat.say("Well played!")
         for player in players:
             await player.hears("Well played!")
@@ -119,3 +138,163 @@ async def test_six_players_play_a_whole_game(hosting: RunningServer) -> None:
         talks = [player.chase.chat.lines for player in players]
         assert all(lines == talks[0] for lines in talks)
         assert hunt.dropped == 0
+
+
+@pytest.fixture
+async def phone(
+    hosting: RunningServer, hurry: None, tmp_path: Path
+) -> AsyncIterator[tuple[Client, Client]]:
+    """Yield a player's phone, and a wall in his room that can show a chase."""
+    home = Household(Person(hosting), tmp_path)
+    async with home.on("Phone") as phone, home.on("Wall", apps=[Chase]) as wall:
+        yield phone, wall
+
+
+RULES = Rules(players=3, rounds=3, shown_every=2, seconds=10)
+
+
+async def test_the_map_goes_to_another_device_while_they_play(
+    hosting: RunningServer, phone: tuple[Client, Client]
+) -> None:
+    async with (
+        played(hosting, RULES) as hunt,
+        seated(hosting, phone[0]) as mine,
+        seated(hosting) as one,
+        seated(hosting) as other,
+    ):
+        table = Table(phone[0], mine.chase)
+        playing = asyncio.create_task(play(mine, one, other))
+        await mine.until(lambda: mine.chase.map.city is not None)
+        session = await table.to("map", phone[1])
+        there = session.shown
+        assert isinstance(there, Map)
+        await playing
+        news = asyncio.Event()
+        there.on_change = news.set
+        await Seated(mine.chase, news).until(lambda: there.over is not None)
+        assert there.view() == one.chase.map.view()
+        assert there.city == CITY
+        assert mine.chase.map.over is None
+        assert mine.chase.members.over == there.over
+        assert await table.back("map") is mine.chase.map
+        assert mine.chase.map.view() == one.chase.map.view()
+        assert hunt.dropped == 0
+
+
+async def test_a_player_plays_from_another_device(
+    hosting: RunningServer, phone: tuple[Client, Client]
+) -> None:
+    rules = Rules(players=2, rounds=2)
+    async with (
+        played(hosting, rules) as hunt,
+        seated(hosting, phone[0]) as mine,
+        seated(hosting) as other,
+    ):
+        session = await Table(phone[0], mine.chase).to("members", phone[1])
+        there = session.shown
+        assert isinstance(there, Members)
+        away = Seated(mine.chase, asyncio.Event())
+        there.on_change = away.news.set
+        await there.join("From the wall")
+        await away.until(lambda: bool(there.you))
+        await other.chase.members.join("Other")
+        await away.until(lambda: there.turn is not None and there.round.number == 1)
+        assert hunt.game.players[there.you].name == "From the wall"
+        mover = there if there.turn and there.turn.go else other.chase.members
+        assert mover.turn
+        ride = mover.turn.go[0]
+        await mover.move(ride.to, ride.by)
+        await away.until(lambda: len(there.tickets) == 1)
+        assert there.tickets[0].player == mover.you
+
+
+async def test_a_display_that_shows_the_map_can_speak_for_nobody(
+    hosting: RunningServer, phone: tuple[Client, Client]
+) -> None:
+    rules = Rules(players=2, rounds=2)
+    async with (
+        played(hosting, rules) as hunt,
+        seated(hosting, phone[0]) as mine,
+        seated(hosting) as other,
+    ):
+        await mine.chase.members.join("Anna")
+        await other.chase.members.join("Ben")
+        await mine.until(lambda: mine.chase.members.round.number == 1)
+        session = await Table(phone[0], mine.chase).to("map", phone[1])
+        before = hunt.game.phase, dict(hunt.game.players)
+        turn = mine.chase.members.turn
+        assert turn
+        to = turn.go[0].to if turn.go else turn.station
+        for lie in (
+            Stanza(q("move"), {"to": to, "by": "tram"}),
+            Stanza(q("say"), text="I am Anna"),
+            Stanza(q("leave")),
+            Stanza(q("over"), {"winner": "x"}, "Anna has lost."),
+            Stanza(q("message"), {"player": "p2", "at": "1"}, "I am Ben"),
+            Stanza(q("welcome"), {"you": "p2"}),
+        ):
+            await session.shown.send(lie)
+        await other.chase.chat.say("the end")
+        await mine.hears("the end")
+        assert (hunt.game.phase, dict(hunt.game.players)) == before
+        assert [line.text for line in mine.chase.chat.lines] == ["the end"]
+        assert mine.chase.members.over is None
+        assert hunt.dropped == 0
+
+
+async def test_strangers_who_flood_and_cheat_disturb_nobody(
+    hosting: RunningServer,
+) -> None:
+    name = "<script>\u202e\n" * 20
+    async with (
+        played(hosting, replace(RULES, seconds=0.3)) as hunt,
+        seated(hosting) as one,
+        seated(hosting) as other,
+        seated(hosting) as third,
+        Stream(*hosting.add(), **address(hosting)) as mallory,
+    ):
+
+        def shout(local: str, text: str = "", **about: str) -> None:
+            message = mallory.xmpp.make_message(mto=DOMAIN)
+            message.xml.append(payload(Stanza(q(local), about, text)))
+            message.send()
+
+        playing = asyncio.create_task(play(one, other, third))
+        await one.until(lambda: one.chase.members.round.number > 0)
+        shout("join", name=name)
+        for number in range(200):
+            shout("say", f"spam {number} " + "x" * 2000)
+            shout("move", to="s1", by="black")
+            shout("at", lon="1e999", lat="nan")
+            shout("over", winner="x")
+        await playing
+        assert hunt.game.ended is not None
+        spam = [line for line in one.chase.chat.lines if line.text.startswith("spam")]
+        assert len(spam) <= 10
+        assert all(len(line.text) <= 280 for line in spam)
+        (player,) = [p for p in hunt.game.players.values() if "script" in p.name]
+        assert player.name.isprintable()
+        assert len(player.name) <= 24
+        assert hunt.dropped > 100
+
+
+async def test_a_player_who_is_cut_off_hears_all_that_was_said_meanwhile(
+    hosting: RunningServer,
+) -> None:
+    rules = Rules(players=2, rounds=2)
+    async with (
+        played(hosting, rules),
+        Proxy(hosting.c2s_port) as proxy,
+    ):
+        where = address(hosting) | {"port": proxy.port}
+        async with Client(*hosting.add(), **where) as client:
+            async with seated(hosting, client) as mine, seated(hosting) as other:
+                await mine.chase.members.join("Anna")
+                await other.chase.members.join("Ben")
+                await mine.until(lambda: mine.chase.members.round.number == 1)
+                proxy.cut()
+                for number in range(4):
+                    await other.chase.chat.say(f"line {number}")
+                await other.hears("line 3")
+                await mine.hears("line 3")
+                assert mine.chase.chat.lines == other.chase.chat.lines
