@@ -77,13 +77,14 @@ class Seat:
             stanza = await self._said.get()
             try:
                 await self._feeds.say(self._service, stanza)
-                if self._feed is None:
+                if stanza.name == q("join"):
                     await self._be_fed()
             except MobilityError as exc:
                 log.warning("the game does not hear us: %s", exc)
 
     async def _be_fed(self) -> None:
-        """Have it feed us, once it has let us in."""
+        """Have it feed us, once it has let us in; in each game anew."""
+        self._stop()
         token = secrets.token_urlsafe(16)
         session = secrets.token_urlsafe(9)
         about = {"session": session, "part": "all", "token": token}
@@ -95,9 +96,13 @@ class Seat:
             if await self._is_fed(invite):
                 return
             await asyncio.sleep(_AGAIN)
-        self._feeds.stop(self._feed)
-        self._feed = None
+        self._stop()
         await self._chase.say(Stanza(q("no"), text=_NOT_IN))
+
+    def _stop(self) -> None:
+        if self._feed is not None:
+            self._feeds.stop(self._feed)
+            self._feed = None
 
     async def _is_fed(self, invite: Invite) -> bool:
         try:

@@ -198,9 +198,11 @@ async def test_a_player_plays_from_another_device(
         await there.join("From the wall")
         await away.until(lambda: bool(there.you))
         await other.chase.members.join("Other")
-        await away.until(lambda: there.turn is not None and there.round.number == 1)
+        both = there, other.chase.members
+        other.chase.members.on_change = away.news.set
+        await away.until(lambda: any(each.turn and each.turn.go for each in both))
         assert hunt.game.players[there.you].name == "From the wall"
-        mover = there if there.turn and there.turn.go else other.chase.members
+        (mover,) = (each for each in both if each.turn and each.turn.go)
         assert mover.turn
         ride = mover.turn.go[0]
         await mover.move(ride.to, ride.by)
@@ -298,3 +300,27 @@ async def test_a_player_who_is_cut_off_hears_all_that_was_said_meanwhile(
                 await other.hears("line 3")
                 await mine.hears("line 3")
                 assert mine.chase.chat.lines == other.chase.chat.lines
+
+
+async def test_who_joins_again_after_a_game_plays_the_next_one(
+    hosting: RunningServer,
+) -> None:
+    rules = Rules(players=2, rounds=1, seconds=10)
+    async with (
+        played(hosting, rules) as hunt,
+        seated(hosting) as one,
+        seated(hosting) as other,
+    ):
+        await play(one, other)
+        first = hunt.game
+        await other.until(lambda: other.chase.map.over is not None)
+        for player in (one, other):
+            await player.chase.members.join("Again")
+        await one.until(lambda: one.chase.members.round.phase == "x")
+        assert hunt.game is not first
+        assert one.chase.members.over is None
+        assert one.chase.map.over is None
+        await other.chase.chat.say("good luck")
+        await one.hears("good luck")
+        names = [who.name for who in one.chase.members.players.values()]
+        assert names == ["Again", "Again 2"]
