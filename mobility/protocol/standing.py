@@ -30,6 +30,7 @@ class Standing:
             addresses.
         said: The number of its last word.
         words: Words that nobody has put into an order yet, as far as it knows.
+        waiting: Packets without a number that it had, and has not applied.
         counts: What it had, by what became of it.
         feeds: What services are to know it by: a token for each address.
 
@@ -38,6 +39,7 @@ class Standing:
     cursors: Mapping[str, Cursor] = field(default_factory=dict)
     said: int = 0
     words: tuple[Stanza, ...] = field(default=(), repr=False)
+    waiting: tuple[Stanza, ...] = field(default=(), repr=False)
     counts: Mapping[str, int] = field(default_factory=dict)
     feeds: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -55,11 +57,12 @@ def with_standing(state: State, standing: Standing) -> State:
     head = {
         "cursors": {name: one.to_data() for name, one in standing.cursors.items()},
         "said": standing.said,
+        "words": len(standing.words),
         "counts": dict(standing.counts),
         "feeds": dict(standing.feeds),
     }
-    words = encode_packets(standing.words)
-    section = b"\n".join((json.dumps(head).encode(), words))
+    packets = encode_packets((*standing.words, *standing.waiting))
+    section = b"\n".join((json.dumps(head).encode(), packets))
     return replace(state, files={**state.files, SECTION: section})
 
 
@@ -76,27 +79,30 @@ def standing_of(state: State) -> tuple[State, Standing]:
         return state, Standing()
     if len(section) > _LARGEST:
         raise InvalidState("What this part has heard is too much.")
-    head, _, words = section.partition(b"\n")
-    standing = replace(_standing(head), words=decode_packets(words))
+    head, _, packets = section.partition(b"\n")
+    standing = _standing(head, decode_packets(packets))
     files = {name: body for name, body in state.files.items() if name != SECTION}
     return replace(state, files=files), standing
 
 
-def _standing(head: bytes) -> Standing:
+def _standing(head: bytes, packets: tuple[Stanza, ...]) -> Standing:
     try:
         match json.loads(head):
             case {
                 "cursors": dict(cursors),
                 "said": said,
+                "words": words,
                 "counts": dict(counts),
                 "feeds": dict(feeds),
             } if (
                 len(cursors) <= MOST_SOURCES
-                and all(map(_is_count, (said, *counts.values())))
+                and all(map(_is_count, (said, words, *counts.values())))
+                and words <= len(packets)
                 and all(map(_is_text, feeds.values()))
             ):
                 found = {name: Cursor.from_data(one) for name, one in cursors.items()}
-                return Standing(found, said, (), counts, feeds)
+                both = packets[:words], packets[words:]
+                return Standing(found, said, *both, counts, feeds)
     except (ValueError, RecursionError):
         pass
     raise InvalidState("How far this part is, is not understood.")

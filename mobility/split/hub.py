@@ -10,6 +10,7 @@ from typing import Protocol
 from mobility.protocol import numbering
 from mobility.protocol.numbering import Cursor, Numbered, Outbox
 from mobility.protocol.session import Number, Stanza
+from mobility.split.traffic import Meter
 
 __all__ = ["Heads", "Hub", "Listener"]
 
@@ -44,12 +45,14 @@ class Heads:
 
     Args:
         feed: What it is called.
-        names: How many packets it has of each qualified name, the last one at the end.
+        at: How many packets it has.
+        names: How many of each qualified name, the one said last at the end.
         heard: The last word of each voice that is in it.
 
     """
 
     feed: str
+    at: int = 0
     names: Mapping[str, int] = field(default_factory=dict)
     heard: Mapping[str, int] = field(default_factory=dict)
 
@@ -65,6 +68,7 @@ class Hub:
     Attributes:
         on_order: Called with each packet before anybody hears it, to write it down. If
             it raises, nothing was said.
+        meter: Counts what is in the order, and what services say besides.
 
     Args:
         heads: Where to go on; with a new order, if there are none.
@@ -73,6 +77,7 @@ class Hub:
 
     def __init__(self, heads: Heads | None = None) -> None:
         self.on_order: Callable[[Stanza], None] = lambda stanza: None
+        self.meter = Meter()
         self._places: dict[Listener, None] = {}
         self.begin(heads or Heads(secrets.token_urlsafe(9)))
 
@@ -97,6 +102,11 @@ class Hub:
     def leave(self, place: Listener) -> None:
         """It hears nothing any more."""
         self._places.pop(place, None)
+
+    @property
+    def places(self) -> tuple[Listener, ...]:
+        """Who hears it."""
+        return tuple(self._places)
 
     # --- what is said ----------------------------------------------------------
 
@@ -138,6 +148,7 @@ class Hub:
 
     def _add(self, stanza: Stanza, number: Number) -> None:
         self._outbox.say(stanza)
+        self.meter.count(stanza)
         if number.by:
             self._heard[number.by] = max(number.said, self.heard(number.by))
         for place in tuple(self._places):
@@ -164,7 +175,7 @@ class Hub:
     @property
     def heads(self) -> Heads:
         """How far it is; `begin` goes on from there."""
-        return Heads(self.feed, self._outbox.names, dict(self._heard))
+        return Heads(self.feed, self.at, self._outbox.names, dict(self._heard))
 
     def begin(self, heads: Heads) -> None:
         """Go on from there; what was kept is forgotten."""

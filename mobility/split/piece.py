@@ -6,7 +6,7 @@ import asyncio
 import enum
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from mobility.protocol.standing import (
     standing_of,
     with_standing,
 )
+from mobility.split.carried import Carried
 from mobility.split.hub import Hub, as_numbered
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ __all__ = ["Piece"]
 log = logging.getLogger(__name__)
 ASK_EVERY = 256  # so many packets after a checkpoint, ask for the next one
 _LIFE = 1 << 20  # words between two starts of a device, at most
-_HUB = ""  # among the sources of packets
+_HUB, _RELAYED = "", "relayed"  # among the sources of packets
 
 
 class _Mode(enum.Enum):
@@ -55,8 +56,8 @@ class Piece(App):
         shown: The app of the developer.
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
-        passes: Whether the part only passes here, on its way to another device: then
-            nothing is applied.
+        gauge: On the phone, what the place is sent where the part is now.
+        on_move: Called when the part is elsewhere than before.
         on_behind: Called if the device that has the part has missed more than is kept:
             only the state, sent anew, can help it.
 
@@ -74,26 +75,26 @@ class Piece(App):
         self.uri, self.schema, self.title = whole.uri, whole.schema, app.title
         self.migrates = whole.migrates
         self.formats = app.formats
-        self.shown = app
+        self.shown = self._around(app)
         self.feeds: dict[str, str] = {}
-        self.passes = False
+        self.on_move: Callable[[], None] = lambda: None
         self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
         self._whole = whole
         self._hub = hub
+        self._relayed = Hub()  # what services say that number nothing; ends here
+        self.gauge = (hub or self._relayed).meter.begin(part.allow)
         self._mode = _Mode.GUEST if hub is None else _Mode.HERE
         self._inside_of = None if hub is None else whole
         self._inboxes: dict[str, Inbox] = {}
         self._plain: deque[Stanza] = deque()  # packets without a number
         self._counts_here = Counter[str]()
-        self._peer_has = Cursor()  # of what the hub has said
+        self._peer_has: Mapping[str, Cursor] = {}
         self._words: deque[Stanza] = deque()
         self._said = 0
         self._again = False  # this device has stopped since it came
         self._busy = asyncio.Lock()
-        app._inside_of, app._send, app._record = self, self._say, self.record
-        app._checkpoint = self.changed
         self._stand(Standing())
         if hub is not None:
             hub.join(self)
@@ -101,9 +102,39 @@ class Piece(App):
     def __repr__(self) -> str:
         return f"<Piece {self._part}>"
 
+    def _around(self, app: App) -> App:
+        app._inside_of, app._send, app._record = self, self._say, self.record
+        app._checkpoint = self.changed
+        return app
+
+    def exchange(self, app: App) -> App:
+        """From now on that is the part; gives the one before."""
+        before, self.shown = self.shown, self._around(app)
+        return before
+
+    def alone(self) -> None:
+        """It has no session of its own any more: it is the whole's again."""
+        self._session = self._send = self._record = self._checkpoint = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is on its way through this device: nothing is applied here."""
+        return isinstance(self.shown, Carried)
+
     @property
     def allow(self) -> frozenset[str]:
         return self._allow
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Whose packets it listens to."""
+        return tuple({**dict.fromkeys(self._whole.services), **self.feeds})
+
+    @property
+    def there(self) -> str:
+        """The full JID of where it runs, if that is not here."""
+        session = self._session
+        return session.peer if session and self._mode is _Mode.THERE else ""
 
     @property
     def voice(self) -> str:
@@ -182,6 +213,20 @@ class Piece(App):
         elif self._mode is _Mode.THERE and self._session is not None:
             self._session.tell(stanza)
 
+    def bring(self, stanza: Stanza) -> None:
+        """
+        Take a packet of a service that does not number what it says.
+
+        The phone does so for where the part is: the packet is passed on, and again if
+        it has not come there. To a device where the part runs, somebody else's server
+        has brought it, and what is lost on the way is lost.
+        """
+        if self._hub is not None:
+            self.hear(self._relayed.say(stanza))
+        elif self._session is not None and self._session.runs:
+            self.record(stanza)
+            self._take(replace(stanza, number=None))
+
     async def receive(self, stanza: Stanza) -> None:
         """
         Take what came from the other device.
@@ -202,7 +247,8 @@ class Piece(App):
         if self._is_word(stanza):
             self._words.append(replace(stanza, replayed=False))
         elif stanza.number is None:  # the part has recorded it: it came another way
-            await self._apply(stanza)
+            self._plain.append(stanza)
+            await self._drained()
 
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
@@ -221,9 +267,15 @@ class Piece(App):
         elif number is None:
             self._plain.append(stanza)
         else:
-            hub = number.feed == self._inboxes[_HUB].cursor.feed
-            source = _HUB if hub else stanza.sender
-            self.inbox(source).take(as_numbered(stanza, number))
+            self._inbox_of(number.feed).take(as_numbered(stanza, number))
+
+    def _inbox_of(self, feed: str) -> Inbox:
+        """The hub's, or that of what is passed on; which begins with the phone."""
+        if feed == self._inboxes[_HUB].cursor.feed:
+            return self._inboxes[_HUB]
+        if self.inbox(_RELAYED).cursor.feed not in {"", feed}:
+            self._inboxes[_RELAYED] = Inbox(self._allow, Cursor(feed))
+        return self._inboxes[_RELAYED]
 
     def _acknowledge(self, said: int) -> None:
         """These words are in the order."""
@@ -241,6 +293,8 @@ class Piece(App):
                 await self._apply(stanza)
 
     def _next(self) -> Stanza | None:
+        if self.passes:
+            return None
         if self._plain:
             return self._plain.popleft()
         for inbox in self._inboxes.values():
@@ -267,13 +321,13 @@ class Piece(App):
             state = await self.shown.snapshot()
             standing = self._standing()
         await self.drain()
-        self._peer_has = standing.cursors[_HUB]
+        self._peer_has = standing.cursors
         return with_standing(state, standing)
 
     def _standing(self) -> Standing:
         counts = {name: n for name, n in self.counts.items() if name != "missing"}
-        words = tuple(self._words)
-        return Standing(self.cursors, self._said, words, counts, dict(self.feeds))
+        packets = tuple(self._words), tuple(self._plain)
+        return Standing(self.cursors, self._said, *packets, counts, dict(self.feeds))
 
     async def restore(self, state: State) -> None:
         plain, standing = standing_of(state)
@@ -281,13 +335,37 @@ class Piece(App):
             await self.shown.restore(plain)
             self._stand(standing)
 
+    async def begin(self, state: State, since: Iterable[Stanza]) -> None:
+        """
+        Be one more place of a part, which goes on from what another place has.
+
+        What that place has said, and its number there, is not ours.
+        """
+        plain, standing = standing_of(state)
+        recorded = (stanza for stanza in since if stanza.number is None)
+        waiting = (*standing.waiting, *recorded)
+        self._mode = _Mode.BETWEEN
+        standing = Standing(standing.cursors, waiting=waiting)
+        await self.restore(with_standing(plain, standing))
+
+    async def land(self, app: App) -> None:
+        """What passed here stays here, and that is the part from now on."""
+        async with self._busy:
+            state = await self.shown.snapshot()
+            self.exchange(app)
+            await app.restore(state)
+            await app.start()
+        if self._hub is not None:
+            self._be_here(self._hub)
+        await self.drain()
+
     def _stand(self, standing: Standing) -> None:
         cursors = {_HUB: Cursor(self._feed), **standing.cursors}
         self._inboxes = {
             source: Inbox(self._allow, cursor) for source, cursor in cursors.items()
         }
         self._words = deque(replace(word, replayed=False) for word in standing.words)
-        self._plain.clear()
+        self._plain = deque(standing.waiting)
         self._counts_here = Counter(standing.counts)
         self.feeds = dict(standing.feeds)
         self._said = standing.said
@@ -323,13 +401,29 @@ class Piece(App):
         for word in words:
             await self._whole.hear(word)
         self._said = max(self._said, hub.heard(self.voice))
-        if self.passes:
-            return
+        if not self.passes:
+            self._be_here(hub)
+
+    def _be_here(self, hub: Hub) -> None:
         self._mode = _Mode.HERE
-        inbox = self._inboxes[_HUB]
-        for stanza in hub.since(inbox.cursor, self._allow):
-            self._take(stanza)
-        inbox.learn(hub.ends(self._allow))
+        self._catch_up(self.cursors)
+        self._inboxes[_HUB].learn(hub.ends(self._allow))
+        self._moved(hub)
+
+    def _moved(self, hub: Hub) -> None:
+        self.gauge = hub.meter.begin(self._allow)
+        self.on_move()
+
+    def _catch_up(self, had: Mapping[str, Cursor]) -> None:
+        """Hear what came since, wherever it is now."""
+        for source, order in self._orders.items():
+            for stanza in order.since(had.get(source, Cursor()), self._allow):
+                self.hear(stanza)
+
+    @property
+    def _orders(self) -> Mapping[str, Hub]:
+        """What is told from here, if it is the phone."""
+        return {} if self._hub is None else {_HUB: self._hub, _RELAYED: self._relayed}
 
     async def stop(self) -> None:
         if self._hub is not None:
@@ -343,25 +437,23 @@ class Piece(App):
         else:
             self._mode = _Mode.THERE
             self._resends()
+            self._moved(self._hub)
 
     def _expects(self, state: State) -> None:
         """That is what the peer had, when it was last heard of."""
         _, standing = standing_of(state)
-        self._peer_has = standing.cursors.get(_HUB, Cursor())
+        self._peer_has = standing.cursors
 
     def _resends(self) -> None:
         """Say all again that the peer may not have; what it has, it drops."""
-        if self._hub is None or self._session is None:
-            return
-        for stanza in self._hub.since(self._peer_has, self._allow):
-            self._session.tell(stanza)
-        if self._is_gone(self._hub):
+        self._catch_up(self._peer_has)
+        if any(self._is_gone(order, source) for source, order in self._orders.items()):
             log.warning("a device has missed more packets of a part than are kept")
             self.on_behind()
 
-    def _is_gone(self, hub: Hub) -> bool:
-        same = self._peer_has.feed == hub.feed
-        had = self._peer_has.heads if same else {}
+    def _is_gone(self, hub: Hub, source: str) -> bool:
+        cursor = self._peer_has.get(source, Cursor())
+        had = cursor.heads if cursor.feed == hub.feed else {}
         spans = hub.ends(self._allow).spans
         return any(span.first > had.get(name, 0) + 1 for name, span in spans.items())
 

@@ -13,6 +13,7 @@ from mobility.app import App, Part
 from mobility.errors import InvalidState
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
+from mobility.split.carried import Carried
 from mobility.split.hub import Heads, Hub
 from mobility.split.piece import Piece
 
@@ -50,7 +51,8 @@ class PartedApp(App):
             LookupError: There is no such part.
 
         """
-        return self.piece(name).shown
+        shown = self.piece(name).shown
+        return shown.app if isinstance(shown, Carried) else shown
 
     def piece(self, name: str) -> Piece:
         """
@@ -63,20 +65,28 @@ class PartedApp(App):
         self._declared(name)
         return self._pieces[name]
 
-    def copy_of(self, name: str, app: App | None = None) -> Piece:
-        """
-        One more place of that part, to be restored from what another one has.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its parts."""
+        return tuple(self._pieces)
 
-        Args:
-            name: Of the part.
-            app: Stands for it here; made by the part's factory, if there is none.
+    def copy_of(self, name: str) -> Piece:
+        """
+        One more place of that part elsewhere; to `begin` from what another one has.
 
         Raises:
             LookupError: There is no such part.
 
         """
-        part = self._declared(name)
-        return Piece(self, part, app or _made(part), hub=self.hub)
+        carried = Carried(self.part(name))
+        return Piece(self, self._declared(name), carried, hub=self.hub)
+
+    def appoint(self, name: str, place: Piece) -> None:
+        """Let that place be the one whose part this is, if it comes here."""
+        before = self._pieces[name]
+        app = before.exchange(Carried(before.shown))
+        place.exchange(app)
+        self._pieces[name] = place
 
     def _piece(self, name: str) -> App:
         part = self._declared(name)
@@ -221,12 +231,13 @@ def _heads(raw: bytes) -> Heads:
         match json.loads(raw):
             case {
                 "feed": str(feed),
+                "at": int(at),
                 "names": dict(names),
                 "heard": dict(heard),
             } if all(
                 type(n) is int and n >= 0 for n in (*names.values(), *heard.values())
             ):
-                return Heads(feed, names, heard)
+                return Heads(feed, at, names, heard)
     except (ValueError, RecursionError):
         pass
     raise InvalidState("How far these parts are, is not understood.")

@@ -52,7 +52,7 @@ class Table:
             sending = group.create_task(self.phone.offer(self.piece(part), to=there))
             offer = await offered(device)
             assert offer.part == part
-            session = await soon(offer.accept())
+            session: Session = await soon(offer.accept())
         self.moved[part] = sending.result()
         return session
 
