@@ -67,6 +67,7 @@ from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
 from mobility.split.filtering import Filter
 from mobility.split.membership import Participant
+from mobility.split.place import Place
 from mobility.split.service import Service, Spoken
 from mobility.split.split import Place, Split
 from mobility.split.whole import PartedApp
@@ -144,8 +145,8 @@ __all__ = [
     "ShareKind",
     "SharedBy",
     "Sharing",
-    "Spoken",
     "Split",
+    "Spoken",
     "Spot",
     "Stanza",
     "State",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mobility.app import App, Part
-from mobility.errors import LocalProtocolError
+from mobility.errors import LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
 from mobility.protocol.numbering import Cursor, Inbox
 from mobility.protocol.session import Number, Stanza, State
@@ -31,6 +31,7 @@ __all__ = ["Piece"]
 
 log = logging.getLogger(__name__)
 ASK_EVERY = 256  # so many packets after a checkpoint, ask for the next one
+MOST_WORDS = 1000  # that are said again, if they are lost; a session keeps more
 _LIFE = 1 << 20  # words between two starts of a device, at most
 _HUB, _RELAYED = "", "relayed"  # among the sources of packets
 
@@ -199,6 +200,8 @@ class Piece(App):
             return
         if self._session is None:
             raise LocalProtocolError("This part runs in no session yet.")
+        if len(self._words) >= MOST_WORDS:
+            raise PeerUnreachable("Too much was said here that nobody has heard yet.")
         word = replace(stanza, number=Number(self.voice, self._said + 1))
         self._session.tell(word)  # refuses what is no XML: then none was said
         self._said += 1
