@@ -69,7 +69,7 @@ from mobility.split.filtering import Filter
 from mobility.split.membership import Participant
 from mobility.split.place import Place
 from mobility.split.service import Service, Spoken
-from mobility.split.split import Place, Split
+from mobility.split.split import Split
 from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited

@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 import pytest
 
-from examples.chase.board import Map
 from examples.chase.chase import Chase
 from examples.chase.generated import generate
 from examples.chase.hunt import Hunt
-from examples.chase.members import Members
 from examples.chase.robot import Robot
 from examples.chase.rules import Rules
 from examples.chase.seat import Seat
 from examples.chase.service import serve
 from examples.chase.words import q
-from mobility import Client, Service, Stanza
+from mobility import Client, Device, Service, Stanza
 from mobility.split import service as services
 from mobility.tasks import Tasks
 from mobility.xmpp.split.stanza import payload
 from mobility.xmpp.stream import Stream
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
-from tests.integration.parts import Table
 from tests.integration.people import address
 from tests.integration.test_giving import Household
-from tests.integration.test_own_devices import Person
+from tests.integration.test_own_devices import Person, offered
 
 CITY = generate(7)
 SECRET = "a secret of the component"
 DOMAIN = "chase.localhost"
 DEADLINE = 30.0
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -140,34 +140,61 @@ async def test_six_players_play_a_whole_game(hosting: RunningServer) -> None:
         assert hunt.dropped == 0
 
 
+@dataclass
+class Room:
+    """A player's phone, and own devices around that can show parts of the game."""
+
+    phone: Client
+    walls: dict[str, Client]
+
+    async def device(self, name: str) -> Device:
+        found = await self.phone.device(name)
+        assert found is not None
+        return found
+
+    async def shows(self, name: str, doing: Coroutine[Any, Any, T]) -> tuple[T, Any]:
+        """What moves a part there comes to, and the part where it is then."""
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+            moving = group.create_task(doing)
+            session = await (await offered(self.walls[name])).accept()
+        return moving.result(), session.shown
+
+
 @pytest.fixture
-async def phone(
+async def room(
     hosting: RunningServer, hurry: None, tmp_path: Path
-) -> AsyncIterator[tuple[Client, Client]]:
-    """Yield a player's phone, and a wall in his room that can show a chase."""
+) -> AsyncIterator[Room]:
+    """Yield a phone, and two walls that can show a chase."""
     home = Household(Person(hosting), tmp_path)
-    async with home.on("Phone") as phone, home.on("Wall", apps=[Chase]) as wall:
-        yield phone, wall
+    async with AsyncExitStack() as stack:
+        phone = await stack.enter_async_context(home.on("Phone"))
+        walls = {
+            name: await stack.enter_async_context(home.on(name, apps=[Chase]))
+            for name in ("Wall", "Hall")
+        }
+        yield Room(phone, walls)
 
 
 RULES = Rules(players=3, rounds=3, shown_every=2, seconds=10)
 
 
-async def test_the_map_goes_to_another_device_while_they_play(
-    hosting: RunningServer, phone: tuple[Client, Client]
+async def test_the_map_goes_from_wall_to_wall_while_they_play(
+    hosting: RunningServer, room: Room
 ) -> None:
+    phone = room.phone
     async with (
         played(hosting, RULES) as hunt,
-        seated(hosting, phone[0]) as mine,
+        seated(hosting, phone) as mine,
         seated(hosting) as one,
         seated(hosting) as other,
     ):
-        table = Table(phone[0], mine.chase)
         playing = asyncio.create_task(play(mine, one, other))
         await mine.until(lambda: mine.chase.map.city is not None)
-        session = await table.to("map", phone[1])
-        there = session.shown
-        assert isinstance(there, Map)
+        to = {"map": await room.device("Wall")}
+        split, there = await room.shows("Wall", phone.split(mine.chase, to))
+        assert there.city == CITY
+        moving = split.move("map", to=await room.device("Hall"))
+        _, there = await room.shows("Hall", moving)
         await playing
         news = asyncio.Event()
         there.on_change = news.set
@@ -176,30 +203,28 @@ async def test_the_map_goes_to_another_device_while_they_play(
         assert there.city == CITY
         assert mine.chase.map.over is None
         assert mine.chase.members.over == there.over
-        assert await table.back("map") is mine.chase.map
+        assert await split.retrieve() is mine.chase
         assert mine.chase.map.view() == one.chase.map.view()
         assert hunt.dropped == 0
 
 
 async def test_a_player_plays_from_another_device(
-    hosting: RunningServer, phone: tuple[Client, Client]
+    hosting: RunningServer, room: Room
 ) -> None:
     rules = Rules(players=2, rounds=2)
     async with (
         played(hosting, rules) as hunt,
-        seated(hosting, phone[0]) as mine,
+        seated(hosting, room.phone) as mine,
         seated(hosting) as other,
     ):
-        session = await Table(phone[0], mine.chase).to("members", phone[1])
-        there = session.shown
-        assert isinstance(there, Members)
+        to = {"members": await room.device("Wall")}
+        split, there = await room.shows("Wall", room.phone.split(mine.chase, to))
         away = Seated(mine.chase, asyncio.Event())
-        there.on_change = away.news.set
+        there.on_change = other.chase.members.on_change = away.news.set
         await there.join("From the wall")
         await away.until(lambda: bool(there.you))
         await other.chase.members.join("Other")
         both = there, other.chase.members
-        other.chase.members.on_change = away.news.set
         await away.until(lambda: any(each.turn and each.turn.go for each in both))
         assert hunt.game.players[there.you].name == "From the wall"
         (mover,) = (each for each in both if each.turn and each.turn.go)
@@ -208,34 +233,36 @@ async def test_a_player_plays_from_another_device(
         await mover.move(ride.to, ride.by)
         await away.until(lambda: len(there.tickets) == 1)
         assert there.tickets[0].player == mover.you
+        players = dict(there.players)
+        await split.retrieve()
+        assert mine.chase.members.players == players
+        assert mine.chase.members.you == "p1"
 
 
 async def test_a_display_that_shows_the_map_can_speak_for_nobody(
-    hosting: RunningServer, phone: tuple[Client, Client]
+    hosting: RunningServer, room: Room
 ) -> None:
     rules = Rules(players=2, rounds=2)
     async with (
         played(hosting, rules) as hunt,
-        seated(hosting, phone[0]) as mine,
+        seated(hosting, room.phone) as mine,
         seated(hosting) as other,
     ):
         await mine.chase.members.join("Anna")
         await other.chase.members.join("Ben")
-        await mine.until(lambda: mine.chase.members.round.number == 1)
-        session = await Table(phone[0], mine.chase).to("map", phone[1])
+        await mine.until(lambda: mine.chase.members.turn is not None)
+        to = {"map": await room.device("Wall")}
+        _, there = await room.shows("Wall", room.phone.split(mine.chase, to))
         before = hunt.game.phase, dict(hunt.game.players)
-        turn = mine.chase.members.turn
-        assert turn
-        to = turn.go[0].to if turn.go else turn.station
         for lie in (
-            Stanza(q("move"), {"to": to, "by": "tram"}),
+            Stanza(q("move"), {"to": "s1", "by": "tram"}),
             Stanza(q("say"), text="I am Anna"),
             Stanza(q("leave")),
             Stanza(q("over"), {"winner": "x"}, "Anna has lost."),
             Stanza(q("message"), {"player": "p2", "at": "1"}, "I am Ben"),
             Stanza(q("welcome"), {"you": "p2"}),
         ):
-            await session.shown.send(lie)
+            await there.send(lie)
         await other.chase.chat.say("the end")
         await mine.hears("the end")
         assert (hunt.game.phase, dict(hunt.game.players)) == before

@@ -144,7 +144,10 @@ NAMES = st.sampled_from(
     sorted({name for part in Chase.parts for name in part.allow} | {q("go")})
 )
 FIELDS = st.sampled_from(
-    "id name player number station target lon lat at of left round phase shows".split()
+    [
+        *("id", "name", "player", "number", "station", "target", "lon", "lat"),
+        *("at", "of", "left", "round", "phase", "shows", "to", "by", "you", "role"),
+    ]
 )
 PACKETS = st.builds(
     Stanza,
