@@ -65,6 +65,10 @@ class Fed:
     busy: bool = False
 
     @property
+    def where(self) -> tuple[str, str, str]:
+        return self.jid, self.session, self.part
+
+    @property
     def seen(self) -> Participant:
         return Participant(self.jid, self.session, self.part, self.allow, self.live)
 
@@ -104,8 +108,10 @@ class Member:
         if len(self.fed) >= MOST_FED and invite.token not in self.fed:
             raise RemoteProtocolError("Too many parts of this member are fed already.")
         where = invite.participant, invite.session, invite.part
-        fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
-        self.fed[invite.token] = fed
+        fed = self.fed.get(invite.token)
+        if fed is None or fed.where != where or fed.allow != invite.allow:
+            fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
+            self.fed[invite.token] = fed
         return fed
 
     def check_room_for(self, kiosk: str) -> None:
@@ -147,6 +153,15 @@ class Member:
         for fed in self.fed.values():
             if fed.jid == jid:
                 fed.live, fed.pause, fed.asked = False, 1.0, 0.0
+
+    def back_to(self, before: Fed | None, fed: Fed) -> None:
+        """It could not be invited there: it is fed where it was before, if anywhere."""
+        if before is fed:
+            fed.live = False
+        elif self.fed.get(fed.token) is fed:
+            self.drop(fed.token)
+            if before is not None:
+                self.fed[fed.token] = before
 
     def drop(self, token: str) -> None:
         self.fed.pop(token, None)

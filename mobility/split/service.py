@@ -269,11 +269,12 @@ class Service:
         member = self._members.get(bare(peer))
         if member is None:
             raise RemoteProtocolError("You are no member here.")
+        before = member.fed.get(invite.token)
         fed = member.invite(invite, _now())
         try:
             await self._ask(member, fed)
         except MobilityError:
-            member.drop(fed.token)
+            member.back_to(before, fed)
             raise
 
     async def _on_kiosk(self, peer: str, request: KioskRequest) -> None:
