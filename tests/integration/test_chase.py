@@ -21,6 +21,7 @@ from examples.chase.seat import Seat
 from examples.chase.service import serve
 from examples.chase.words import q
 from mobility import Client, Device, Service, Stanza
+from mobility.split import feeding
 from mobility.split import service as services
 from mobility.tasks import Tasks
 from mobility.xmpp.split.stanza import payload
@@ -42,6 +43,7 @@ T = TypeVar("T")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "TICK", 0.05)
+    monkeypatch.setattr(feeding, "AGAIN", 0.05)
 
 
 @pytest.fixture(scope="module")
