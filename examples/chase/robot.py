@@ -70,6 +70,16 @@ class Robot:
                 self._news.clear()
                 await self._news.wait()
 
+    async def walk(self) -> None:
+        """Only say where we are, for a person who chooses the rides; until cancelled."""
+        while True:
+            turn = self._members.turn
+            if turn and turn.target and self._map.city and self._is_now(turn):
+                await self._travel(turn)
+            else:
+                self._news.clear()
+                await self._news.wait()
+
     async def _move(self, turn: Standing) -> None:
         ride = self._choice(turn)
         await self._members.move(ride.to, ride.by)
