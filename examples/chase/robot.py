@@ -71,7 +71,7 @@ class Robot:
                 await self._news.wait()
 
     async def walk(self) -> None:
-        """Only say where we are, for a person who chooses the rides; until cancelled."""
+        """Only say where we are, for whoever chooses the rides; until cancelled."""
         while True:
             turn = self._members.turn
             if turn and turn.target and self._map.city and self._is_now(turn):

@@ -375,3 +375,44 @@ async def test_who_joins_again_after_a_game_plays_the_next_one(
         await one.hears("good luck")
         names = [who.name for who in one.chase.members.players.values()]
         assert names == ["Again", "Again 2"]
+
+
+class Here(Chase):
+    """A chase that knows its game when it is made anew."""
+
+    def __init__(self) -> None:
+        super().__init__(DOMAIN)
+
+
+async def test_a_phone_that_is_started_anew_goes_on_in_the_game(
+    hosting: RunningServer, hurry: None, tmp_path: Path
+) -> None:
+    home = Household(Person(hosting), tmp_path)
+    rules = Rules(players=2, rounds=2)
+    async with (
+        played(hosting, rules) as house,
+        seated(hosting) as other,
+        home.on("Wall", apps=[Chase]) as wall,
+    ):
+        async with home.on("Phone") as phone, seated(hosting, phone) as mine:
+            await mine.chase.members.join("Anna")
+            await other.chase.members.join("Ben")
+            await mine.until(lambda: mine.chase.members.turn is not None)
+            room = Room(phone, {"Wall": wall})
+            to = {"map": await room.device("Wall")}
+            _, there = await room.shows("Wall", phone.split(mine.chase, to))
+            await house.feeds(phone, "map", wall)
+        await other.chase.chat.say("while it was off")
+        async with home.on("Phone") as phone:
+            (split,) = await phone.splits(Here)
+            chase = split.app
+            assert isinstance(chase, Here)
+            async with Seat(phone, chase):
+                again = Seated(chase, asyncio.Event())
+                chase.chat.on_change = again.news.set
+                await chase.chat.say("here again")
+                await again.hears("here again")
+                await other.hears("here again")
+                assert chase.chat.lines == other.chase.chat.lines
+                assert chase.members.view() == mine.chase.members.view()
+                assert there.players == other.chase.map.players
