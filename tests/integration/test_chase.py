@@ -20,7 +20,7 @@ from examples.chase.rules import Rules
 from examples.chase.seat import Seat
 from examples.chase.service import serve
 from examples.chase.words import q
-from mobility import Client, Device, Service, Stanza
+from mobility import Client, Device, Screen, Service, Stanza
 from mobility.split import feeding
 from mobility.split import service as services
 from mobility.tasks import Tasks
@@ -28,7 +28,7 @@ from mobility.xmpp.split.stanza import payload
 from mobility.xmpp.stream import Stream
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
-from tests.integration.people import address
+from tests.integration.people import Lobby, address, visiting
 from tests.integration.test_giving import Household
 from tests.integration.test_own_devices import Person, offered
 
@@ -61,7 +61,7 @@ class House:
     hunt: Hunt
     service: Service
 
-    async def feeds(self, player: Client, part: str, device: Client) -> None:
+    async def feeds(self, player: Client, part: str, device: Client | Screen) -> None:
         """Wait until it sends what is for that part to that device itself."""
         async with asyncio.timeout(DEADLINE):
             while True:
@@ -416,3 +416,32 @@ async def test_a_phone_that_is_started_anew_goes_on_in_the_game(
                 assert chase.chat.lines == other.chase.chat.lines
                 assert chase.members.view() == mine.chase.members.view()
                 assert there.players == other.chase.map.players
+
+
+async def test_a_public_display_that_is_only_a_guest_is_fed_by_the_game(
+    hosting: RunningServer, hurry: None
+) -> None:
+    rules = Rules(players=2, rounds=2)
+    async with (
+        played(hosting, rules) as house,
+        Client(*hosting.add(), **address(hosting)) as phone,
+        seated(hosting, phone) as mine,
+        seated(hosting) as other,
+        Lobby(hosting, Chase) as lobby,  # type: ignore[arg-type]
+        visiting(phone, lobby) as screen,
+    ):
+        await mine.chase.members.join("Anna")
+        await mine.until(lambda: mine.chase.map.city is not None)
+        split = await phone.split(mine.chase, {"map": screen})
+        await lobby.until(lambda: len(lobby.sessions) == 1)
+        there: Any = lobby.sessions[0].shown
+        await house.feeds(phone, "map", screen)
+        await other.chase.members.join("Ben")
+        news = asyncio.Event()
+        there.on_change = news.set
+        await Seated(mine.chase, news).until(lambda: there.round.phase == "x")
+        await other.until(lambda: other.chase.map.round.phase == "x")
+        assert there.view()["players"] == other.chase.map.view()["players"]
+        assert "p2" not in mine.chase.map.players
+        await split.retrieve()
+        assert "p2" in mine.chase.map.players
