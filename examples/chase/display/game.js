@@ -80,8 +80,9 @@ export class Game {
       here: values.here !== false,
       station: text(values.station, 40),
       target: text(values.target, 40),
-      lon: degrees(values.lon, 180) ?? before.lon ?? null,
-      lat: degrees(values.lat, 90) ?? before.lat ?? null,
+      // who is not on the way stands at his station
+      lon: degrees(values.lon, 180) ?? (values.target ? before.lon : null) ?? null,
+      lat: degrees(values.lat, 90) ?? (values.target ? before.lat : null) ?? null,
     });
   }
 
