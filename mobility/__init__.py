@@ -64,6 +64,9 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
+from mobility.split.membership import Participant
+from mobility.split.service import Service, Spoken
+from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction
@@ -113,6 +116,8 @@ __all__ = [
     "MovedSession",
     "Offline",
     "Part",
+    "PartedApp",
+    "Participant",
     "Participation",
     "Parting",
     "PeerUnreachable",
@@ -126,6 +131,7 @@ __all__ = [
     "SchemaMismatch",
     "Screen",
     "ServerError",
+    "Service",
     "Session",
     "SessionAway",
     "SessionCode",
@@ -133,6 +139,7 @@ __all__ = [
     "ShareKind",
     "SharedBy",
     "Sharing",
+    "Spoken",
     "Spot",
     "Stanza",
     "State",

@@ -30,6 +30,7 @@ from mobility.xmpp.rooms import MobilityRooms
 from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.sharing import MobilitySharing
+from mobility.xmpp.split import MobilitySplit
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
@@ -47,6 +48,7 @@ FEATURES: Final = (
     MobilityLogin,
     MobilityDelegation,
     MobilitySharing,
+    MobilitySplit,
     MobilityRooms,
     MobilityAsking,
     MobilityCodes,
@@ -156,6 +158,7 @@ class Stream:
         self.published = MobilityPublished.of(xmpp)
         self.places = MobilityPlaces.of(xmpp)
         self.sharing = MobilitySharing.of(xmpp)
+        self.splitting = MobilitySplit.of(xmpp)
         self.rooms = MobilityRooms.of(xmpp)
         self.asking = MobilityAsking.of(xmpp)
         self.directory = MobilityDirectory.of(xmpp)

@@ -1,0 +1,1 @@
+"""An app in parts, each on the device that suits it."""
