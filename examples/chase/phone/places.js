@@ -4,6 +4,7 @@ import { act } from "./channel.js";
 
 const find = (id) => document.getElementById(id);
 const TITLES = { map: "The map", members: "The list of players", chat: "The chat" };
+const named = (part) => TITLES[part].toLowerCase();
 let asked = ""; // the part that the open sheet is about
 
 export function drawPlaces(view, part) {
@@ -11,9 +12,9 @@ export function drawPlaces(view, part) {
   const away = places.filter(({ here }) => !here).map(({ name }) => name);
   const here = places.some((place) => place.here);
   const names = [...(here ? ["this phone"] : []), ...away];
-  find("what").textContent = `${TITLES[part]} is on`;
-  find("places").textContent = joined(names);
-  find("where").classList.toggle("away", !here);
+  find("what").textContent = away.length ? `${TITLES[part]} is on` : "";
+  find("places").textContent = away.length ? joined(names) : `Show ${named(part)} on …`;
+  find("where").classList.toggle("away", away.length > 0);
   find("away").hidden = here;
   find("away").textContent = here ? "" : `${TITLES[part]} is on ${joined(away)}.`;
   if (find("put").open) drawTargets(view);
@@ -21,7 +22,7 @@ export function drawPlaces(view, part) {
 
 export function open(view, part) {
   asked = part;
-  find("put-title").textContent = `Where shall ${TITLES[part].toLowerCase()} be?`;
+  find("put-title").textContent = `Where shall ${named(part)} be?`;
   drawTargets(view);
   find("put").showModal();
 }
@@ -42,20 +43,31 @@ function row({ id, name }, on, busy) {
   title.textContent = id === "" ? "This phone" : name;
   item.append(title);
   item.classList.toggle("on", on.has(id));
-  const deeds = on.has(id) ? (on.size > 1 ? [["Stop", "drop"]] : []) : [["Move", "move"], ...(id === "" ? [] : [["Add", "add"]])];
-  item.append(...deeds.map(([words, action]) => button(words, action, id, name, busy)));
+  item.append(...deeds(id, on).map((how) => button(how, id, name, busy)));
   return item;
 }
 
-function button(words, action, id, name, busy) {
+// What is at several places has nowhere to move from; but home it comes from all of them.
+function deeds(id, on) {
+  if (on.has(id)) return on.size > 1 ? ["drop"] : [];
+  return [...(on.size > 1 && id ? [] : ["move"]), ...(id ? ["add"] : [])];
+}
+
+const DEEDS = {
+  move: { words: "Move", label: (name) => `Move it to ${name}` },
+  add: { words: "Add", label: (name) => `Show it on ${name} as well` },
+  drop: { words: "Stop", label: (name) => `Take it from ${name}` },
+};
+
+function button(how, id, name, busy) {
   const made = document.createElement("button");
-  made.textContent = words;
+  made.textContent = DEEDS[how].words;
+  made.setAttribute("aria-label", DEEDS[how].label(name));
   made.disabled = busy;
   made.addEventListener("click", () => {
     find("put").close();
-    act("put", { part: asked, on: id, how: action });
+    act("put", { part: asked, on: id, how });
   });
-  made.setAttribute("aria-label", { move: `Move it to ${name}`, add: `Show it on ${name} as well`, drop: `Take it from ${name}` }[action]);
   return made;
 }
 
