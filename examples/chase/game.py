@@ -143,8 +143,7 @@ class Game:
         if not self.city.contains(spot):
             return
         if metres(spot, self.city.stations[player.target].at) <= ARRIVED:
-            player.arrive()
-            self._tell(Changed(player))
+            self._arrive(player)
             self._go_on(now)
         else:
             player.spot = spot
@@ -156,8 +155,7 @@ class Game:
             return
         for player in self._here():
             if self.phase is Phase.TRAVEL and player.target:
-                player.arrive()
-                self._tell(Changed(player))
+                self._arrive(player)
             elif player.is_x is (self.phase is Phase.X) and not player.chosen:
                 player.chosen = True
                 self._tell(Turn(player, ()))
@@ -183,6 +181,10 @@ class Game:
 
     def _tell(self, *news: News) -> None:
         self._news.extend(news)
+
+    def _arrive(self, player: Player) -> None:
+        player.arrive()
+        self._tell(Changed(player), Turn(player, ()))
 
     def _here(self) -> list[Player]:
         return [player for player in self.players.values() if player.here]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import aclosing
 
 from examples.chase.hunt import TICK, Admit, Dismiss, Hunt, Tell
 from mobility import Service
@@ -27,11 +26,10 @@ async def _tick(service: Service, hunt: Hunt) -> None:
 
 
 async def _hear(service: Service, hunt: Hunt) -> None:
-    async with aclosing(service.packets()) as packets:
-        async for spoken in packets:
-            now, at = time.monotonic(), time.time()
-            hunt.hear(spoken.member, spoken.stanza, now=now, at=at)
-            _obey(service, hunt)
+    async for spoken in service.packets():
+        now, at = time.monotonic(), time.time()
+        hunt.hear(spoken.member, spoken.stanza, now=now, at=at)
+        _obey(service, hunt)
 
 
 def _obey(service: Service, hunt: Hunt) -> None:

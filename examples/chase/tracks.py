@@ -6,7 +6,6 @@ A track is recorded by a phone and read from a GPX file, or simulated along a wa
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from gpxpy.gpx import GPX, GPXTrackPoint
 
 from examples.chase.city import City, Point, metres
 
-__all__ = ["BadTrack", "Track", "ridden", "walked"]
+__all__ = ["BadTrack", "Track", "walked"]
 
 _LARGEST = 8 * 1024 * 1024
 _MOST_POINTS = 100_000
@@ -77,6 +76,21 @@ class Track:
                 if passed[-1:] != [station.id]:
                     passed.append(station.id)
         return passed
+
+    def leg(self, start: Point, target: Point) -> Track | None:
+        """The piece of it that leads from one place to another, if one does."""
+        near = [metres(spot, start) <= _NEAR for spot in self.spots]
+        for first in (index for index, is_near in enumerate(near) if is_near):
+            for last in range(first, len(self.spots)):
+                if metres(self.spots[last], target) <= _NEAR:
+                    end = last + 1
+                    return Track(self.seconds[first:end], self.spots[first:end])
+        return None
+
+    def within(self, seconds: float) -> Track:
+        """The same in so many seconds, from 0 on."""
+        begun, scale = self.seconds[0], seconds / (self.length or 1.0)
+        return Track(tuple((each - begun) * scale for each in self.seconds), self.spots)
 
     # --- GPX --------------------------------------------------------------------
 
@@ -151,11 +165,3 @@ def walked(way: Sequence[Point], *, speed: float, start: float = 0.0) -> Track:
     """Move along `way` from second `start` on, so many metres a second."""
     steps = [metres(one, other) / speed for one, other in pairwise(way)]
     return Track(tuple(accumulate(steps, initial=start)), tuple(way))
-
-
-def ridden(way: Sequence[Point], *, seconds: float) -> Track:
-    """Move along `way` so that one arrives after so many seconds."""
-    far = sum(metres(one, other) for one, other in pairwise(way))
-    if far == 0 or not math.isfinite(far / seconds):
-        return Track((0.0,), (way[-1],))
-    return walked(way, speed=far / seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ def test_ways_lead_along_the_streets_from_station_to_station() -> None:
             assert way[-1] == CITY.stations[target].at
             assert set(way) <= corners
             if means != {"rail"}:
-                steps = [metres(a, b) for a, b in zip(way, way[1:], strict=False)]
+                steps = [metres(a, b) for a, b in pairwise(way)]
                 assert max(steps) < 600
 
 

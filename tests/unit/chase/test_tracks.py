@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from examples.chase.city import metres
 from examples.chase.generated import generate
 from examples.chase.routes import Routes
-from examples.chase.tracks import BadTrack, Track, ridden, walked
+from examples.chase.tracks import BadTrack, Track, walked
 
 CITY = generate(7)
 BEGUN = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -49,7 +49,7 @@ def test_a_simulated_ride_takes_as_long_as_it_shall(
 ) -> None:
     one, other = CITY.lines[0].stations[:2]
     way = Routes(CITY).way(one, other, "tram")
-    track = ridden(way, seconds=seconds)
+    track = walked(way, speed=1.4).within(seconds)
     assert track.length == pytest.approx(seconds)
     spot = track.at(part * seconds)
     whole = sum(metres(a, b) for a, b in pairwise(way))
@@ -59,7 +59,19 @@ def test_a_simulated_ride_takes_as_long_as_it_shall(
 
 def test_to_wait_is_a_ride_to_where_one_is() -> None:
     at = CITY.stations["s1"].at
-    assert ridden((at, at), seconds=2).at(1) == at
+    assert walked((at, at), speed=1.4).within(2).at(1) == at
+
+
+def test_a_piece_of_a_track_leads_from_one_station_to_another() -> None:
+    one, other, third = (CITY.stations[id].at for id in CITY.lines[0].stations[:3])
+    track = walked((one, other, third), speed=1.4)
+    leg = track.leg(other, third)
+    assert leg is not None
+    assert leg.spots == (other, third)
+    assert leg.seconds[0] > 0
+    assert leg.within(3).at(0) == other
+    assert leg.within(3).at(3) == third
+    assert track.leg(third, one) is None
 
 
 GPX_HEAD = '<gpx version="1.1" creator="x" xmlns="http://www.topografix.com/GPX/1/1">'
