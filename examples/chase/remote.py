@@ -21,8 +21,8 @@ from mobility import (
     VisitDeclined,
 )
 
-from ..presenter.choice import Choice, farewell, question
-from .chase import Chase
+from examples.presenter.choice import Choice, farewell, question
+from examples.chase.chase import Chase
 
 __all__ = ["Remote"]
 
@@ -84,7 +84,10 @@ class Remote:
             "can_scan": self._scan is not None,
         }
         if self._is_here("map"):
-            view["map"] = {**self.app.map.view(), "drawn": self.app.map.city is not None}
+            view["map"] = {
+                **self.app.map.view(),
+                "drawn": self.app.map.city is not None,
+            }
         if self._is_here("members"):
             view["members"] = self.app.members.view()
         if self._is_here("chat"):

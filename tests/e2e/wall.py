@@ -1,4 +1,4 @@
-"""The page of an app on a kiosk's screen, without a server: a test says what happens."""
+"""The page of an app on a screen of a kiosk; a test says what happens to it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Wall:
 
 @asynccontextmanager
 async def wall(
-    browser: Browser, uri: str, folder: Path, **context: Any
+    browser: Browser, uri: str, folder: Path, part: str = "", **context: Any
 ) -> AsyncIterator[Wall]:
     """
     Open a screen on which one app can run.
@@ -58,6 +58,7 @@ async def wall(
     Args:
         browser: In which its page is opened.
         uri, folder: The app, and its page.
+        part: What the page shows of it; empty for all of it.
         context: How the browser shall be: its size, its colours.
 
     """
@@ -71,5 +72,5 @@ async def wall(
         page = await (await browser.new_context(**context)).new_page()
         await page.goto(address)
         await until(page, "document.querySelector('iframe') !== null")
-        yield Wall(PageApp(settings, stage), page)
+        yield Wall(PageApp(settings, stage, part), page)
         await page.context.close()

@@ -18,8 +18,8 @@ let ticking = 0;
 let text = null; // of a city that came after the state
 
 app({
-  restore({ data, files }) {
-    if (data?.players === undefined) throw new Refused("This screen shows the map of a chase only.");
+  restore({ part, data, files }) {
+    if (part !== "map") throw new Refused("This screen shows the map of a chase only.");
     if (files[FILE]) read(new TextDecoder().decode(files[FILE]));
     game = new Game(data, clock);
     draw();
