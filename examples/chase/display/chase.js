@@ -26,7 +26,7 @@ app({
   },
   packet(packet) {
     const [what, more] = game.apply(packet);
-    if (what === "city" && more) late(more);
+    if (what === "city") another(more);
     if (what === "round") drawRound(game);
     if (what === "people") drawPlayers();
     if (what === "spots") people.draw(game.people, game.seen);
@@ -50,9 +50,9 @@ function read(text) {
   }
 }
 
-function late(more) {
-  read(more);
-  text = more;
+function another(whole) {
+  if (whole) read(whole);
+  text = whole ?? text;
   draw();
 }
 

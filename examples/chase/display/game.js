@@ -94,10 +94,16 @@ export class Game {
     return true;
   }
 
-  // The whole city, once all of it is there; else null.
+  // The whole city, once all of it is there; else null. With its first piece another game
+  // begins.
   #piece({ at, of }, text) {
     const [index, count] = [whole(at), whole(of)];
     if (index >= count || count > PIECES) return null;
+    if (index === 0) {
+      this.#pieces.clear();
+      this.players.clear();
+      [this.round, this.seen, this.over] = [round({}), null, null];
+    }
     this.#pieces.set(index, String(text));
     if (this.#pieces.size < count) return null;
     const pieces = Array.from({ length: count }, (_, number) => this.#pieces.get(number) ?? "");
