@@ -42,6 +42,7 @@ from mobility.protocol.carrier import Carrier
 from mobility.protocol.code import Address, DeviceCode, SessionCode
 from mobility.protocol.code import read as read_code
 from mobility.protocol.delegation import Level
+from mobility.protocol.filtering import Way
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.place import Coordinates, Spot
 from mobility.protocol.session import Stanza, State
@@ -66,6 +67,10 @@ from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
 from mobility.split.membership import Participant
 from mobility.split.service import Service, Spoken
+from mobility.split.filtering import Filter
+from mobility.split.membership import Participant
+from mobility.split.service import Service, Spoken
+from mobility.split.split import Place, Split
 from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
@@ -94,6 +99,7 @@ __all__ = [
     "DisplayList",
     "Ending",
     "File",
+    "Filter",
     "Hosting",
     "IncomingOffer",
     "Introduction",
@@ -122,6 +128,7 @@ __all__ = [
     "Parting",
     "PeerUnreachable",
     "Person",
+    "Place",
     "Progress",
     "ProtocolError",
     "PublicDisplay",
@@ -139,6 +146,7 @@ __all__ = [
     "ShareKind",
     "SharedBy",
     "Sharing",
+    "Split",
     "Spoken",
     "Spot",
     "Stanza",
@@ -155,6 +163,7 @@ __all__ = [
     "VisitList",
     "VisitRefused",
     "Visited",
+    "Way",
     "Where",
     "Wiping",
     "read_code",

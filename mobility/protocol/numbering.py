@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from types import MappingProxyType
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, Self, TypeGuard
 
 from mobility.errors import InvalidState
 from mobility.protocol.backlog import Backlog
@@ -135,6 +135,31 @@ class Outbox:
         self._kept = Backlog[Numbered](kept, MOST_BYTES, _weight)
         self._last: dict[str, int] = {}  # by name, the one said last at the end
         self._first: dict[str, int] = {}  # of those kept; after the last, if none is
+
+    @classmethod
+    def again(cls, feed: str, last: Mapping[str, int]) -> Self:
+        """
+        A feed that goes on; of what was said, nothing is kept.
+
+        Args:
+            feed: Its name.
+            last: The last number of each name, the one said last at the end.
+
+        """
+        outbox = cls(feed)
+        outbox.at = sum(last.values())
+        outbox._last = dict(last)
+        outbox._first = {name: nth + 1 for name, nth in last.items()}
+        return outbox
+
+    @property
+    def names(self) -> dict[str, int]:
+        """The last number of each name, the one said last at the end."""
+        return dict(self._last)
+
+    def last(self, name: str) -> int:
+        """The last number of a name."""
+        return self._last.get(name, 0)
 
     def say(self, stanza: Stanza) -> Numbered:
         """Number a packet, and keep it."""

@@ -15,6 +15,7 @@ __all__ = ["MODULES", "NOT_FOR_GUESTS", "Guests", "Ports", "ServerConfig", "lua"
 
 MODULES = [
     "mobility_resume",
+    "sift",
     *("roster", "saslauth", "tls", "disco", "posix", "ping", "time", "version"),
     *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
     *("carbons", "mam", "smacks", "csi", "csi_simple", "offline"),
@@ -27,7 +28,7 @@ prosody-modules: every TLS login dies on 0.12. Never `bob` and `carbons_adhoc`."
 # What keeps something for an account, or tells others of it: guests have none.
 NOT_FOR_GUESTS = [
     *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
-    *("roster", "carbons", "mam", "offline", "mobility_accounts"),
+    *("roster", "carbons", "mam", "offline", "sift", "mobility_accounts"),
 ]
 
 _PRIVATE_MODULES = ["mobility_lifeline", "mobility_accounts"]
