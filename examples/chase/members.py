@@ -107,7 +107,7 @@ class Members(App):
     async def be_at(self, lon: float, lat: float) -> None:
         """Say where this phone is."""
         at = {"lon": f"{lon:.6f}", "lat": f"{lat:.6f}"}
-        await self.send(Stanza(q("position"), at))
+        await self.send(Stanza(q("at"), at))
 
     # --- what the SDK asks -----------------------------------------------------
 

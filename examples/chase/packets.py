@@ -81,7 +81,7 @@ def read(stanza: Stanza) -> Said | None:
         case "say":
             text = one_line(stanza.text, LONGEST_LINE)
             return Say(text) if text else None
-        case "position":
+        case "at":
             spot = read_spot(about.get("lon", ""), about.get("lat", ""))
             return At(spot) if spot else None
     return None

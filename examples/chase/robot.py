@@ -15,7 +15,7 @@ from examples.chase.views import Ride
 __all__ = ["Robot"]
 
 _WALK = 1.4  # metres a second; a ride takes as long as it shall
-_STEP = 0.5  # seconds between two positions
+_STEP = 0.3  # seconds between two positions; the game takes four a second
 _CARELESS = 0.15  # how often it does just anything
 
 
@@ -84,7 +84,7 @@ class Robot:
             await self._members.be_at(*track.at(loop.time() - begun))
             self._news.clear()
             try:
-                async with asyncio.timeout(min(_STEP, self._ride / 4)):
+                async with asyncio.timeout(min(_STEP, self._ride)):
                     await self._until_gone(turn)
             except TimeoutError:
                 continue

@@ -14,14 +14,15 @@ class Carried(App):
 
     Args:
         app: The part here, which knows how its states are laid out.
+        state: What it goes on from; none before `restore`.
 
     """
 
-    def __init__(self, app: App) -> None:
-        self.app: App = app.app if isinstance(app, Carried) else app
+    def __init__(self, app: App, state: State | None = None) -> None:
         self.title = app.title
         self.formats = app.formats
-        self._state = State()
+        self._migrate = app.migrate
+        self._state = state or State()
 
     async def snapshot(self) -> State:
         return self._state
@@ -33,7 +34,7 @@ class Carried(App):
         self._state = State()
 
     def migrate(self, state: State, schema: int) -> State:
-        return self.app.migrate(state, schema)
+        return self._migrate(state, schema)
 
     async def replay(self, stanza: Stanza) -> None:
         """Nothing is applied here: see `Piece`."""

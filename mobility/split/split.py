@@ -117,7 +117,7 @@ class Split:
         raise NotImplementedError
 
     async def retrieve(self) -> App:
-        """Take all parts back, and be split no more; gives the whole, which runs here."""
+        """Take all parts back: the whole runs here, and is split no more."""
         raise NotImplementedError
 
     async def watch(self) -> AsyncGenerator[Mapping[str, tuple[Place, ...]], None]:

@@ -96,7 +96,7 @@ def say(text: str) -> Stanza:
 
 
 def at(lon: object, lat: object) -> Stanza:
-    return Stanza(q("position"), {"lon": str(lon), "lat": str(lat)})
+    return Stanza(q("at"), {"lon": str(lon), "lat": str(lat)})
 
 
 def names(said: list[Stanza]) -> list[str]:
@@ -281,7 +281,7 @@ def test_whoever_leaves_before_it_begins_can_come_back() -> None:
 ANY = st.text(string.printable + "\u202e\ud800\x00", max_size=30)
 STANZAS = st.builds(
     Stanza,
-    st.sampled_from(["join", "leave", "move", "say", "position", "over", ""]).map(q)
+    st.sampled_from(["join", "leave", "move", "say", "at", "over", ""]).map(q)
     | st.just("move")
     | st.just("{urn:other}move"),
     st.dictionaries(
