@@ -65,11 +65,12 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
-from mobility.split.split import Place, Split
-from mobility.split.whole import PartedApp
-from mobility.split.membership import Participant
-from mobility.split.service import Service, Spoken
 from mobility.split.filtering import Filter
+from mobility.split.membership import Participant
+from mobility.split.place import Place
+from mobility.split.service import Service, Spoken
+from mobility.split.split import Split
+from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction
@@ -144,8 +145,8 @@ __all__ = [
     "ShareKind",
     "SharedBy",
     "Sharing",
-    "Spoken",
     "Split",
+    "Spoken",
     "Spot",
     "Stanza",
     "State",

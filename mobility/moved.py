@@ -608,7 +608,7 @@ class MovedSession:
             self._kept = replace(self._kept, keeps=False)
             self._settle(epoch)
 
-    def as_saved(self) -> tuple[State, Tail]:
+    def last_known(self) -> tuple[State, Tail]:
         """
         What is known here of how it is there, and the packets that come after.
 

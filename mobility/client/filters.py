@@ -8,6 +8,7 @@ from mobility.session import Session
 from mobility.split.filtering import Filter, Filtering
 from mobility.split.piece import Piece
 from mobility.split.relaying import Relaying
+from mobility.split.whole import PartedApp
 
 __all__ = ["Filters"]
 
@@ -44,6 +45,17 @@ class Filters(Devices):
 
     def _say_so(self) -> None:
         self._tasks.start(self._devices().come_by(self._filtering.now.way))
+
+    def attend(self, app: PartedApp) -> None:
+        """
+        Bring the parts of an app what its services say, wherever they run.
+
+        For services that do not know that parts may run elsewhere: they write to this
+        device, or to the account. Parts on devices for which the account's server
+        filters (`filtering`) have it from there, as far as it is written to the
+        account; to the others this device passes it on. Until the app's session ends.
+        """
+        self._relaying.attend(app)
 
     async def filtering(self) -> Filter:
         """

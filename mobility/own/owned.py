@@ -18,7 +18,7 @@ from mobility.store import Kept, Store
 from mobility.tasks import Tasks, aside
 from mobility.transfer import Link, timing
 
-__all__ = ["Owned", "written"]
+__all__ = ["Owned"]
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,11 @@ class Owned:
     def has(self, id: str) -> bool:
         """Whether the journal has such a session, wherever it runs."""
         return id in self or self._store.has(id)
+
+    async def written(self, session: Session) -> Kept:
+        """A session that runs here, as it is to be written down; nothing is, yet."""
+        kept, _ = await _written(session, self._link.contents)
+        return kept
 
     async def keep(self, session: Session) -> None:
         """
@@ -203,7 +208,7 @@ class _Keeping:
         session = self.session
         if not session.runs:
             return
-        kept, large = await written(session, self._link.contents)
+        kept, large = await _written(session, self._link.contents)
         if not session.runs:
             return
         if not self._link.store.keep_here(kept, after=self._after):
@@ -213,7 +218,7 @@ class _Keeping:
         self._drop_frames()
 
 
-async def written(
+async def _written(
     session: Session, contents: Contents
 ) -> tuple[Kept, Mapping[str, int]]:
     """

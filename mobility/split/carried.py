@@ -14,15 +14,14 @@ class Carried(App):
 
     Args:
         app: The part here, which knows how its states are laid out.
-        state: What it goes on from; none before `restore`.
 
     """
 
-    def __init__(self, app: App, state: State | None = None) -> None:
+    def __init__(self, app: App) -> None:
+        self.app: App = app.app if isinstance(app, Carried) else app
         self.title = app.title
         self.formats = app.formats
-        self._migrate = app.migrate
-        self._state = state or State()
+        self._state = State()
 
     async def snapshot(self) -> State:
         return self._state
@@ -34,7 +33,7 @@ class Carried(App):
         self._state = State()
 
     def migrate(self, state: State, schema: int) -> State:
-        return self._migrate(state, schema)
+        return self.app.migrate(state, schema)
 
     async def replay(self, stanza: Stanza) -> None:
         """Nothing is applied here: see `Piece`."""

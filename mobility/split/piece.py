@@ -107,6 +107,10 @@ class Piece(App):
         app._checkpoint = self.changed
         return app
 
+    def wait(self) -> None:
+        """It is no place yet: it hears nothing."""
+        self._mode = _Mode.BETWEEN
+
     def exchange(self, app: App) -> App:
         """From now on that is the part; gives the one before."""
         before, self.shown = self.shown, self._around(app)

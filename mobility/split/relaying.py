@@ -48,12 +48,10 @@ class Relaying:
     def attend(self, whole: PartedApp) -> None:
         """From now on, bring its parts what its services say."""
         self._wholes[whole] = None
+        for part in whole.parts:
+            if part.app is not None:
+                whole.piece(part.name)  # it is made when it is asked for first
         self._begin()
-
-    def leave(self, whole: PartedApp) -> None:
-        """It is not ours any more, or over."""
-        self._wholes.pop(whole, None)
-        self.news.set()
 
     def host(self, piece: Piece) -> None:
         """A part of another device's is to run here."""
@@ -82,12 +80,19 @@ class Relaying:
     def names(self) -> frozenset[str]:
         """Of the packets that have to come to this device."""
         names: set[str] = set()
-        for whole in self._wholes:
+        for whole in self._attended():
             for piece in self._ends(whole) if whole.services else ():
                 names |= piece.allow
         for piece in self._hosted:
             names |= piece.allow if piece.services else frozenset[str]()
         return frozenset(names)
+
+    def _attended(self) -> list[PartedApp]:
+        """Those that are not over, or given away."""
+        for whole in tuple(self._wholes):
+            if whole.session is not None and whole.session.over:
+                del self._wholes[whole]
+        return [*self._wholes]
 
     def _ends(self, whole: PartedApp) -> Iterator[Piece]:
         """Of its parts, those whose packets have to come here first."""
@@ -96,6 +101,17 @@ class Relaying:
                 piece.on_move = self.news.set
                 if self.way_to(piece.there) is Way.RELAY:
                     yield piece
+
+    def way(self, piece: Piece) -> Way | None:
+        """See `Place.way`."""
+        if not piece.services:
+            return None
+        if any(piece.feeds.values()):
+            return Way.SERVICE
+        if piece.there:
+            return self.way_to(piece.there)
+        brought = piece.allow <= self._filtering.now.names
+        return Way.SERVER if brought else None
 
     def way_to(self, jid: str) -> Way:
         """How packets come to a device, as that says; to this one, if it is empty."""
@@ -107,7 +123,7 @@ class Relaying:
 
     def _hear(self, peer: str, stanza: Stanza) -> None:
         stanza = replace(stanza, sender=peer)
-        for whole in self._wholes:
+        for whole in self._attended():
             if _is_of(peer, whole.services) and whole.record(stanza):
                 whole.hub.meter.count(stanza)
                 self._pass_on(whole, stanza)

@@ -16,7 +16,7 @@ from mobility.xmpp.sifting.stanza import inbound
 from tests.fakes.federation import HOME, VENUE, Federation
 from tests.fakes.running import RunningServer
 from tests.integration.delegated import CLIENT
-from tests.integration.sifting import Sifted, befriended, entered
+from tests.integration.sifting import Sifted, entered
 from tests.stanza.sift_examples import EXAMPLES
 
 SIFT = "urn:xmpp:sift:2"
