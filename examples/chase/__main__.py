@@ -1,20 +1,25 @@
-"""The game's service, and players without people: `python -m examples.chase ...`."""
+"""The game's service, players without people, a demo: `python -m examples.chase ...`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import getpass
+import json
 import os
+import signal
+import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from examples.chase.chase import Chase
 from examples.chase.city import BadCity, City
+from examples.chase.demo import go_round, open_demo
 from examples.chase.generated import generate
 from examples.chase.geojson import geojson, read_city
 from examples.chase.hunt import Hunt
@@ -65,6 +70,51 @@ async def robots(options: argparse.Namespace) -> None:
         console.print(escape(over.text))
 
 
+async def demo(options: argparse.Namespace) -> None:
+    """Two screens, a phone and five robots on this machine, with a server of their own."""
+    console.print(
+        "Starting a private XMPP server, the game, two screens and a phone ..."
+    )
+    with tempfile.TemporaryDirectory(prefix="chase-") as folder:
+        place = Path(folder), chosen_city(options)
+        async with open_demo(*place, seconds=options.seconds) as addresses:
+            console.print()
+            for name, address in addresses.items():
+                console.print(f"  {name:14} [bold]{address}[/]")
+            console.print(
+                "\nOpen all three, side by side. On the phone, join the game; then open "
+                "the map, tap\nShow the map on a screen, Scan a screen, and Scan the "
+                "screen beside me. Ctrl-C ends the demo."
+            )
+            await stopped()
+    console.print("Everything of the demo is gone.")
+
+
+async def headless(options: argparse.Namespace) -> bool:
+    """A whole game without a person; whether all of it held."""
+    result: dict[str, Any] = {"ok": False}
+    with tempfile.TemporaryDirectory(prefix="chase-") as folder:
+        try:
+            figures = await go_round(Path(folder), chosen_city(options))
+            result = {"ok": True} | figures
+        except (MobilityError, TimeoutError) as exc:
+            result["error"] = str(exc) or "Something took too long."
+    if options.json:
+        print(json.dumps(result))
+    else:
+        for key, value in result.items():
+            console.print(f"{key:16} {value}")
+    return bool(result["ok"])
+
+
+async def stopped() -> None:
+    """Wait until the person ends it."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, done.set)
+    await done.wait()
+
+
 async def city(options: argparse.Namespace) -> None:
     """Print a city as GeoJSON: to look at, or to change and give to `service`."""
     print(geojson(chosen_city(options)))
@@ -113,6 +163,11 @@ def parsed() -> argparse.Namespace:
     track = "a GPX file for the next robot"
     other.add_argument("--track", type=Path, action="append", default=[], help=track)
     other.set_defaults(run=robots)
+    show = roles.add_parser("demo", parents=[map], help=demo.__doc__)
+    show.add_argument("--seconds", type=float, default=30.0)
+    show.add_argument("--headless", action="store_true", help=headless.__doc__)
+    show.add_argument("--json", action="store_true", help="with --headless")
+    show.set_defaults(run=demo)
     third = roles.add_parser("city", parents=[map], help=city.__doc__)
     third.set_defaults(run=city)
     return parser.parse_args()
@@ -121,6 +176,8 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     options = parsed()
     try:
+        if getattr(options, "headless", False):
+            raise SystemExit(0 if asyncio.run(headless(options)) else 1)
         asyncio.run(options.run(options))
     except (MobilityError, BadCity, BadTrack, ValueError) as error:
         raise SystemExit(str(error)) from None

@@ -15,16 +15,17 @@ from typing import Any
 from examples.chase.chase import Chase
 from examples.chase.city import City
 from examples.chase.hunt import Hunt
+from examples.chase.phone import serve as serve_phone
 from examples.chase.robot import Robot
 from examples.chase.rules import Rules
 from examples.chase.seat import Seat
 from examples.chase.service import serve
 from mobility import Client, Introduction, Invitation, MobilityError, Service
-from mobility.cli.rounds import Place, Screen, Shown, open_screen
+from mobility.cli.rounds import Place, Screen, Shown, kiosk, open_screen
 from mobility.server import Ports, Server
 from mobility.tasks import Tasks
 
-__all__ = ["PHONE", "SCREENS", "SHOWN", "Hall", "go_round", "open_hall"]
+__all__ = ["PHONE", "SCREENS", "SHOWN", "Hall", "go_round", "open_demo", "open_hall"]
 
 DOMAIN = "chase.localhost"
 PHONE = "phone"
@@ -111,6 +112,37 @@ async def _play(chase: Chase, robot: Robot, name: str) -> None:
         while chase.members.over is not None:
             await chase.members.join(name)
             await asyncio.sleep(AGAIN / 4)
+
+
+@asynccontextmanager
+async def open_demo(
+    folder: Path, city: City, *, seconds: float
+) -> AsyncIterator[dict[str, str]]:
+    """
+    All that a person has to look at; gives the addresses of the pages.
+
+    Args:
+        folder: For what everybody writes.
+        city: Where the game is.
+        seconds: That choosing a ride, and the ride, may take.
+
+    """
+    async with AsyncExitStack() as stack:
+        rules = Rules(seconds=seconds)
+        hall = await stack.enter_async_context(open_hall(folder, city, rules))
+        addresses = {}
+        for name, title in SCREENS.items():
+            screen = kiosk(hall.place(name), SHOWN, name=title)
+            addresses[title] = await stack.enter_async_context(screen)
+        client, chase = await stack.enter_async_context(hall.seated(PHONE))
+        await stack.enter_async_context(robots(hall, ride=RIDE))
+        page = serve_phone(client, chase, screens=tuple(addresses.values()))
+        _, addresses["Phone"] = await stack.enter_async_context(page)
+        tasks = await stack.enter_async_context(Tasks())
+        # the phone lies on the desk: where it would be is made up
+        walker = Robot(chase.map, chase.members, dice=Random(), ride=RIDE)
+        tasks.start(walker.walk())
+        yield addresses
 
 
 # --- without a person -----------------------------------------------------------------

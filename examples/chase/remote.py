@@ -205,25 +205,25 @@ class Remote:
     async def _putting(
         self, part: str, target: Device | Screen | None, how: str
     ) -> None:
-        match how, target, self._split:
-            case "move", None, Split() as split:
+        split = await self._parted()
+        match how, target:
+            case "move", None:
                 await split.bring(part)
-            case "move", Device() | Screen(), None:
-                await self._begin_split(part, target)
-            case "move", Device() | Screen(), Split() as split:
+            case "move", Device() | Screen():
                 await split.move(part, to=target)
-            case "add", Device() | Screen(), Split() as split:
+            case "add", Device() | Screen():
                 await split.add(part, on=target)
-            case "drop", _, Split() as split:
-                jid = target.jid if target else ""
-                place = next(
-                    at for at in split.places[part] if at.jid == jid or at.here
-                )
+            case "drop", _:
+                jid = target.jid if target else self._client.jid
+                [place] = [at for at in split.places[part] if at.jid == jid]
                 await split.drop(part, on=place)
 
-    async def _begin_split(self, part: str, target: Device | Screen) -> None:
-        self._split = await self._client.split(self.app, {part: target})
-        self._begin(self._watch(self._split))
+    async def _parted(self) -> Split:
+        """The parts are still here, but each could go."""
+        if self._split is None:
+            self._split = await self._client.split(self.app, {})
+            self._begin(self._watch(self._split))
+        return self._split
 
     async def _watch(self, split: Split) -> None:
         async with aclosing(split.watch()) as changes:

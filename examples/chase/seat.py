@@ -95,7 +95,7 @@ class Seat:
             if await self._is_fed(invite):
                 return
             await asyncio.sleep(_AGAIN)
-        self._feeds.stop(self._feed)
+        self._feeds.stop(token)
         self._feed = None
         await self._chase.say(Stanza(q("no"), text=_NOT_IN))
 

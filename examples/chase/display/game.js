@@ -130,7 +130,7 @@ const seen = (values) => {
 };
 
 const over = ({ winner, by, name, round: last }, sentence) => ({
-  winner: winner === "x" ? "x" : "agents",
+  winner: winner === "x" ? "x" : "agent",
   by: text(by, 40),
   name: text(name, 24),
   round: whole(last),
