@@ -117,7 +117,7 @@ async def test_a_token_glides_to_where_its_player_is(screen: Wall) -> None:
     await screen.say("position", player="p1", **spot(3))
     await until(
         frame,
-        "document.querySelector('.token:not(.seen)').getAnimations().length === 1",
+        "document.querySelector('.token.player').getAnimations().length === 1",
     )
     assert await place(frame, "Anna") != start
     await screen.say("position", player="nobody", **spot(3))
@@ -125,7 +125,7 @@ async def test_a_token_glides_to_where_its_player_is(screen: Wall) -> None:
     await screen.say("position", player="p1", lon="1e9", lat="51")
     reached = await place(frame, "Anna")
     await screen.say("player", id="p2", name="Ben", number="2", station=STATIONS[3].id)
-    await expect(frame.locator(".token:not(.seen)")).to_have_count(2)
+    await expect(frame.locator(".token.player")).to_have_count(2)
     assert (await place(frame, "Ben"))[0] == pytest.approx(reached[0], abs=1)
 
 
@@ -148,7 +148,7 @@ async def test_a_city_that_comes_later_is_drawn_and_goes_home_with_the_state(
         await screen.app.replay(piece)
     await expect(frame.locator("#where")).to_have_text(TOWN.name)
     await screen.app.replay(player(1))
-    await expect(frame.locator(".token:not(.seen)")).to_have_count(1)
+    await expect(frame.locator(".token.player")).to_have_count(1)
     back = Map()
     await back.restore(await screen.app.snapshot())
     assert back.city is not None
@@ -242,7 +242,7 @@ async def test_everybody_is_on_the_map_and_nothing_is_cut(
     async with wall(browser, URI, PAGE, "map", viewport=viewport) as screen:
         crowd = [player(1 + n % 30, f"Name {n}", id=f"p{n}") for n in range(count)]
         frame = await screen.show(await game(*crowd))
-        await expect(frame.locator(".token:not(.seen)")).to_have_count(count)
+        await expect(frame.locator(".token.player")).to_have_count(count)
         outside = await frame.evaluate(OUTSIDE)
         assert outside == []
         listed = await frame.evaluate(LISTED)
@@ -251,7 +251,7 @@ async def test_everybody_is_on_the_map_and_nothing_is_cut(
 
 
 # tokens that are not wholly on the map, and lines beside it that leave their column
-OUTSIDE = """[...document.querySelectorAll(".token:not(.seen) b, header p, header h1")]
+OUTSIDE = """[...document.querySelectorAll(".token.player b, header p, header h1")]
   .filter((one) => one.offsetParent)
   .filter((one) => {
     const room = one.closest("main, aside").getBoundingClientRect();

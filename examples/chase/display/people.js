@@ -10,20 +10,24 @@ export class People {
   #city;
   #tokens = new Map(); // id of a player to {element, at, moved}
   #seen;
+  #own;
 
   constructor(room, city) {
     this.#room = room;
     this.#city = city;
-    this.#seen = this.#mark();
+    this.#own = this.#mark("token own", "i");
+    this.#seen = this.#mark("token seen", "i", "b", "span");
+    this.#seen.children[1].textContent = "X";
   }
 
   // Draws all anew where they are: after a change of size nobody glides.
-  redraw(players, seen) {
+  redraw(players, seen, own) {
     for (const token of this.#tokens.values()) token.at = null;
-    this.draw(players, seen);
+    this.draw(players, seen, own);
   }
 
-  draw(players, seen) {
+  // `own` is where whoever looks at it is himself, if only he may know that.
+  draw(players, seen, own = null) {
     if (!this.#city.open) return;
     const there = players.filter(({ role, here, lon }) => role !== "x" && here && lon !== null);
     const ids = new Set(there.map(({ id }) => id));
@@ -35,7 +39,9 @@ export class People {
     for (const [player, at] of apart(there, (player) => this.#city.at([player.lon, player.lat]), size)) {
       this.#put(player, at);
     }
-    this.#point(seen);
+    this.#point(this.#seen, seen);
+    if (seen) this.#seen.lastChild.textContent = `Round ${seen.round}`;
+    this.#point(this.#own, own);
   }
 
   #put(player, at) {
@@ -52,30 +58,25 @@ export class People {
   }
 
   #enter(id) {
-    const element = document.createElement("div");
-    element.className = "token";
-    element.append(document.createElement("b"), document.createElement("bdi"));
-    this.#room.append(element);
+    const element = this.#mark("token player", "b", "bdi");
+    element.hidden = false;
     const token = { element, at: null, moved: performance.now() };
     this.#tokens.set(id, token);
     return token;
   }
 
-  #point(seen) {
-    this.#seen.hidden = seen === null;
-    if (seen === null) return;
-    const [x, y] = this.#city.at([seen.lon, seen.lat]);
-    this.#seen.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
-    this.#seen.lastChild.textContent = `Round ${seen.round}`;
+  #point(element, spot) {
+    element.hidden = spot === null;
+    if (spot === null) return;
+    const [x, y] = this.#city.at([spot.lon, spot.lat]);
+    element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
   }
 
-  #mark() {
+  #mark(kind, ...parts) {
     const element = document.createElement("div");
-    element.className = "token seen";
+    element.className = kind;
     element.hidden = true;
-    const letter = document.createElement("b");
-    letter.textContent = "X";
-    element.append(document.createElement("i"), letter, document.createElement("span"));
+    element.append(...parts.map((part) => document.createElement(part)));
     this.#room.append(element);
     return element;
   }

@@ -60,4 +60,4 @@ function row() {
   return item;
 }
 
-submitted("join", () => act("join", find("name").value));
+submitted("join", () => act("join", find("player").value));

@@ -62,9 +62,16 @@ function tick() {
   find("left").textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
 }
 
-async function drawMap() {
+function drawMap() {
   if (!city.open) return fetchCity();
-  people.draw(view.map.players, view.map.seen);
+  people.draw(view.map.players, view.map.seen, own());
+}
+
+// Where we are ourselves; of Mr. X only his own phone knows it.
+function own() {
+  const { turn, players, you } = view.members ?? {};
+  const point = players?.find(({ id }) => id === you)?.role === "x" && city.stations.get(turn?.target || turn?.station)?.point;
+  return point ? { lon: point[0], lat: point[1] } : null;
 }
 
 async function fetchCity() {
@@ -82,7 +89,7 @@ async function fetchCity() {
 function resize() {
   if (!city.open || !room.clientWidth) return;
   city.draw(room.clientWidth, room.clientHeight, parseFloat(getComputedStyle(room).fontSize));
-  if (view?.map) people.redraw(view.map.players, view.map.seen);
+  if (view?.map) people.redraw(view.map.players, view.map.seen, own());
 }
 
 function drawParts() {
