@@ -1,4 +1,4 @@
-"""The game's service, players without people, a demo: `python -m examples.chase ...`."""
+"""The service, players without people, and a demo: `python -m examples.chase ...`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ from examples.chase.tracks import BadTrack, Track
 from mobility import Client, MobilityError, Service
 
 console = Console(highlight=False)
+
+HELP = """
+Open all three, side by side. On the phone, join the game. To have the map on a screen,
+tap Map, Show the map on, Scan a screen, and Scan the screen beside me.
+Ctrl-C ends the demo."""
 
 
 async def service(options: argparse.Namespace) -> None:
@@ -71,7 +76,7 @@ async def robots(options: argparse.Namespace) -> None:
 
 
 async def demo(options: argparse.Namespace) -> None:
-    """Two screens, a phone and five robots on this machine, with a server of their own."""
+    """Two screens, a phone and five robots, with a server of their own."""
     console.print(
         "Starting a private XMPP server, the game, two screens and a phone ..."
     )
@@ -81,11 +86,7 @@ async def demo(options: argparse.Namespace) -> None:
             console.print()
             for name, address in addresses.items():
                 console.print(f"  {name:14} [bold]{address}[/]")
-            console.print(
-                "\nOpen all three, side by side. On the phone, join the game; then open "
-                "the map, tap\nShow the map on a screen, Scan a screen, and Scan the "
-                "screen beside me. Ctrl-C ends the demo."
-            )
+            console.print(HELP)
             await stopped()
     console.print("Everything of the demo is gone.")
 

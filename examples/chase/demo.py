@@ -1,4 +1,4 @@
-"""A game on one machine: a server, its service, two screens, a phone and five robots."""
+"""A game on one machine: its service, two screens, a phone and five robots."""
 
 from __future__ import annotations
 
@@ -219,8 +219,9 @@ async def _visit(client: Client, screen: Screen) -> AsyncIterator[Any]:
 async def _until_over(games: list[Chase]) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
-            while not all(game.members.over and game.map.over for game in games):
-                await asyncio.sleep(0.05)
+            for game in games:
+                while not (game.members.over and game.map.over):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
     except TimeoutError:
         raise MobilityError("The round failed: the game did not end.") from None
 

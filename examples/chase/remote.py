@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
+from examples.chase.chase import Chase
+from examples.chase.city import City
+from examples.presenter.choice import Choice, farewell, question
 from mobility import (
     Approval,
     Client,
@@ -20,9 +23,6 @@ from mobility import (
     Split,
     VisitDeclined,
 )
-
-from examples.presenter.choice import Choice, farewell, question
-from examples.chase.chase import Chase
 
 __all__ = ["Remote"]
 
@@ -65,6 +65,8 @@ class Remote:
         self._choice = Choice()
         self._chosen = PARTS[0]  # what the next screen is for
         self._split: Split | None = None
+        self._city: City | None = None  # as the page has been told of last
+        self._cities = 0
         self._screens: dict[str, tuple[Screen, asyncio.Event]] = {}  # by full JID
         self._devices: dict[str, Device] = {}  # by full JID
         self._moving: asyncio.Task[None] | None = None
@@ -84,10 +86,7 @@ class Remote:
             "can_scan": self._scan is not None,
         }
         if self._is_here("map"):
-            view["map"] = {
-                **self.app.map.view(),
-                "drawn": self.app.map.city is not None,
-            }
+            view["map"] = {**self.app.map.view(), "city": self._city_number()}
         if self._is_here("members"):
             view["members"] = self.app.members.view()
         if self._is_here("chat"):
@@ -95,6 +94,13 @@ class Remote:
         if self._introduction is not None and self._state == "approving":
             view["asked"] = question(self._introduction)
         return view
+
+    def _city_number(self) -> int:
+        """Another one for each city, so that the page fetches it once; 0 for none."""
+        if self.app.map.city is not self._city:
+            self._city = self.app.map.city
+            self._cities += 1
+        return self._cities if self._city else 0
 
     def _places(self) -> dict[str, list[dict[str, Any]]]:
         if self._split is None:

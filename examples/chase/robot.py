@@ -69,7 +69,7 @@ class Robot:
             await self._news.wait()
 
     async def walk(self) -> None:
-        """Only say where we are, for a person who chooses the rides; until cancelled."""
+        """Say where we are, for a person who chooses the rides; until cancelled."""
         while True:
             self._news.clear()
             turn = self._members.turn

@@ -93,7 +93,7 @@ def _frames(trace: bytes) -> list[float]:
     for event in json.loads(trace)["traceEvents"]:
         if event.get("name") == DRAWN and event["ph"] == "X":
             drawn[event["pid"]].append(event["ts"])
-    stamps = sorted(max(drawn.values(), key=len))
+    _, stamps = max((len(stamps), sorted(stamps)) for stamps in drawn.values())
     return [(later - earlier) / 1000 for earlier, later in pairwise(stamps)]
 
 

@@ -78,7 +78,8 @@ async def place(frame: Frame, name: str) -> tuple[float, float]:
     """Where a player's token is going, in pixels."""
     script = """(name) => {
       const all = [...document.querySelectorAll(".token")];
-      const { e, f } = new DOMMatrix(all.find((one) => one.textContent.includes(name)).style.transform);
+      const { style } = all.find((one) => one.textContent.includes(name));
+      const { e, f } = new DOMMatrix(style.transform);
       return [e, f];
     }"""
     x, y = await frame.evaluate(script, name)
@@ -256,7 +257,8 @@ OUTSIDE = """[...document.querySelectorAll(".token.player b, header p, header h1
   .filter((one) => {
     const room = one.closest("main, aside").getBoundingClientRect();
     const { left, right, top, bottom } = one.getBoundingClientRect();
-    return left < room.left || right > room.right || top < room.top || bottom > room.bottom;
+    const aside = left < room.left || right > room.right;
+    return aside || top < room.top || bottom > room.bottom;
   }).map((one) => one.outerHTML)"""
 
 LISTED = """(() => {

@@ -26,7 +26,7 @@ const people = new People(room, city);
 let view = null;
 let local = ""; // a sentence that only this page knows
 let shown = "members";
-let asking = false; // for the city
+let asked = 0; // which city was asked for
 let until = 0; // when the round is closed
 
 // -- down
@@ -63,7 +63,7 @@ function tick() {
 }
 
 function drawMap() {
-  if (!city.open) return fetchCity();
+  if (view.map.city !== asked) fetchCity();
   people.draw(view.map.players, view.map.seen, own());
 }
 
@@ -75,15 +75,11 @@ function own() {
 }
 
 async function fetchCity() {
-  if (asking || !view.map.drawn) return;
-  asking = true;
-  try {
-    const answer = await load("/city.geojson");
-    if (answer.ok) city.read(await answer.json());
-    resize();
-  } finally {
-    asking = false;
-  }
+  asked = view.map.city;
+  if (!asked) return;
+  const answer = await load("/city.geojson");
+  if (answer.ok) city.read(await answer.json());
+  resize();
 }
 
 function resize() {
