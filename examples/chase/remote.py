@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeAlias
 
 from examples.chase.chase import Chase
 from examples.chase.city import City
@@ -26,7 +26,10 @@ from mobility import (
 
 __all__ = ["Remote"]
 
+Target: TypeAlias = Device | Screen
+
 PARTS = ("map", "members", "chat")
+DEEDS = ("move", "add", "drop")
 PATIENCE = 120.0  # seconds for a person to compare and approve
 HERE = ""  # how the page calls this phone
 
@@ -179,11 +182,11 @@ class Remote:
 
     def _put(self, part: str, id: str, how: str) -> None:
         target = self._target(id)
-        if part not in PARTS or self._moving is not None:
+        if part not in PARTS or how not in DEEDS or self._moving is not None:
             raise ValueError("This is not to be done now.")
         self._move(self._putting(part, target, how))
 
-    def _target(self, id: str) -> Device | Screen | None:
+    def _target(self, id: str) -> Target | None:
         if id == HERE:
             return None
         if id in self._screens:
@@ -208,21 +211,19 @@ class Remote:
             self._leave_empty()
             self._show()
 
-    async def _putting(
-        self, part: str, target: Device | Screen | None, how: str
-    ) -> None:
+    async def _putting(self, part: str, target: Target | None, how: str) -> None:
         split = await self._parted()
-        match how, target:
-            case "move", None:
-                await split.bring(part)
-            case "move", Device() | Screen():
-                await split.move(part, to=target)
-            case "add", Device() | Screen():
-                await split.add(part, on=target)
-            case "drop", _:
-                jid = target.jid if target else self._client.jid
-                [place] = [at for at in split.places[part] if at.jid == jid]
-                await split.drop(part, on=place)
+        if how == "drop":
+            jid = target.jid if target else self._client.jid
+            for place in split.places[part]:
+                if place.jid == jid:
+                    await split.drop(part, on=place)
+        elif target is None:
+            await split.bring(part)
+        elif how == "add":
+            await split.add(part, on=target)
+        else:
+            await split.move(part, to=target)
 
     async def _parted(self) -> Split:
         """The parts are still here, but each could go."""
