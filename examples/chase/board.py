@@ -78,7 +78,7 @@ class Map(App):
     # --- what the SDK asks -----------------------------------------------------
 
     async def snapshot(self) -> State:
-        files = {CITY: geojson(self.city).encode()} if self.city else {}
+        files = {CITY: geojson(self.city).encode()} if self.city is not None else {}
         return State(self.view(), files, self.title)
 
     async def restore(self, state: State) -> None:

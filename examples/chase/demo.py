@@ -159,7 +159,7 @@ async def go_round(folder: Path, city: City) -> dict[str, Any]:
         MobilityError: If anything did not hold.
 
     """
-    rules = Rules(players=6, rounds=6, shown_every=2, seconds=10)
+    rules = Rules(players=6, rounds=4, shown_every=2, seconds=10)
     async with AsyncExitStack() as stack:
         hall = await stack.enter_async_context(open_hall(folder, city, rules))
         screens = []

@@ -28,6 +28,7 @@ _RATES: dict[type[Said], tuple[float, float]] = {  # at once, and then a second
     Say: (5.0, 1.0),
     At: (8.0, 4.0),
 }
+_MOST_WAITING = 200
 _STRANGERS = 1000  # of whom it is remembered how much they said
 
 
@@ -72,6 +73,7 @@ class Hunt:
         self._dice = dice
         self._city = tuple(packets.city_pieces(geojson(city)))
         self._ids: dict[str, str] = {}  # member to player
+        self._waiting: dict[str, None] = {}  # members who do not play
         self._spent: OrderedDict[tuple[str, type[Said]], _Bucket] = OrderedDict()
         self._moving: dict[str, Went] = {}  # the newest of each player, untold so far
         self._orders: list[Order] = []
@@ -146,6 +148,7 @@ class Hunt:
         else:
             player = self.game.join(name, now=now)
             self._ids[member] = player.id
+            self._waiting.pop(member, None)
             self._orders.append(Admit(member))
         self._catch_up(member, now)
 
@@ -153,7 +156,8 @@ class Hunt:
         """The next game; who was in the last one has to join, like everybody."""
         old = self.game
         self.game = Game(old.city, old.rules, self._dice)
-        self._orders += [Dismiss(member) for member in self._ids]
+        for member in self._ids:
+            self._let_wait(member)
         self._ids.clear()
         self._moving.clear()
 
@@ -162,15 +166,22 @@ class Hunt:
         if id not in self.game.players:  # it had not begun
             self._tell_news()
             del self._ids[member]
-            self._orders.append(Dismiss(member))
+            self._let_wait(member)
 
     def _refuse(self, member: str, sentence: str) -> None:
-        """Also to somebody who does not come in."""
-        told = Tell(member, packets.refusal(sentence))
-        if member in self._ids:
-            self._orders.append(told)
-        else:
-            self._orders += [Admit(member), told, Dismiss(member)]
+        if member not in self._ids:
+            self._orders.append(Admit(member))  # or they would not hear it
+            self._let_wait(member)
+        self._say(member, packets.refusal(sentence))
+
+    def _let_wait(self, member: str) -> None:
+        """They do not play, but may want to again; some are remembered."""
+        self._waiting.pop(member, None)
+        self._waiting[member] = None
+        if len(self._waiting) > _MOST_WAITING:
+            first = next(iter(self._waiting))
+            del self._waiting[first]
+            self._orders.append(Dismiss(first))
 
     def _catch_up(self, member: str, now: float) -> None:
         """All that somebody has missed who comes (again) now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from random import Random
 
 from examples.chase.board import Map
@@ -60,13 +61,24 @@ class Robot:
         """Join, and play until the game is over."""
         await self._members.join(name)
         while self._members.over is None:
-            self._news.clear()
-            if turn := self._members.turn:
-                if turn.target:
-                    await self._travel(turn)
-                elif turn.go and self._map.city is not None:
-                    await self._move(turn)
-            await self._news.wait()
+            turn = self._members.turn
+            if turn and turn.target and self._map.city:
+                await self._travel(turn)
+            elif turn and turn.go and self._map.city:
+                await self._move(turn)
+            else:
+                self._news.clear()
+                await self._news.wait()
+
+    async def walk(self) -> None:
+        """Only say where we are, for whoever chooses the rides; until cancelled."""
+        while True:
+            turn = self._members.turn
+            if turn and turn.target and self._map.city and self._is_now(turn):
+                await self._travel(turn)
+            else:
+                self._news.clear()
+                await self._news.wait()
 
     async def walk(self) -> None:
         """Say where we are, for a person who chooses the rides; until cancelled."""
@@ -80,28 +92,26 @@ class Robot:
     async def _move(self, turn: Standing) -> None:
         ride = self._choice(turn)
         await self._members.move(ride.to, ride.by)
-        while self._members.turn is turn and self._members.over is None:
-            self._news.clear()
-            await self._news.wait()
+        await self._until_gone(turn)
 
     async def _travel(self, turn: Standing) -> None:
         """Say where we are until the game says that we are there."""
         track = self._way(turn)
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        while self._members.turn is turn and self._members.over is None:
+        while self._is_now(turn):
             await self._members.be_at(*track.at(loop.time() - begun))
-            self._news.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(_STEP, self._ride)):
                     await self._until_gone(turn)
-            except TimeoutError:
-                continue
+
+    def _is_now(self, turn: Standing) -> bool:
+        return self._members.turn is turn and self._members.over is None
 
     async def _until_gone(self, turn: Standing) -> None:
-        while self._members.turn is turn and self._members.over is None:
-            await self._news.wait()
+        while self._is_now(turn):
             self._news.clear()
+            await self._news.wait()
 
     def _way(self, turn: Standing) -> Track:
         city = self._map.city

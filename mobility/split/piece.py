@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mobility.app import App, Part
-from mobility.errors import LocalProtocolError
+from mobility.errors import LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
 from mobility.protocol.numbering import Cursor, Inbox
 from mobility.protocol.session import Number, Stanza, State
@@ -31,6 +31,7 @@ __all__ = ["Piece"]
 
 log = logging.getLogger(__name__)
 ASK_EVERY = 256  # so many packets after a checkpoint, ask for the next one
+MOST_WORDS = 1000  # that are said again, if they are lost; a session keeps more
 _LIFE = 1 << 20  # words between two starts of a device, at most
 _HUB, _RELAYED = "", "relayed"  # among the sources of packets
 
@@ -57,7 +58,7 @@ class Piece(App):
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
         gauge: On the phone, what the place is sent where the part is now.
-        on_move: Called when the part is elsewhere than before.
+        watchers: Each set when the part is elsewhere than before.
         on_behind: Called if the device that has the part has missed more than is kept:
             only the state, sent anew, can help it.
 
@@ -77,7 +78,7 @@ class Piece(App):
         self.formats = app.formats
         self.shown = self._around(app)
         self.feeds: dict[str, str] = {}
-        self.on_move: Callable[[], None] = lambda: None
+        self.watchers: set[asyncio.Event] = set()
         self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
@@ -107,10 +108,6 @@ class Piece(App):
         app._checkpoint = self.changed
         return app
 
-    def wait(self) -> None:
-        """It is no place yet: it hears nothing."""
-        self._mode = _Mode.BETWEEN
-
     def exchange(self, app: App) -> App:
         """From now on that is the part; gives the one before."""
         before, self.shown = self.shown, self._around(app)
@@ -133,6 +130,20 @@ class Piece(App):
     def services(self) -> tuple[str, ...]:
         """Whose packets it listens to."""
         return tuple({**dict.fromkeys(self._whole.services), **self.feeds})
+
+    @property
+    def name(self) -> str:
+        """What the whole calls it."""
+        return self._part
+
+    @property
+    def here(self) -> bool:
+        """On the phone, whether it runs there."""
+        return self._mode is _Mode.HERE
+
+    def peer_has(self, source: str) -> Cursor:
+        """On the phone, how far the other device is, as far as that is known."""
+        return self._peer_has.get(source, Cursor())
 
     @property
     def there(self) -> str:
@@ -203,6 +214,8 @@ class Piece(App):
             return
         if self._session is None:
             raise LocalProtocolError("This part runs in no session yet.")
+        if len(self._words) >= MOST_WORDS:
+            raise PeerUnreachable("Too much was said here that nobody has heard yet.")
         word = replace(stanza, number=Number(self.voice, self._said + 1))
         self._session.tell(word)  # refuses what is no XML: then none was said
         self._said += 1
@@ -271,10 +284,13 @@ class Piece(App):
         elif number is None:
             self._plain.append(stanza)
         else:
-            self._inbox_of(number.feed).take(as_numbered(stanza, number))
+            self._inbox_of(number).take(as_numbered(stanza, number))
 
-    def _inbox_of(self, feed: str) -> Inbox:
-        """The hub's, or that of what is passed on; which begins with the phone."""
+    def _inbox_of(self, number: Number) -> Inbox:
+        """The hub's, a service's, or of what the phone passes on, and begins there."""
+        feed = number.feed
+        if number.by in self.feeds:
+            return self.inbox(number.by)
         if feed == self._inboxes[_HUB].cursor.feed:
             return self._inboxes[_HUB]
         if self.inbox(_RELAYED).cursor.feed not in {"", feed}:
@@ -416,7 +432,8 @@ class Piece(App):
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
-        self.on_move()
+        for watcher in self.watchers:
+            watcher.set()
 
     def _catch_up(self, had: Mapping[str, Cursor]) -> None:
         """Hear what came since, wherever it is now."""

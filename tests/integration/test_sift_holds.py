@@ -101,21 +101,27 @@ async def test_presence_is_not_asked_for_again_if_only_other_rules_changed(
     account, friend = server.add(), server.add()
     async with (
         entered(server, account, "pda") as pda,
+        entered(server, account, "home") as home,
         entered(server, friend, "balcony") as juliet,
     ):
         await befriended(pda, juliet)
         others = Rule(Sender.OTHERS)
         assert await pda.sift(Sift({Kind.PRESENCE: others})) == "result"
         since = len(pda.heard)
-        juliet.say("<presence ><show>dnd</show></presence>")
-        await juliet.is_heard_after()
+        async with entered(server, friend, "garden") as garden:
+            gone = str(garden.boundjid)
+        await juliet.is_heard_after(home)
         both = Sift({Kind.PRESENCE: others, Kind.MESSAGE: Rule()})
         assert await pda.sift(both) == "result"
-        await pda.is_heard_after()
+        await pda.is_heard_after(juliet, home, pda)
         assert shown(pda, since) == {}
         assert await pda.sift(OFF) == "result"
-        await pda.is_heard_after(juliet, pda)
-        assert shown(pda, since) == {str(juliet.boundjid): "available"}
+        await pda.is_heard_after(juliet, home, pda)
+        assert shown(pda, since) == {
+            str(juliet.boundjid): "available",
+            str(home.boundjid): "available",
+            gone: "unavailable",
+        }
 
 
 async def test_a_request_of_a_contact_waits_until_it_is_wanted(
@@ -216,6 +222,22 @@ async def test_a_filter_survives_that_the_module_is_loaded_again(
         say(juliet, pda.boundjid, "again", type="headline")
         await juliet.is_heard_after(pda)
         assert pda.ids("message") == ["stored", "again"]
+
+
+async def test_without_the_module_everything_comes(tmp_path: Path) -> None:
+    """Nobody could lift a filter that stayed."""
+    unload = RELOAD.replace("reload ", "unload ")
+    with loose_server(tmp_path / "server") as server:
+        async with (
+            entered(server, server.add(), "pda") as pda,
+            entered(server, server.add(), "balcony") as juliet,
+        ):
+            assert await pda.sift(SILENT) == "result"
+            assert await juliet.ask(unload, to=server.domain, kind="set") == "result"
+            say(juliet, pda.boundjid, "m1", type="headline")
+            await juliet.is_heard_after(pda)
+            assert pda.ids("message") == ["m1"]
+            assert await pda.sift(OFF) == "service-unavailable"
 
 
 async def test_a_display_under_our_account_cannot_use_a_filter_to_get_more(

@@ -113,17 +113,23 @@ async def test_chat_goes_to_the_best_session_that_wants_it(
         entered(server, account, "next", 1) as next_,
         entered(server, account, "last", 0) as last,
         entered(server, account, "hidden", -1) as hidden,
+        entered(server, account, "silent", None) as silent,
         entered(server, server.add(), "balcony") as juliet,
     ):
         assert await best.sift(ONLY_APP) == "result"
         say(juliet, account[0], "text", type="chat")
         say(juliet, account[0], "app", f"<x xmlns='{APP}'/>", type="chat")
         say(juliet, account[0], "news", type="headline")
-        await juliet.is_heard_after(best, next_, last, hidden)
+        await juliet.is_heard_after(best, next_, last, hidden, silent)
         assert best.ids("message") == ["app"]
         assert next_.ids("message") == ["text", "news"]
         assert last.ids("message") == ["news"]
-        assert hidden.ids("message") == []
+        assert hidden.ids("message") == silent.ids("message") == []
+        for session in (next_, last):
+            assert await session.sift(NOTHING) == "result"
+        say(juliet, account[0], "nobody", type="chat")
+        await juliet.is_heard_after(hidden, silent)
+        assert hidden.ids("message") == silent.ids("message") == []
 
 
 @pytest.mark.parametrize("to", ["bare", "full"])
@@ -146,6 +152,22 @@ async def test_who_has_a_copy_does_not_get_the_message_as_well(
         assert await best.sift(OFF) == "result"
         await best.is_heard_after()
         assert best.ids("message") == []
+
+
+async def test_who_gets_no_copy_gets_the_message(server: RunningServer) -> None:
+    """Among those of the highest priority none is given a carbon."""
+    account = server.add()
+    async with (
+        entered(server, account, "pda") as pda,
+        entered(server, account, "home") as home,
+        entered(server, server.add(), "balcony") as juliet,
+    ):
+        assert await home.ask(CARBONS, kind="set") == "result"
+        assert await pda.sift(NOTHING) == "result"
+        say(juliet, account[0], "text", type="chat")
+        await juliet.is_heard_after(pda, home)
+        assert home.ids("message") == ["text"]
+        assert inner(home) == []
 
 
 async def test_what_was_for_one_session_that_sifts_it_is_not_lost(
