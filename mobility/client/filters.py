@@ -23,7 +23,7 @@ class Filters(Devices):
         self._filtering = Filtering(self.stream, self._tasks)
         self._relaying = Relaying(self.stream, self._filtering, self._tasks)
         self._feeding = Feeding(self.stream, self._tasks)
-        self._relaying.fed = self._feeding.reaches
+        self._relaying.fed = self._feeding.way
         self._feeding.changed = self._relaying.news.set
         self._arrivals.on_come = self._come
         self._arrivals.on_go = self._gone

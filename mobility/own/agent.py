@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -63,7 +64,7 @@ class Agent:
         self._limit = limit
         self._apps = apps
         self._numbers = numbers
-        self._here = 0  # sessions, and those that are on their way
+        self._here = Counter[str]()  # sessions, by wholes, and those on their way
         self._hosted: set[str] = set()
         self._tasks = Tasks()
 
@@ -124,7 +125,7 @@ class Agent:
     async def _consider(self, offer: IncomingOffer) -> None:
         news = self._news(offer)
         log.info("[%d] %s offers %s", news.number, news.place, news)
-        why: str | None = offer.problem or self._no_room()
+        why: str | None = offer.problem or self._no_room(offer.whole)
         if not why and not self._expected(offer, news):
             why = await self._decision(offer, news)
         if why is None:
@@ -142,8 +143,10 @@ class Agent:
             log.info("[%d] %s has scanned this device's code", news.number, news.place)
         return expected
 
-    def _no_room(self) -> str:
-        return FULL if self._here >= self._most else ""
+    def _no_room(self, whole: str = "") -> str:
+        """Parts of what is here already take no room of their own."""
+        full = len(self._here) >= self._most and whole not in self._here
+        return FULL if full else ""
 
     async def _decision(self, offer: IncomingOffer, news: News) -> str | None:
         """Why it is not taken; empty if it is, None if there is no offer any more."""
@@ -165,7 +168,7 @@ class Agent:
             for task in (asked, gone):
                 task.cancel()
             await asyncio.wait({asked, gone})
-        return self._no_room()
+        return self._no_room(offer.whole)
 
     async def _refuse(self, offer: IncomingOffer, why: str) -> None:
         with contextlib.suppress(MobilityError):
@@ -173,7 +176,7 @@ class Agent:
             await offer.refuse(why, condition="busy" if busy else "declined")
 
     async def _accept(self, offer: IncomingOffer, news: News) -> None:
-        async with self._place():
+        async with self._place(offer.whole):
             try:
                 session = await offer.accept()
             except MobilityError as exc:
@@ -194,7 +197,7 @@ class Agent:
             self._tasks.start(self._go_on(offer))
 
     async def _keep_on(self, session: Session) -> None:
-        async with self._place():
+        async with self._place(session.id):
             await self._host(session, self._own(session))
 
     def _own(self, session: Session) -> News:
@@ -221,7 +224,7 @@ class Agent:
     async def _go_on(self, offer: IncomingOffer) -> None:
         news = self._news(offer)
         log.info("[%d] here before: %s from %s", news.number, news, news.place)
-        async with self._place():
+        async with self._place(offer.whole):
             session = await self._again(offer, news)
             if session is not None:
                 await self._host(session, news)
@@ -255,14 +258,15 @@ class Agent:
         await self._tell(replace(news, word="ended"))
 
     @contextlib.asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self, whole: str) -> AsyncIterator[None]:
         """Of one session; who can take no more says so in its presence."""
-        self._here += 1
+        self._here[whole] += 1
         self._show()
         try:
             yield
         finally:
-            self._here -= 1
+            self._here[whole] -= 1
+            self._here += Counter()  # without those that are not here any more
             self._show()
 
     def _show(self) -> None:

@@ -10,7 +10,7 @@ from mobility.app import App, AppFactory
 from mobility.errors import LocalProtocolError, TransferAborted, TransferRefused
 from mobility.hosted import Ground, Hosted
 from mobility.protocol.transfer import Offer, Phase
-from mobility.refusal import made, refusal
+from mobility.refusal import made, refusal, whole
 from mobility.session import Session
 from mobility.transfer import Incoming, Report, unseen
 
@@ -24,6 +24,7 @@ class IncomingOffer:
     Attributes:
         app: URI of the app.
         part: Which part of it, if it is not the whole.
+        whole: Which session that is a part of; of a whole, the session itself.
         title: What a person calls the session.
         size: Bytes of its state.
         place: What the device that offers it calls itself.
@@ -48,6 +49,7 @@ class IncomingOffer:
     ) -> None:
         self.app = offer.app
         self.part = offer.part
+        self.whole = whole(offer) or offer.session
         self.title = title
         self.size = offer.size
         self.place = place

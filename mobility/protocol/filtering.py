@@ -16,7 +16,7 @@ from typing import Final
 
 from mobility.protocol.sift import Kind, Recipient, Rule, Sender, Sift
 
-__all__ = ["NEEDED", "Way", "for_account", "for_everything", "way"]
+__all__ = ["NEEDED", "Way", "for_account", "for_everything"]
 
 NEEDED: Final = frozenset(
     {"stanzas:message", "payloads:qname", "recipients:bare", "senders:all"}
@@ -34,21 +34,6 @@ class Way(enum.StrEnum):
     """It writes to the account, and the user's server filters for the device."""
     RELAY = "relay"
     """The phone gets them, and passes on what the part listens to."""
-
-
-def way(*, invited: bool, filtered: bool) -> Way:
-    """
-    How packets come to a device: the nearest to their source that can filter does.
-
-    Args:
-        invited: Whether the service has invited it.
-        filtered: Whether it is logged in to the user's account, shows that it is there,
-            and has seen that the server filters for it.
-
-    """
-    if invited:
-        return Way.SERVICE
-    return Way.SERVER if filtered else Way.RELAY
 
 
 def for_account(names: Iterable[str], features: Set[str] = frozenset()) -> Sift:

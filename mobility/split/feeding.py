@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from mobility.errors import MobilityError
 from mobility.protocol.feeding import Invitation, Invite
+from mobility.protocol.filtering import Way
 from mobility.protocol.numbering import Inbox, Numbered
 from mobility.protocol.session import Number, Stanza
 from mobility.split.feed import Feed, Feeds
@@ -56,12 +57,16 @@ class Feeding:
     device where a part of the phone's runs, it takes an invitation that has the token
     that came with the part.
 
+    Attributes:
+        changed: Called when a service feeds a part, or does not any more.
+
     Args:
         stream, tasks: Of the device.
 
     """
 
     def __init__(self, stream: Stream, tasks: Tasks) -> None:
+        self.changed: Callable[[], None] = lambda: None
         self._stream = stream
         self._tasks = tasks
         self._feeds: Feeds | None = None
@@ -86,6 +91,21 @@ class Feeding:
             self._feeds.online(resumed=resumed)
             self.news.set()
 
+    def way(self, piece: Piece) -> Way | None:
+        """How services feed a part that know of parts; None if one of them does not."""
+        if piece in self._hosted:
+            there = {feed.service for feed in self._hosted[piece]}
+            return Way.SERVICE if there and there >= piece.feeds.keys() else None
+        lines = [line for line in self._lines.values() if line.piece is piece]
+        if not lines or not all(map(self._is_told, lines)):
+            return None
+        return Way.RELAY if any(line.passed for line in lines) else Way.SERVICE
+
+    def _is_told(self, line: _Line) -> bool:
+        """Whether the service has said that it feeds it where it is."""
+        here = self._stream.jid if line.piece.here else ""
+        return line.told != "" and line.told == (line.piece.there or here)
+
     # --- parts of others, here -------------------------------------------------
 
     def host(self, piece: Piece) -> None:
@@ -107,6 +127,7 @@ class Feeding:
             if mine and session is not None and session.runs:
                 feed = self._hear(service, piece, invitation.token)
                 self._hosted[piece].append(feed)
+                self.changed()
                 return True
         return False
 
@@ -132,11 +153,6 @@ class Feeding:
         if self._looking is None and whole.services:
             self._looking = self._tasks.start(self._look())
         self.news.set()
-
-    def reaches(self, piece: Piece) -> bool:
-        """Whether its services know it, and send it there what is for it."""
-        lines = [line for line in self._lines.values() if line.piece is piece]
-        return bool(lines) and all(line.told and not line.passed for line in lines)
 
     def leave(self, whole: PartedApp) -> None:
         """It is not ours any more, or over."""
@@ -184,37 +200,34 @@ class Feeding:
 
     async def _settle(self, line: _Line) -> bool:
         """Whether the part is fed where it is now."""
-        piece, me = line.piece, self._stream.jid
-        where = piece.there or (me if piece.here else "")
-        if not where:
-            return True  # on its way
+        where = line.piece.there or (self._stream.jid if line.piece.here else "")
+        if not where or (where == line.told and not line.passed):
+            return True  # on its way, or all is well
         try:
-            if where != line.told:
-                self._stop(line)
-                await (
-                    self._feed_here(line) if where == me else self._feed(line, where)
-                )
-                line.told = where
-            elif line.passed:
-                await self._invite(line, where)
-                self._stop(line)
-                line.told = where
+            await self._feed(line, where)
         except MobilityError as exc:
             log.debug("a part is not fed by its service: %s", type(exc).__name__)
             return False
+        if line.told != where:
+            line.told = where
+            self.changed()
         return not line.passed
 
     async def _feed(self, line: _Line, where: str) -> None:
+        if where != line.told:
+            self._stop(line)
+        if where == self._stream.jid:
+            line.feed = self._hear(line.service, line.piece, line.token)
+            await self._invite_us(line, line.feed)
+            return
         try:
             await self._invite(line, where)
+            self._stop(line)  # what it passed on until now
         except MobilityError as exc:
-            log.info("a part is fed by way of its phone: %s", type(exc).__name__)
-            line.feed, line.passed = self._pass_on(line), True
-            await self._invite_us(line, line.feed)
-
-    async def _feed_here(self, line: _Line) -> None:
-        line.feed = self._hear(line.service, line.piece, line.token)
-        await self._invite_us(line, line.feed)
+            if not line.passed:
+                log.info("a part is fed by way of its phone: %s", type(exc).__name__)
+                line.feed, line.passed = self._pass_on(line), True
+                await self._invite_us(line, line.feed)
 
     async def _invite_us(self, line: _Line, feed: Feed) -> None:
         feed.uninvited = lambda: self._uninvited(line)
@@ -246,6 +259,7 @@ class Feeding:
 
     def _uninvited(self, line: _Line) -> None:
         line.told = ""
+        self.changed()
         self.news.set()
 
     def _stop(self, line: _Line) -> None:

@@ -71,7 +71,7 @@ class Filtering:
         self._passes: Callable[[Inbound], bool] | None = None
         self._one = asyncio.Lock()
         self.changed: Callable[[], None] = lambda: None
-        stream.xmpp.add_filter("in", self._look)
+        self._looks = False  # whether we see each message that comes
 
     def __repr__(self) -> str:
         return f"<Filtering {self.now.way}: {len(self._wanted)} names>"
@@ -166,6 +166,9 @@ class Filtering:
         return for_everything({*names, *_OURS})
 
     def _watch(self, names: frozenset[str]) -> None:
+        if not self._looks:
+            self._looks = True
+            self._stream.xmpp.add_filter("in", self._look)
         self._passes = self._rules(names).compiled(self._stream.jid)
 
     async def _verify(self) -> None:

@@ -14,6 +14,8 @@ from mobility.protocol.numbering import Numbered, Outbox
 __all__ = ["Fed", "Heard", "Member", "Participant"]
 
 MOST_FED = 32  # parts of a member
+MOST_RESENT = 40_000  # packets that a member is sent again at once
+RESENT = 2000.0  # and a second
 MOST_KIOSKS = 4  # of a member
 _MOST_HEARD = 10_000  # connections of which we know what they said last
 
@@ -73,6 +75,23 @@ class Fed:
         return Participant(self.jid, self.session, self.part, self.allow, self.live)
 
 
+@dataclass(slots=True)
+class Allowance:
+    """How many packets are sent again, whatever is asked for."""
+
+    left: float = MOST_RESENT
+    then: float = 0.0
+
+    def some(self, wanted: int, now: float) -> int:
+        """At most so many, as far as it goes."""
+        self.left = min(MOST_RESENT, self.left + (now - self.then) * RESENT)
+        self.then = now
+        return min(wanted, int(self.left))
+
+    def spend(self) -> None:
+        self.left -= 1
+
+
 class Member:
     """
     One account that a service knows.
@@ -81,6 +100,7 @@ class Member:
         jid: The bare JID.
         outbox: All that is sent to it.
         fed: Participants by token.
+        allowance: How much is sent to it again.
         kiosks: Full JIDs of old kiosks (Mobilis), which get packets without numbers,
             and when each was last seen.
         told, when: Up to which packet its ends were told, and when.
@@ -91,6 +111,7 @@ class Member:
         self.jid = jid
         self.outbox = Outbox(secrets.token_urlsafe(12), kept=kept)
         self.fed: dict[str, Fed] = {}
+        self.allowance = Allowance()
         self.kiosks: dict[str, float] = {}
         self.told, self.when = 0, 0.0
 

@@ -59,6 +59,8 @@ class Home:
         way: How packets of services come to a part.
         claim: Told the id of a session that goes nowhere by itself from now on.
         free: And that this is so no more.
+        attend, leave: Told which app is in parts, and that it is so no more: whoever
+            brings them what services say.
 
     """
 
@@ -74,6 +76,8 @@ class Home:
     way: Callable[[Piece], Way | None]
     claim: Callable[[str], None]
     free: Callable[[str], None]
+    attend: Callable[[PartedApp], None]
+    leave: Callable[[PartedApp], None]
 
 
 class Seats:
@@ -174,6 +178,7 @@ class Seats:
         owned.let_go(self.session.id)
         for seat in self.all():
             owned.follow(seat.session)
+        self.home.attend(self.app)
 
     def new(self, id: str, part: str, piece: Piece) -> Seat:
         """One that is no place yet."""
@@ -220,6 +225,7 @@ class Seats:
         """
         owned, store = self.home.owned, self.home.store
         self._order.end()
+        self.home.leave(self.app)
         store.join(self.session.id, whole)
         for seat in self.all():
             owned.let_go(seat.id)
@@ -272,6 +278,7 @@ class Seats:
             self._of[part] = []
             for kept in sorted(found, key=lambda kept: kept.away):
                 await self._again(part, kept)
+        self.home.attend(self.app)
 
     async def _again(self, part: str, kept: Kept) -> None:
         first = not self._of[part]
@@ -291,6 +298,7 @@ class Seats:
         elif moved.leaving:
             await moved.retrieve()
             seat.settle(None)
+        moved.online(resumed=False)  # its device learns where we are now
         if not first and seat.moved is None:
             await self.discard(seat)
 

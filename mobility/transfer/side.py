@@ -360,6 +360,7 @@ class Side:
         if peer != self.peer:
             self.peer = peer
             self.on_peer(peer)
+            self.on_status()  # what went to the old address may be missing
             self._moved.set()
             self._moved = asyncio.Event()
 

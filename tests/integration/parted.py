@@ -99,20 +99,29 @@ class House:
         self._stack = stack
         self._account = server.add()
         self._tasks = Tasks()
+        self._phone = contextlib.AsyncExitStack()
         self.lobbies: dict[str, Lobby] = {}
         self.shown: dict[str, list[Any]] = {}  # sessions of own devices
         self.offered: set[str] = set()
         self.news = asyncio.Event()
 
-    async def device(self, name: str, **options: Any) -> Client:
+    def client(self, name: str, **options: Any) -> Client:
         jid, password = self._account
         own = {"jid": jid, "device": name, "apps": [Game]} | address(self._server)
-        client = Client(password=password, **own | options)
-        return await self._stack.enter_async_context(client)
+        return Client(password=password, **own | options)
+
+    async def device(self, name: str, **options: Any) -> Client:
+        return await self._stack.enter_async_context(self.client(name, **options))
+
+    async def close(self) -> None:
+        """Switch the phone off."""
+        await self._phone.aclose()
 
     async def begin(self, **options: Any) -> None:
         await self._stack.enter_async_context(self._tasks)
-        self.phone = await self.device("Phone", **options)
+        await self._stack.enter_async_context(self._phone)
+        phone = self.client("Phone", **options)
+        self.phone = await self._phone.enter_async_context(phone)
         self.game = Game()
         for name in ("map", "chat", "remote"):
             part = self.part(name)

@@ -13,7 +13,7 @@ import pytest
 from mobility import Client, Stanza
 from mobility.split import feed as feeding
 from mobility.split import feeding as placing
-from mobility.split import service as services
+from mobility.split import serving
 from mobility.split.service import Service
 from tests.fakes.federation import Federation
 from tests.fakes.running import RunningServer
@@ -28,7 +28,7 @@ __all__ = ["home", "person"]  # fixtures
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "TICK", 0.05)
+    monkeypatch.setattr(serving, "TICK", 0.05)
     monkeypatch.setattr(placing, "AGAIN", 0.05)
     monkeypatch.setattr(feeding, "AGAIN", 0.05)
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from slixmpp.jid import JID
@@ -18,6 +19,7 @@ from mobility.protocol.feeding import Invitation, Invite, Sync
 from mobility.protocol.numbering import Cursor, Heads, Inbox, Numbered, Span
 from mobility.protocol.session import Stanza
 from mobility.split import feed as feeding
+from mobility.split import membership, serving
 from mobility.split import service as services
 from mobility.split.feed import Feed, Feeds
 from mobility.split.membership import MOST_FED
@@ -103,7 +105,7 @@ def packet(name: str, number: int) -> Stanza:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "TICK", 0.05)
+    monkeypatch.setattr(serving, "TICK", 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,11 @@ async def service(hosting: RunningServer) -> AsyncIterator[Service]:
         yield service
 
 
+def came_back(stream: Stream, feeds: Feeds, online: bool) -> None:
+    if online:
+        feeds.online(resumed=stream.resumed)
+
+
 @contextlib.asynccontextmanager
 async def place(
     server: Running, account: tuple[str, str] | None = None
@@ -130,7 +137,7 @@ async def place(
     async with AsyncExitStack() as stack:
         stream = Stream(f"{jid}/{secrets.token_hex(4)}", password, **address(server))
         feeds = Feeds(stream, await stack.enter_async_context(Tasks()))
-        stream._on_change = lambda on: feeds.online(resumed=stream.resumed)
+        stream._on_change = partial(came_back, stream, feeds)
         await stack.enter_async_context(stream)
         yield Place(feeds, stream)
 
@@ -499,7 +506,7 @@ async def test_a_member_cannot_have_a_service_talk_to_everybody(
         nobody = replace(invites[0], participant="nobody@localhost/none")
         with pytest.raises(PeerUnreachable):
             await phone.feeds.invite(service.jid, nobody)
-        assert len(service.participants(phone.jid)) == MOST_FED - 1
+        assert len(service.participants(phone.jid)) == MOST_FED
 
 
 async def test_one_who_floods_a_service_leaves_room_for_others(
@@ -519,3 +526,24 @@ async def test_one_who_floods_a_service_leaves_room_for_others(
         ]
         assert senders.count(flooder.jid) == services._MOST_OF_ONE
         assert phone.jid in senders
+
+
+async def test_one_who_asks_for_the_same_again_and_again_is_sent_it_so_often_only(
+    hosting: RunningServer, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place(hosting) as phone, place(hosting) as lobby:
+        service.admit(phone.jid)
+        await phone.feeds.invite(service.jid, lobby.run(service, MOVE))
+        for number in range(1, 101):
+            service.broadcast(packet(MOVE, number))
+        await lobby.has(*range(1, 101))
+        monkeypatch.setattr(membership, "MOST_RESENT", 250)
+        monkeypatch.setattr(membership, "RESENT", 0.0)
+        had = Sync(lobby.feed.token, lobby.feed.inbox.cursor)
+        await lobby.stream.splitting.ask(service.jid, had)  # what was on its way is here
+        before = lobby.feed.inbox.doubled
+        fresh = replace(lobby.feed.inbox.cursor, heads={MOVE: 0})
+        for _ in range(10):
+            sync = Sync(lobby.feed.token, fresh)
+            await lobby.stream.splitting.ask(service.jid, sync)
+        assert 200 <= lobby.feed.inbox.doubled - before <= 250

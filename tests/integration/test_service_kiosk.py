@@ -99,7 +99,7 @@ async def test_a_kiosk_shows_nothing_that_nobody_agreed_to(
         with pytest.raises(MobilityError) as raised:
             await soon(asking)
         assert how == "not there" or isinstance(raised.value, VisitRefused)
-    assert not service._members[phone.jid.partition("/")[0]].kiosks
+    assert not service._serving.members[phone.jid.partition("/")[0]].kiosks
 
 
 async def test_a_screen_that_takes_no_old_invitations_refuses_them(
@@ -135,7 +135,7 @@ async def test_the_kiosks_of_a_member_are_few(
     server: RunningServer, service: Service, phone: Stream, screen: Stream
 ) -> None:
     service.admit(phone.jid)
-    member = service._members[phone.jid.partition("/")[0]]
+    member = service._serving.members[phone.jid.partition("/")[0]]
     for number in range(MOST_KIOSKS):
         member.kiosks[f"kiosk@example.org/{number}"] = 0.0
     async with OldKiosk(screen) as kiosk:

@@ -56,10 +56,13 @@ def test_every_example_is_read_and_written_as_it_stands_there(
 
 
 def test_every_packet_is_read_and_written_as_it_stands_there() -> None:
-    (message,) = [s for s in stanzas("session.md") if s.tag.endswith("message")]
-    written = Element(message.tag, message.attrib)
-    session_xml.to_message(written, session_xml.packet(message))
-    assert same(written, message)
+    both = [*stanzas("session.md"), *stanzas("parts.md")]
+    messages = [stanza for stanza in both if stanza.tag.endswith("message")]
+    assert len(messages) == 3
+    for message in messages:
+        written = Element(message.tag, message.attrib)
+        session_xml.to_message(written, session_xml.packet(message))
+        assert same(written, message)
 
 
 def test_every_visit_is_read_and_written_as_it_stands_there() -> None:

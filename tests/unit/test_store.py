@@ -159,7 +159,7 @@ def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
     assert set(columns) == {
         *("transfers", "identity", "devices", "caps"),
         *("sessions", "arriving", "groups", "words", "since", "visits", "history"),
-        "splits",
+        *("splits", "orders"),
     }
 
 
