@@ -33,6 +33,7 @@ SCREENS = {"lobby": "Lobby screen", "bar": "Bar screen"}
 ROBOTS = ("Ada", "Blaise", "Carl", "Dorothea", "Emmy")
 SHOWN = Shown(Chase, "Chase", Path(__file__).parent / "display")
 RIDE = 4.0  # seconds that a robot takes to the next station
+QUICK = 0.5  # the same, where nobody looks
 AGAIN = 10.0  # seconds until robots want to play another game
 PATIENCE = 60.0  # seconds for anything that is waited for
 
@@ -130,10 +131,13 @@ async def open_demo(
     async with AsyncExitStack() as stack:
         rules = Rules(seconds=seconds)
         hall = await stack.enter_async_context(open_hall(folder, city, rules))
-        addresses = {}
-        for name, title in SCREENS.items():
-            screen = kiosk(hall.place(name), SHOWN, name=title)
-            addresses[title] = await stack.enter_async_context(screen)
+        screens = [
+            stack.enter_async_context(kiosk(hall.place(name), SHOWN, name=title))
+            for name, title in SCREENS.items()
+        ]
+        addresses = dict(
+            zip(SCREENS.values(), await asyncio.gather(*screens), strict=True)
+        )
         client, chase = await stack.enter_async_context(hall.seated(PHONE))
         await stack.enter_async_context(robots(hall, ride=RIDE))
         page = serve_phone(client, chase, screens=tuple(addresses.values()))
@@ -162,17 +166,17 @@ async def go_round(folder: Path, city: City) -> dict[str, Any]:
     rules = Rules(players=6, rounds=4, shown_every=2, seconds=10)
     async with AsyncExitStack() as stack:
         hall = await stack.enter_async_context(open_hall(folder, city, rules))
-        screens = []
-        for name, title in SCREENS.items():
-            opened = open_screen(hall.place(name), SHOWN, name=title)
-            screen, page = await stack.enter_async_context(opened)
-            screens.append(screen)
+        opened = [
+            stack.enter_async_context(open_screen(hall.place(name), SHOWN, name=title))
+            for name, title in SCREENS.items()
+        ]
+        (lobby, page), (bar, _) = await asyncio.gather(*opened)
         client, chase = await stack.enter_async_context(hall.seated(PHONE))
-        others = await stack.enter_async_context(robots(hall, ride=1.0))
+        others = await stack.enter_async_context(robots(hall, ride=QUICK))
         tasks = await stack.enter_async_context(Tasks())
-        robot = Robot(chase.map, chase.members, dice=Random(), ride=1.0)
+        robot = Robot(chase.map, chase.members, dice=Random(), ride=QUICK)
         tasks.start(robot.play("You"))
-        figures = await _carry(client, chase, screens)
+        figures = await _carry(client, chase, lobby, bar)
         await _until_over([chase, *others])
         _hold(chase.map.view() == others[0].map.view(), "the map missed something")
         over = chase.members.over
@@ -181,10 +185,9 @@ async def go_round(folder: Path, city: City) -> dict[str, Any]:
 
 
 async def _carry(
-    client: Client, chase: Chase, screens: list[Screen]
+    client: Client, chase: Chase, lobby: Screen, bar: Screen
 ) -> dict[str, float]:
     """The map goes around while the game goes on."""
-    lobby, bar = screens
     async with (
         _visit(client, lobby) as first,
         _visit(client, bar) as second,

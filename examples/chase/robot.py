@@ -80,15 +80,6 @@ class Robot:
                 self._news.clear()
                 await self._news.wait()
 
-    async def walk(self) -> None:
-        """Say where we are, for a person who chooses the rides; until cancelled."""
-        while True:
-            self._news.clear()
-            turn = self._members.turn
-            if turn and turn.target and self._map.city is not None:
-                await self._travel(turn)
-            await self._news.wait()
-
     async def _move(self, turn: Standing) -> None:
         ride = self._choice(turn)
         await self._members.move(ride.to, ride.by)
