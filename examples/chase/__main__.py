@@ -1,20 +1,25 @@
-"""The game's service, and players without people: `python -m examples.chase ...`."""
+"""The service, players without people, and a demo: `python -m examples.chase ...`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import getpass
+import json
 import os
+import signal
+import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from examples.chase.chase import Chase
 from examples.chase.city import BadCity, City
+from examples.chase.demo import go_round, open_demo
 from examples.chase.generated import generate
 from examples.chase.geojson import geojson, read_city
 from examples.chase.hunt import Hunt
@@ -26,6 +31,11 @@ from examples.chase.tracks import BadTrack, Track
 from mobility import Client, MobilityError, Service
 
 console = Console(highlight=False)
+
+HELP = """
+Open all three, side by side. On the phone, join the game. To have the map on a screen,
+tap Map, Show the map on, Scan a screen, and Scan the screen beside me.
+Ctrl-C ends the demo."""
 
 
 async def service(options: argparse.Namespace) -> None:
@@ -63,6 +73,47 @@ async def robots(options: argparse.Namespace) -> None:
         over = chase.members.over
     if over is not None:
         console.print(escape(over.text))
+
+
+async def demo(options: argparse.Namespace) -> None:
+    """Two screens, a phone and five robots, with a server of their own."""
+    console.print(
+        "Starting a private XMPP server, the game, two screens and a phone ..."
+    )
+    with tempfile.TemporaryDirectory(prefix="chase-") as folder:
+        place = Path(folder), chosen_city(options)
+        async with open_demo(*place, seconds=options.seconds) as addresses:
+            console.print()
+            for name, address in addresses.items():
+                console.print(f"  {name:14} [bold]{address}[/]")
+            console.print(HELP)
+            await stopped()
+    console.print("Everything of the demo is gone.")
+
+
+async def headless(options: argparse.Namespace) -> bool:
+    """A whole game without a person; whether all of it held."""
+    result: dict[str, Any] = {"ok": False}
+    with tempfile.TemporaryDirectory(prefix="chase-") as folder:
+        try:
+            figures = await go_round(Path(folder), chosen_city(options))
+            result = {"ok": True} | figures
+        except (MobilityError, TimeoutError) as exc:
+            result["error"] = str(exc) or "Something took too long."
+    if options.json:
+        print(json.dumps(result))
+    else:
+        for key, value in result.items():
+            console.print(f"{key:16} {value}")
+    return bool(result["ok"])
+
+
+async def stopped() -> None:
+    """Wait until the person ends it."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, done.set)
+    await done.wait()
 
 
 async def city(options: argparse.Namespace) -> None:
@@ -113,6 +164,11 @@ def parsed() -> argparse.Namespace:
     track = "a GPX file for the next robot"
     other.add_argument("--track", type=Path, action="append", default=[], help=track)
     other.set_defaults(run=robots)
+    show = roles.add_parser("demo", parents=[map], help=demo.__doc__)
+    show.add_argument("--seconds", type=float, default=30.0)
+    show.add_argument("--headless", action="store_true", help=headless.__doc__)
+    show.add_argument("--json", action="store_true", help="with --headless")
+    show.set_defaults(run=demo)
     third = roles.add_parser("city", parents=[map], help=city.__doc__)
     third.set_defaults(run=city)
     return parser.parse_args()
@@ -121,6 +177,8 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     options = parsed()
     try:
+        if getattr(options, "headless", False):
+            raise SystemExit(0 if asyncio.run(headless(options)) else 1)
         asyncio.run(options.run(options))
     except (MobilityError, BadCity, BadTrack, ValueError) as error:
         raise SystemExit(str(error)) from None
