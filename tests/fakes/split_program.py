@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
-from mobility import Client, IncomingOffer, MobilityError, Split
+from mobility import Client, Device, IncomingOffer, MobilityError, Split
 from mobility.split import life
 from mobility.tasks import Tasks
 from tests.fakes.programs import heard, ordered
@@ -48,15 +49,25 @@ async def begun(client: Client) -> Split | None:
         part = game.part(name)
         assert isinstance(part, Lines)
         part.lines = ["begin"]
-    devices = {device.name: device for device in await client.devices()}
+    both = await online(client, "Laptop", "Tablet")
     try:
-        places = {"map": devices["Laptop"], "chat": devices["Tablet"]}
+        places = {"map": both["Laptop"], "chat": both["Tablet"]}
         split = await client.split(game, places)
     except MobilityError as exc:
         tell("ended", error=type(exc).__name__, text=str(exc))
         return None
     tell("split")
     return split
+
+
+async def online(client: Client, *names: str) -> dict[str, Device]:
+    """These devices, once they are there."""
+    async with aclosing(client.watch_devices()) as lists:
+        async for devices in lists:
+            found = {each.name: each for each in devices if each.online}
+            if {*names} <= found.keys():
+                break
+    return found
 
 
 async def obey(split: Split | None, line: str) -> None:
