@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mobility.protocol import firstwins, login, mobilis, transfer, visit
+from mobility.protocol import firstwins, login, mobilis, split, transfer, visit
 
 FOLDER = Path(__file__).parents[1] / "docs/protocol/generated"
 Table: TypeAlias = Mapping[Any, Mapping[tuple[Any, type], Any]]
@@ -122,6 +122,23 @@ def pages() -> dict[Path, str]:
             rows(STEPS, steps(firstwins.TRANSITIONS)),
             "## What a crash does",
             rows(["journalled phase", "after"], outcomes()),
+        ),
+        FOLDER / "split.md": page(
+            "A split: table and diagram",
+            "mobility/protocol/split.py",
+            "All of this is the coordinator's. What a responder says is heard in its "
+            "transfer: `ready` is its word there, `leave` the end of a transfer before "
+            "the decision, and `settle` its end thereafter.",
+            diagram(split.TRANSITIONS),
+            rows(STEPS, steps(split.TRANSITIONS)),
+            "## What a crash does",
+            rows(
+                ["journalled phase", "after"],
+                (
+                    [phase.value, split.RECOVERY.get(phase, phase).value]
+                    for phase in split.Phase
+                ),
+            ),
         ),
         FOLDER / "login.md": page(
             "A login through the phone: table and diagram",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
-from mobility import Client, IncomingOffer, MobilityError, Split
+from mobility import Client, Device, IncomingOffer, MobilityError, Split
 from mobility.split import life
 from mobility.tasks import Tasks
 from tests.fakes.programs import heard, ordered
@@ -45,16 +46,28 @@ async def phone(client: Client, order: dict[str, Any]) -> None:
 async def begun(client: Client) -> Split | None:
     game = Game()
     for name in game.names:
-        game.part(name).lines = ["begin"]  # type: ignore[attr-defined]
-    devices = {device.name: device for device in await client.devices()}
+        part = game.part(name)
+        assert isinstance(part, Lines)
+        part.lines = ["begin"]
+    both = await online(client, "Laptop", "Tablet")
     try:
-        places = {"map": devices["Laptop"], "chat": devices["Tablet"]}
+        places = {"map": both["Laptop"], "chat": both["Tablet"]}
         split = await client.split(game, places)
     except MobilityError as exc:
         tell("ended", error=type(exc).__name__, text=str(exc))
         return None
     tell("split")
     return split
+
+
+async def online(client: Client, *names: str) -> dict[str, Device]:
+    """These devices, once they are there."""
+    async with aclosing(client.watch_devices()) as lists:
+        async for devices in lists:
+            found = {each.name: each for each in devices if each.online}
+            if {*names} <= found.keys():
+                break
+    return found
 
 
 async def obey(split: Split | None, line: str) -> None:
@@ -70,17 +83,10 @@ async def obey(split: Split | None, line: str) -> None:
             tell("where", here=here)
         case "retrieve", *_:
             await split.retrieve()
-            parts = {name: split.app.part(name) for name in ("map", "chat")}
-            lines = {n: part.lines for n, part in parts.items() if is_lines(part)}
-            tell("back", lines=lines, running=all(map(runs, parts.values())))
-
-
-def is_lines(part: object) -> bool:
-    return isinstance(part, Lines)
-
-
-def runs(part: Any) -> bool:
-    return bool(part.running)
+            both: dict[str, Any] = {n: split.app.part(n) for n in ("map", "chat")}
+            lines = {name: part.lines for name, part in both.items()}
+            running = all(part.running for part in both.values())
+            tell("back", lines=lines, running=running)
 
 
 async def taker(client: Client, tasks: Tasks) -> None:

@@ -104,7 +104,8 @@ class Rules:
 
     parts: int = 2
     unlucky: bool = True  # is anything lost or repeated, does a responder fail?
-    theirs: Memory = Memory.FRAMES  # what a responder has after a crash
+    mine: Memory = Memory.FRAMES  # what the coordinator has after a crash
+    theirs: Memory = Memory.FRAMES  # and a responder
     group: type[Group] = Group
     journals: bool = True  # the decision
 
@@ -239,7 +240,7 @@ def said(world: World, rules: Rules, decision: type[Decide | Cancel]) -> World:
 
 def crashed(world: World, rules: Rules) -> World:
     """The coordinator, which goes on from its journal."""
-    table = RECOVERY[I, Memory.FRAMES]
+    table = RECOVERY[I, rules.mine]
     pairs = tuple(p.but(mine=table.get(p.mine, p.mine)) for p in world.pairs)
     phase = world.phase if rules.journals else split.Phase.OPEN
     names = [(str(place), pair.standing) for place, pair in enumerate(pairs)]

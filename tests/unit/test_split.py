@@ -165,9 +165,10 @@ class Wavering(Group):
     [
         Rules(unlucky=False, group=Hasty),
         Rules(unlucky=False, journals=False),
+        Rules(unlucky=False, mine=Memory.STATE),
         Rules(unlucky=True, theirs=Memory.NOTHING, group=Wavering),
     ],
-    ids=["commits-early", "forgets-the-decision", "wavers"],
+    ids=["commits-early", "forgets-the-decision", "forgets-the-frames", "wavers"],
 )
 def test_the_search_finds_a_planted_half_split(rules: Rules) -> None:
     def whole(world: World) -> None:
