@@ -540,7 +540,9 @@ async def test_one_who_asks_for_the_same_again_and_again_is_sent_it_so_often_onl
         monkeypatch.setattr(membership, "MOST_RESENT", 250)
         monkeypatch.setattr(membership, "RESENT", 0.0)
         had = Sync(lobby.feed.token, lobby.feed.inbox.cursor)
-        await lobby.stream.splitting.ask(service.jid, had)  # what was on its way is here
+        await lobby.stream.splitting.ask(
+            service.jid, had
+        )  # what was on its way is here
         before = lobby.feed.inbox.doubled
         fresh = replace(lobby.feed.inbox.cursor, heads={MOVE: 0})
         for _ in range(10):
