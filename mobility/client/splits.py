@@ -31,6 +31,7 @@ class Splits(Filters):
     def _wire(self) -> None:
         super()._wire()
         self._splits: dict[str, Split] = {}
+        self._relaying.changed = self._fed_otherwise
         self._home = Home(
             *(self._store, self._tasks, self._away, self._owned),
             session=self._session,
@@ -119,6 +120,10 @@ class Splits(Filters):
                 await split._go_on(parted)
                 found.append(split)
         return found
+
+    def _fed_otherwise(self) -> None:
+        for split in tuple(self._splits.values()):
+            split.fed_otherwise()
 
     # --- what it takes ---------------------------------------------------------
 

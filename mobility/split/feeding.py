@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from mobility.errors import MobilityError
 from mobility.protocol.feeding import Invitation, Invite
+from mobility.protocol.filtering import Way
 from mobility.protocol.numbering import Inbox, Numbered
 from mobility.protocol.session import Number, Stanza
 from mobility.split.feed import Feed, Feeds
@@ -65,6 +66,7 @@ class Feeding:
     """
 
     def __init__(self, stream: Stream, tasks: Tasks) -> None:
+        self.changed: Callable[[], None] = lambda: None
         self._stream = stream
         self._tasks = tasks
         self._feeds: Feeds | None = None
@@ -74,7 +76,6 @@ class Feeding:
         self._looking: asyncio.Task[None] | None = None
         self._pause = AGAIN
         self.news = asyncio.Event()
-        self.changed: Callable[[], None] = lambda: None
 
     @property
     def feeds(self) -> Feeds:
@@ -89,6 +90,21 @@ class Feeding:
         if self._feeds is not None:
             self._feeds.online(resumed=resumed)
             self.news.set()
+
+    def way(self, piece: Piece) -> Way | None:
+        """How services feed a part that know of parts; None if one of them does not."""
+        if piece in self._hosted:
+            there = {feed.service for feed in self._hosted[piece]}
+            return Way.SERVICE if there and there >= piece.feeds.keys() else None
+        lines = [line for line in self._lines.values() if line.piece is piece]
+        if not lines or not all(map(self._is_told, lines)):
+            return None
+        return Way.RELAY if any(line.passed for line in lines) else Way.SERVICE
+
+    def _is_told(self, line: _Line) -> bool:
+        """Whether the service has said that it feeds it where it is."""
+        here = self._stream.jid if line.piece.here else ""
+        return line.told != "" and line.told == (line.piece.there or here)
 
     # --- parts of others, here -------------------------------------------------
 
@@ -137,14 +153,6 @@ class Feeding:
         if self._looking is None and whole.services:
             self._looking = self._tasks.start(self._look())
         self.news.set()
-
-    def reaches(self, piece: Piece) -> bool:
-        """Whether its services know it, and send it there what is for it."""
-        if piece in self._hosted:
-            there = {feed.service for feed in self._hosted[piece]}
-            return bool(there) and there >= piece.feeds.keys()
-        lines = [line for line in self._lines.values() if line.piece is piece]
-        return bool(lines) and all(line.told and not line.passed for line in lines)
 
     def leave(self, whole: PartedApp) -> None:
         """It is not ours any more, or over."""

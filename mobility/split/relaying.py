@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mobility.dispatch import bare
-from mobility.protocol.filtering import Way, way
+from mobility.protocol.filtering import Way
 from mobility.protocol.session import Stanza
 from mobility.split.filtering import Filtering
 from mobility.split.piece import Piece
@@ -31,7 +31,8 @@ class Relaying:
 
     Attributes:
         news: Set when something may be elsewhere than before.
-        fed: Whether all services of a part know where it is, and write there.
+        fed: How services that know of parts feed one; None if they do not.
+        changed: Called when packets may come otherwise than before.
 
     Args:
         stream, filtering, tasks: Of the device.
@@ -39,7 +40,8 @@ class Relaying:
     """
 
     def __init__(self, stream: Stream, filtering: Filtering, tasks: Tasks) -> None:
-        self.fed: Callable[[Piece], bool] = lambda piece: False
+        self.fed: Callable[[Piece], Way | None] = lambda piece: None
+        self.changed: Callable[[], None] = lambda: None
         self._stream = stream
         self._filtering = filtering
         self._tasks = tasks
@@ -57,6 +59,11 @@ class Relaying:
             if part.app is not None:
                 whole.piece(part.name)  # it is made when it is asked for first
         self._begin()
+
+    def leave(self, whole: PartedApp) -> None:
+        """It is not to be brought anything any more."""
+        self._wholes.pop(whole, None)
+        self.news.set()
 
     def host(self, piece: Piece) -> None:
         """A part of another device's is to run here."""
@@ -81,6 +88,7 @@ class Relaying:
             await self.news.wait()
             self.news.clear()
             await self._filtering.listen(self.names())
+            self.changed()
 
     def names(self) -> frozenset[str]:
         """Of the packets that have to come to this device."""
@@ -89,7 +97,7 @@ class Relaying:
         for whole in self._attended():
             pieces += self._ends(whole)
         for piece in pieces:
-            if piece.services and not self.fed(piece):
+            if piece.services and self.fed(piece) is None:
                 names |= piece.allow
         return frozenset(names)
 
@@ -110,13 +118,13 @@ class Relaying:
 
     def way(self, piece: Piece) -> Way | None:
         """See `Place.way`."""
-        if not piece.services:
+        if not piece.services or not piece.allow:
             return None
-        invited = self.fed(piece)
+        if fed := self.fed(piece):
+            return fed
         if piece.there:
-            return way(invited=invited, filtered=self._is_filtered(piece.there))
-        brought = piece.allow <= self._filtering.now.names
-        return way(invited=invited, filtered=True) if invited or brought else None
+            return Way.SERVER if self._is_filtered(piece.there) else Way.RELAY
+        return Way.SERVER if piece.allow <= self._filtering.now.names else None
 
     def _is_filtered(self, jid: str) -> bool:
         """Whether a device has seen that its server filters for it, as it says."""

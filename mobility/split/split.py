@@ -78,6 +78,10 @@ class Split:
                     return
                 yield places
 
+    def fed_otherwise(self) -> None:
+        """Packets of services may come to its places by another way than before."""
+        self._seats.changed()
+
     # --- it begins -------------------------------------------------------------
 
     async def _begin(self, places: Mapping[str, Target]) -> None:

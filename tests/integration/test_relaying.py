@@ -183,7 +183,6 @@ async def test_an_own_device_has_it_from_the_server_and_the_phone_is_spared(
         Laptop(server, account).on() as laptop,
         Client(*account, **address(server)) as phone,
     ):
-        Chase.services = app.services
         phone.attend(app)
         (device,) = [each for each in await phone.devices() if each.name == "Laptop"]
         assert device.way is Way.SERVER

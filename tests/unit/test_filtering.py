@@ -1,10 +1,10 @@
-"""Who filters for a device, and with which rules."""
+"""With which rules a server filters for a device."""
 
 from __future__ import annotations
 
 import pytest
 
-from mobility.protocol.filtering import Way, for_account, for_everything, way
+from mobility.protocol.filtering import for_account, for_device, for_trial
 from mobility.protocol.sift import Inbound, Kind
 
 ME = "me@home.example/desk"
@@ -13,21 +13,6 @@ POSITION = "{urn:game}position"
 BODY = "{jabber:client}body"
 SERVICE, FRIEND = "game.example", "friend@elsewhere.example/phone"
 HUSH = frozenset({"stanzas:presence", "senders:others"})
-
-
-@pytest.mark.parametrize(
-    ("invited", "filtered", "found"),
-    [
-        (True, True, Way.SERVICE),
-        (True, False, Way.SERVICE),
-        (False, True, Way.SERVER),
-        (False, False, Way.RELAY),
-    ],
-)
-def test_the_nearest_to_the_source_filters(
-    invited: bool, filtered: bool, found: Way
-) -> None:
-    assert way(invited=invited, filtered=filtered) is found
 
 
 def message(sender: str, to: str, *payloads: str) -> Inbound:
@@ -62,6 +47,14 @@ def test_presence_is_left_alone_where_it_cannot_be_sifted() -> None:
 
 
 def test_where_nobody_else_writes_all_messages_are_sifted() -> None:
-    sift = for_everything({POSITION})
+    sift = for_device({POSITION})
     assert sift.passes(message(SERVICE, ME, POSITION), ME)
     assert not sift.passes(message(FRIEND, ME, BODY), ME)
+
+
+def test_a_trial_is_about_our_own_words_only() -> None:
+    sift = for_trial({POSITION})
+    assert sift.passes(message(ACCOUNT + "/phone", ME, POSITION), ME)
+    assert not sift.passes(message(ME, ME, BODY), ME)
+    assert sift.passes(message(FRIEND, ME, BODY), ME)
+    assert sift.passes(message(ME, ACCOUNT, BODY), ME)
