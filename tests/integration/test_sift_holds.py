@@ -240,16 +240,27 @@ async def test_without_the_module_everything_comes(tmp_path: Path) -> None:
             assert await pda.sift(OFF) == "service-unavailable"
 
 
-async def test_a_display_under_our_account_cannot_use_a_filter_to_get_more(
+async def test_a_display_under_our_account_gets_no_more_by_lifting_its_filter(
     loose: RunningServer,
 ) -> None:
     account = loose.add()
-    async with owner(loose, *account) as (_, delegations):
+    async with (
+        owner(loose, *account) as (_, delegations),
+        entered(loose, loose.add(), "balcony") as juliet,
+    ):
         minted = await delegations.mint(policy())
         async with token_login(loose, account[0], minted) as display:
             assert await display.open()
-            for text in ("<sift xmlns='urn:xmpp:sift:2'/>", SILENCE):
-                assert await display.ask(text, kind="set") == "forbidden"
+            for text in (SILENCE, "<sift xmlns='urn:xmpp:sift:2'/>"):
+                await display.ask(text, kind="set")
+                assert await display.ask("<query xmlns='jabber:iq:roster'/>") == (
+                    "forbidden"
+                )
+                say(juliet, display.boundjid, "m1", type="headline")
+                say(juliet, account[0], "m2")
+                await juliet.is_heard_after(display)
+                assert not [each for each in display.heard if each.tag == MESSAGE]
 
 
+MESSAGE = f"{{{CLIENT}}}message"
 SILENCE = "<sift xmlns='urn:xmpp:sift:2'><message/></sift>"
