@@ -184,7 +184,7 @@ class Outgoing(Side):
         if not isinstance(first, proto.Ready):
             fetched = isinstance(first, proto.Fetch)  # its acceptance was lost
             name = Fetching.decode(plain).format if fetched else first.format
-            spool = self._stored or self.link.spool(self.sid, manifest.size)
+            spool = self._stored or self._spool(manifest.size)
             seal = self._seal if self._stored is None else self._keep
             jobs = [
                 seal(spool, name, state, manifest),
@@ -192,6 +192,12 @@ class Outgoing(Side):
             ]
             await few_at_once(jobs, len(jobs))
         return await self._let_go(state)
+
+    def _spool(self, size: int) -> Spool:
+        """What was decided about several goes on after a crash, however small it is."""
+        if self.gate is not None:
+            return Spool(self.link.path(self.sid))
+        return self.link.spool(self.sid, size)
 
     async def store(self, state: State, manifest: Manifest) -> str:
         """

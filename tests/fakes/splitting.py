@@ -107,13 +107,18 @@ class _Struck:
         assert [line for line in map_ if line in said] == said, map_
         assert len({*map_}) == len(map_), map_
 
+    def _stays(self) -> bool:
+        """Whether it was not decided yet."""
+        late = self.step.word in {"commit", "confirm"}
+        return not late and (self.step.word, self.step.moment) != ("decide", "after")
+
     async def _settled(self) -> None:
-        """Both parts are there, or both are here: never one of each for good."""
+        """Once it was decided both parts are there, otherwise both are here."""
         phone = self.devices["Phone"].program
         async with asyncio.timeout(10):
             while True:
                 before = len(phone.told)
                 phone.say("where")
                 here = (await phone.hears("where", after=before))["here"]
-                if here["map"] == here["chat"]:
+                if here["map"] == here["chat"] == self._stays():
                     return

@@ -11,11 +11,9 @@ from tests.fakes.running import RunningServer
 from tests.fakes.splitting import STEPS, Step, struck
 
 RISKIEST = [
-    Step("Phone", "hears", "ready", "after"),
     Step("Phone", "says", "decide", "before"),
     Step("Phone", "says", "decide", "after"),
     Step("Phone", "says", "commit", "after"),
-    Step("Laptop", "says", "ready", "after"),
     Step("Laptop", "hears", "commit", "after"),
 ]
 
