@@ -214,9 +214,8 @@ class Session:
         """Say again what the peer may have missed; what it has, it drops."""
         for packet in tuple(self._unheard):
             self._wire(self.peer, packet)
-        if self._unheard and self._unheard[0].number > self._acknowledged + 1:
-            self._acknowledged = self._number  # in other words, if need be
-            self.app._resends()
+        if self._dropped:
+            self._say_otherwise()
 
     def skip(self) -> None:
         """The peer does not have the missing packets any more: go on without them."""
@@ -590,13 +589,23 @@ class Session:
 
     def forget_heard(self, heard: int) -> None:
         """The owner has our packets up to this one, in a checkpoint."""
-        self._acknowledged = max(self._acknowledged, heard)
-        lost = []
+        lacks = self._dropped
         while self._unheard and self._unheard[0].number <= heard:
-            stanza = self._unheard.popleft().stanza
-            lost += [stanza] if self.app._lacks(stanza) else []
-        for stanza in lost:
-            self.tell(stanza)
+            lacks |= self.app._lacks(self._unheard.popleft().stanza)
+        self._acknowledged = max(self._acknowledged, heard)
+        if lacks:
+            self._say_otherwise()
+
+    @property
+    def _dropped(self) -> bool:
+        """Whether the peer may not have what we do not keep any more."""
+        first = self._unheard[0].number if self._unheard else 0
+        return first > self._acknowledged + 1
+
+    def _say_otherwise(self) -> None:
+        """What the peer lacks, the app may have."""
+        self._acknowledged = self._number
+        self.app._resends()
 
     def separate(self) -> None:
         """There is no other device any more."""
