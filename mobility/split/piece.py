@@ -293,7 +293,10 @@ class Piece(App):
         elif number is None:
             self._plain.append(stanza)
         else:
-            self._inbox_of(number).take(as_numbered(stanza, number))
+            inbox = self._inbox_of(number)
+            inbox.take(as_numbered(stanza, number))
+            if inbox.missing and self._hub is None:
+                self.changed()  # the phone sees in a checkpoint what is lost
 
     def _inbox_of(self, number: Number) -> Inbox:
         """The hub's, a service's, or of what the phone passes on, and begins there."""
@@ -489,6 +492,13 @@ class Piece(App):
         if any(self._is_gone(order, source) for source, order in self._orders.items()):
             log.warning("a device has missed more packets of a part than are kept")
             self.on_behind()
+
+    def _lacks(self, stanza: Stanza) -> bool:
+        number = stanza.number
+        if number is None or stanza.name not in self._allow:
+            return False
+        cursors = (one for one in self._peer_has.values() if one.feed == number.feed)
+        return any(number.nth > one.heads.get(stanza.name, 0) for one in cursors)
 
     def _is_gone(self, hub: Hub, source: str) -> bool:
         cursor = self._peer_has.get(source, Cursor())
