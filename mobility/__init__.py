@@ -68,6 +68,7 @@ from mobility.sharing.sharing import Sharing
 from mobility.split.filtering import Filter
 from mobility.split.membership import Participant
 from mobility.split.place import Place
+from mobility.split.report import Heard, Report
 from mobility.split.service import Service, Spoken
 from mobility.split.split import Split
 from mobility.split.whole import PartedApp
@@ -99,6 +100,7 @@ __all__ = [
     "Ending",
     "File",
     "Filter",
+    "Heard",
     "Hosting",
     "IncomingOffer",
     "Introduction",
@@ -132,6 +134,7 @@ __all__ = [
     "ProtocolError",
     "PublicDisplay",
     "RemoteProtocolError",
+    "Report",
     "Revoked",
     "Scene",
     "SchemaMismatch",

@@ -42,8 +42,6 @@ class Splits(Filters):
             way=self._relaying.way,
             claim=self._claim,
             free=self._offered.discard,
-            attend=self._relaying.attend,
-            leave=self._relaying.leave,
         )
 
     async def split(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from mobility.moved import MovedSession
+from mobility.protocol.numbering import Cursor
+from mobility.protocol.standing import standing_of
 from mobility.session import Session
 from mobility.split.piece import Piece
 from mobility.split.place import Target
@@ -39,6 +42,14 @@ class Seat:
     @property
     def id(self) -> str:
         return self.session.id
+
+    def standing(self) -> tuple[Mapping[str, Cursor], Mapping[str, int]]:
+        """How far it is in what it hears, and what became of that; as it has told."""
+        if self.moved is None or not self.moved.away:
+            return self.piece.cursors, self.piece.counts
+        state, _ = self.moved.last_known()
+        _, standing = standing_of(state)
+        return standing.cursors, standing.counts
 
     def follow(self, moved: MovedSession) -> None:
         """It is on its way by that."""

@@ -21,6 +21,7 @@ from mobility.session import Session
 from mobility.split.order import Order
 from mobility.split.piece import Piece
 from mobility.split.place import Place, Target, is_at
+from mobility.split.report import Heard, Report
 from mobility.split.seat import Seat
 from mobility.split.whole import PartedApp
 from mobility.store import Kept, Parted, Store
@@ -59,8 +60,6 @@ class Home:
         way: How packets of services come to a part.
         claim: Told the id of a session that goes nowhere by itself from now on.
         free: And that this is so no more.
-        attend, leave: Told which app is in parts, and that it is so no more: whoever
-            brings them what services say.
 
     """
 
@@ -76,8 +75,6 @@ class Home:
     way: Callable[[Piece], Way | None]
     claim: Callable[[str], None]
     free: Callable[[str], None]
-    attend: Callable[[PartedApp], None]
-    leave: Callable[[PartedApp], None]
 
 
 class Seats:
@@ -144,6 +141,14 @@ class Seats:
             {part: tuple(map(self.place, seats)) for part, seats in self._of.items()}
         )
 
+    def report(self) -> Report:
+        said = self.app.hub.heads.names
+        heard = (
+            Heard.of(self.place(seat), said, seat.piece.allow, *seat.standing())
+            for seat in self.all()
+        )
+        return Report(dict(said), tuple(heard))
+
     def changed(self) -> None:
         self._news.set()
 
@@ -178,7 +183,6 @@ class Seats:
         owned.let_go(self.session.id)
         for seat in self.all():
             owned.follow(seat.session)
-        self.home.attend(self.app)
 
     def new(self, id: str, part: str, piece: Piece) -> Seat:
         """One that is no place yet."""
@@ -225,7 +229,6 @@ class Seats:
         """
         owned, store = self.home.owned, self.home.store
         self._order.end()
-        self.home.leave(self.app)
         store.join(self.session.id, whole)
         for seat in self.all():
             owned.let_go(seat.id)
@@ -278,7 +281,6 @@ class Seats:
             self._of[part] = []
             for kept in sorted(found, key=lambda kept: kept.away):
                 await self._again(part, kept)
-        self.home.attend(self.app)
 
     async def _again(self, part: str, kept: Kept) -> None:
         first = not self._of[part]

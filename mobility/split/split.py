@@ -14,6 +14,7 @@ from mobility.session import Session
 from mobility.split.failing import Failing
 from mobility.split.moving import Moving
 from mobility.split.place import Place, Substitutes, Target, check, is_at
+from mobility.split.report import Report
 from mobility.split.seats import Home, Seats
 from mobility.split.together import go_together
 from mobility.split.whole import PartedApp
@@ -77,6 +78,10 @@ class Split:
                 if self.over:
                     return
                 yield places
+
+    def report(self) -> Report:
+        """Whether the places have had all that was said to them, as far as is known."""
+        return self._seats.report()
 
     def fed_otherwise(self) -> None:
         """Packets of services may come to its places by another way than before."""

@@ -45,7 +45,9 @@ async def phone(client: Client, order: dict[str, Any]) -> None:
 async def begun(client: Client) -> Split | None:
     game = Game()
     for name in game.names:
-        game.part(name).lines = ["begin"]  # type: ignore[attr-defined]
+        part = game.part(name)
+        assert isinstance(part, Lines)
+        part.lines = ["begin"]
     devices = {device.name: device for device in await client.devices()}
     try:
         places = {"map": devices["Laptop"], "chat": devices["Tablet"]}
@@ -70,17 +72,10 @@ async def obey(split: Split | None, line: str) -> None:
             tell("where", here=here)
         case "retrieve", *_:
             await split.retrieve()
-            parts = {name: split.app.part(name) for name in ("map", "chat")}
-            lines = {n: part.lines for n, part in parts.items() if is_lines(part)}
-            tell("back", lines=lines, running=all(map(runs, parts.values())))
-
-
-def is_lines(part: object) -> bool:
-    return isinstance(part, Lines)
-
-
-def runs(part: Any) -> bool:
-    return bool(part.running)
+            both: dict[str, Any] = {n: split.app.part(n) for n in ("map", "chat")}
+            lines = {name: part.lines for name, part in both.items()}
+            running = all(part.running for part in both.values())
+            tell("back", lines=lines, running=running)
 
 
 async def taker(client: Client, tasks: Tasks) -> None:

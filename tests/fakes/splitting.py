@@ -98,8 +98,7 @@ class _Struck:
         said = [f"at last {number}" for number in range(3)]
         for text in said:
             phone.say(f"say {text}")
-        while len(phone.all("said")) < len(said):
-            await phone.hears("said", after=len(phone.told) - 1)
+        await phone.until(lambda: len(phone.all("said")) == len(said))
         phone.say("retrieve")
         back = await phone.hears("back")
         assert back["running"], back

@@ -19,7 +19,7 @@ from mobility.split.decision import Decision
 from mobility.transfer import timing
 from mobility.visit import screen
 from tests.fakes.running import RunningServer
-from tests.integration.parted import House, house, moved, names, said
+from tests.integration.parted import MOVE, House, house, moved, names, said
 from tests.integration.people import soon
 
 
@@ -69,6 +69,9 @@ async def test_parts_go_to_own_devices_and_displays_alike(home: House) -> None:
     await chat.send(moved("east"))
     await (await home.on("Lobby")).has("begin", "east")
     await chat.has("begin", "east")
+    assert split.report().said == {MOVE: 1}
+    (here,) = (each for each in split.report().heard if each.place.here)
+    assert (here.missing, here.doubled, here.lost) == (0, 0, 0)
     await soon(split.retrieve())
     await home.everywhere("begin", "east")
 

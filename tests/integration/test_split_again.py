@@ -113,5 +113,8 @@ async def test_two_places_of_a_part_are_two_after_a_restart(
         await one.has("begin", "one", "two")
         await app.part("chat").has("begin", "one", "two")
         assert app.part("map").starts == 0
+        for part in ("map", "chat"):
+            await soon(split.bring(part))
+        assert split.report().whole
         await soon(split.retrieve())
         assert app.part("map").lines == ["begin", "one", "two"]
