@@ -10,6 +10,7 @@ from mobility.dispatch import bare
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.feeding import Invite, Say
 from mobility.protocol.numbering import Numbered, Outbox
+from mobility.protocol.sift import Inbound, Kind, Rule, Sift
 from mobility.split.traffic import Gauge, Meter, Traffic
 
 __all__ = ["Fed", "Heard", "Member", "Participant"]
@@ -55,6 +56,7 @@ class Fed:
         pause: Seconds until it is asked again.
         since: When it was last known to be there.
         busy: Whether it is being asked.
+        passes: Whether its part listens to a packet.
         gauge: Counts what is for it.
 
     """
@@ -70,6 +72,9 @@ class Fed:
     pause: float = 1.0
     since: float = 0.0
     busy: bool = False
+
+    def __post_init__(self) -> None:
+        self.passes = Sift({Kind.MESSAGE: Rule(allow=self.allow)}).compiled(self.jid)
 
     @property
     def where(self) -> tuple[str, str, str]:
@@ -164,8 +169,10 @@ class Member:
         """
         if not self.fed:
             return (self.jid,)
-        name = packet.name
-        return {fed.jid for fed in self.fed.values() if fed.live and name in fed.allow}
+        inbound = Inbound(Kind.MESSAGE, "", "", (packet.name,))
+        return {
+            fed.jid for fed in self.fed.values() if fed.live and fed.passes(inbound)
+        }
 
     def listeners(self) -> Iterator[tuple[str, frozenset[str] | None]]:
         """Who has all so far, and what each listens to; None is everything."""
@@ -184,6 +191,7 @@ class Member:
         for fed in self.fed.values():
             if fed.jid == jid:
                 fed.live, fed.pause, fed.asked = False, 1.0, 0.0
+                fed.busy = False  # an answer may be lost, too
 
     def back_to(self, before: Fed | None, fed: Fed) -> None:
         """It could not be invited there: it is fed where it was before, if anywhere."""
