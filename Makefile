@@ -1,5 +1,6 @@
 # Every target does its own set-up, once: see scripts/setup.
 #   make demo [DOC=talk.pdf]   carry a talk from a phone to a display and back
+#   make demo-chase            a game whose map goes from a phone to screens
 #   make test                  everything that CI runs
 #   make check                 for daily work: under a minute
 #   make bench                 all figures
@@ -12,11 +13,15 @@ DOC ?=
 bin := .venv/bin
 export PYTHON
 
-.PHONY: demo test check static bench docs setup lock
+.PHONY: demo demo-chase test check static bench docs setup lock
 
 demo:
 	@scripts/setup demo
 	@$(bin)/mobility demo $(if $(DOC),--doc '$(DOC)')
+
+demo-chase:
+	@scripts/setup demo
+	@$(bin)/python -m examples.chase demo
 
 setup:
 	@scripts/setup test

@@ -33,15 +33,15 @@ async def photographs(folder: Path) -> tuple[bytes, bytes]:
         browser = await playwright.chromium.launch(
             executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
         )
-        wall = await _open(browser, screen, SCREEN)
-        hand = await _open(browser, phone, PHONE)
+        wall = await opened(browser, screen, SCREEN)
+        hand = await opened(browser, phone, PHONE)
         await _visit(hand, wall)
         pictures = await hand.screenshot(), await wall.screenshot()
         await browser.close()
         return pictures
 
 
-async def _open(browser: Browser, address: str, size: tuple[int, int]) -> Page:
+async def opened(browser: Browser, address: str, size: tuple[int, int]) -> Page:
     width, height = size
     page = await browser.new_page(
         viewport={"width": width, "height": height}, device_scale_factor=2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mobility.client.devices import Devices
 from mobility.protocol.filtering import Way
+from mobility.protocol.session import Stanza
 from mobility.session import Session
 from mobility.split.feeding import Feeding
 from mobility.split.filtering import Filter, Filtering
@@ -65,6 +66,18 @@ class Filters(Devices):
         """
         self._relaying.attend(app)
         self._feeding.attend(app)
+
+    async def tell(self, service: str, stanza: Stanza) -> None:
+        """
+        Say a packet to a service; when this returns, it has it, once.
+
+        Raises:
+            PeerUnreachable: It does not answer for a minute: it may have it or not.
+            RemoteProtocolError: It does not know of parts.
+            ValueError: If the packet cannot be said in XML.
+
+        """
+        await self._feeding.feeds.say(service, stanza)
 
     async def filtering(self) -> Filter:
         """

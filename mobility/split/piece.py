@@ -286,6 +286,12 @@ class Piece(App):
             self._plain.append(stanza)
             await self._drained()
 
+    def _is_own(self, word: Stanza) -> bool:
+        """Whether it was said here, in whichever epoch."""
+        feed = word.number.feed if word.number else ""
+        session = self._session
+        return session is None or feed.rpartition(".")[0] == session.id
+
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
 
@@ -452,7 +458,10 @@ class Piece(App):
         self._mode = _Mode.BETWEEN
         words, self._words = tuple(self._words), deque()
         for word in words:
-            await self._whole.hear(word)
+            if self._may_say(word) and self._is_own(word):
+                await self._whole.hear(word)
+            else:  # the device that had it has made that up
+                self._counts_here["refused"] += 1
         hub.forget(self.voice)
         self._said = 0
         if not self.passes:

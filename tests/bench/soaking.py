@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections import Counter
@@ -100,14 +101,13 @@ async def _cut_off(party: Party, counts: Counter[str]) -> None:
 async def _counted(
     party: Party, split: Split, packets: int, counts: Counter[str]
 ) -> dict[str, Any]:
-    """Everything is home, and has had the time to arrive."""
-    try:
+    """The part is home, and everything has had the time to arrive."""
+    tally = party.town.tally("map")
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DEADLINE):
-            await split.retrieve()
-            tally = party.town.tally("map")
+            await split.bring("map")
             await tally.until(packets)
-    except TimeoutError:
-        tally = party.town.tally("map")
+    await split.retrieve()
     return {
         "sent": packets,
         "moves": counts["moves"],

@@ -47,9 +47,10 @@ async def bytes_to_phone(
         await party.town.tally("map").until(positions)
         await split.move("map", to=wall)
         filtered = await _round(service, party, positions + 1, 2 * positions)
-        await split.retrieve()
         async with asyncio.timeout(DEADLINE):
+            await split.bring("map")
             await party.town.tally("map").until(2 * positions)
+        await split.retrieve()
     return {"bytes_unfiltered": unfiltered, "bytes_filtered": filtered}
 
 

@@ -43,10 +43,10 @@ KEYS = {
 
 @asynccontextmanager
 async def demo(
-    folder: Path, *arguments: str
+    folder: Path, *arguments: str, module: str = "mobility.cli"
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mobility.cli", "demo", *arguments),
+        *(sys.executable, "-m", module, "demo", *arguments),
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

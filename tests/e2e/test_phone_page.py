@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 from yarl import URL
 
-from examples.presenter import phone as phone_module
+from examples.presenter import page as page_module
 from examples.presenter.phone import serve
 from mobility.cli.presenter import load_presenter
 from tests.e2e.conftest import Venue
@@ -91,7 +91,7 @@ async def test_wrong_digits_are_said_and_after_three_nothing_has_moved(
 async def test_the_sheet_says_who_asks_and_declining_moves_nothing(
     venue: Venue, phone: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phone_module, "PULSE", 0.01)
+    monkeypatch.setattr(page_module, "PULSE", 0.01)
     await scan(venue, phone)
     await expect(phone.locator("#domain")).to_have_text("localhost")
     for claim, text in (("name", "Demo screen"), ("operator", "You")):
@@ -120,7 +120,7 @@ async def test_the_sheet_says_who_asks_and_declining_moves_nothing(
 async def test_a_screen_is_let_in_as_a_guest_unless_the_person_chooses_otherwise(
     venue: Venue, phone: Page, monkeypatch: pytest.MonkeyPatch, level: str, gives: str
 ) -> None:
-    monkeypatch.setattr(phone_module, "PULSE", 0.01)
+    monkeypatch.setattr(page_module, "PULSE", 0.01)
     await scan(venue, phone)
     await expect(phone.locator("#enters")).to_have_text("As a guest")
     await expect(phone.locator("#gives")).to_contain_text("It keeps its own account")
@@ -158,7 +158,7 @@ async def test_who_asks_and_what_is_decided_are_both_in_sight_on_a_small_phone(
 async def test_a_photo_of_the_screen_is_as_good_as_its_code(
     venue: Venue, phone: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phone_module, "PHOTO", 2**20)
+    monkeypatch.setattr(page_module, "PHOTO", 2**20)
     await venue.shows("idle")
     photo = await venue.page.screenshot()
     await phone.get_by_role("button", name="Show it on a screen").click()
@@ -225,7 +225,7 @@ async def test_a_flick_turns_the_page_and_holding_points(phone: Page) -> None:
 async def test_a_document_that_is_damaged_is_said_to_be_and_the_sentence_stays(
     venue: Venue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phone_module, "PULSE", 0.01)
+    monkeypatch.setattr(page_module, "PULSE", 0.01)
     presenter = load_presenter(None, page=1)
     presenter.document = b"%PDF-1.7 and then nothing of the kind"
     async with serve(presenter, *venue.place.phone, **venue.place.address) as address:

@@ -2,9 +2,10 @@
 // what the person does goes back as one action after the other.
 
 import { Deck } from "/deck.js";
+import { act, listen, load } from "./channel.js";
 import { gestures } from "./gestures.js";
+import { ask, scan, sheets, submitted } from "./sheets.js";
 
-const TOKEN = document.querySelector("meta[name=token]").content;
 const find = (id) => document.getElementById(id);
 const touch = matchMedia("(pointer: coarse)");
 const room = find("room");
@@ -25,46 +26,14 @@ const BUSY = ["meeting", "moving", "returning", "leaving"];
 let view = null;
 let local = ""; // a sentence that only this page knows
 
-// -- up
-
-// One after the other, so that the end of pointing does not overtake the last spot; of
-// spots that wait, only the last one is of use.
-let waiting = [];
-let posting = false;
-
-function act(action, value = null) {
-  const before = waiting.at(-1);
-  if (action === "point" && before?.action === "point") waiting.pop();
-  waiting.push({ action, value });
-  if (!posting) post();
-}
-
-async function post() {
-  posting = true;
-  while (waiting.length) {
-    await send("/do", JSON.stringify(waiting.shift())).catch(() => {});
-  }
-  posting = false;
-}
-
-const send = (path, body) => fetch(path, { method: "POST", headers: { "X-Token": TOKEN }, body });
-
-async function upload(photo) {
-  const answer = await send("/photo", photo).catch(() => null);
-  if (answer?.status === 413) say("This photo is too large. Take a smaller one.");
-}
-
 // -- down
 
 async function open() {
-  const source = new EventSource(`/events?token=${encodeURIComponent(TOKEN)}`);
-  source.onmessage = ({ data }) => draw(JSON.parse(data));
-  source.onerror = () => {
+  listen(draw, () => {
     document.body.dataset.state = "loading";
     find("where").textContent = "The presenter was ended. Start it again.";
-    for (const sheet of document.querySelectorAll("dialog[open]")) sheet.close();
-  };
-  const answer = await fetch("/document.pdf", { headers: { "X-Token": TOKEN } });
+  });
+  const answer = await load("/document.pdf");
   try {
     await deck.open(await answer.arrayBuffer());
   } catch {
@@ -86,7 +55,7 @@ function draw(next) {
   drawPage();
   drawText(before?.text);
   drawDeeds();
-  drawQuestion(before?.asked);
+  ask(view.asked, before?.asked);
 }
 
 function drawPage() {
@@ -132,54 +101,6 @@ function drawDeeds() {
   if (state !== "here" && find("scan").open) find("scan").close();
 }
 
-function drawQuestion(before) {
-  const { asked } = view;
-  const sheet = find("ask");
-  if (!asked) return sheet.open && sheet.close();
-  find("domain").textContent = asked.domain;
-  for (const claim of ["name", "operator", "place"]) {
-    find(claim).textContent = asked[claim];
-    find(claim).parentElement.hidden = !asked[claim];
-  }
-  find("hours").textContent = asked.hours === 1 ? "one hour" : `${asked.hours} hours`;
-  find("tries").hidden = asked.tries === 3;
-  find("tries").textContent = `These are not the digits on the screen. ${asked.tries} more ${asked.tries === 1 ? "try" : "tries"}.`;
-  // a view comes again as a sign of life, and must not clear what is being typed
-  if (sheet.open && before?.tries === asked.tries) return;
-  if (!sheet.open) {
-    drawLevels(asked);
-    sheet.showModal();
-  }
-  find("pair").value = "";
-  find("pair").focus({ preventScroll: true }); // who asks is read first
-}
-
-// As a guest, unless the person who reads this chooses otherwise, each time anew.
-function drawLevels({ level, levels }) {
-  find("levels").replaceChildren(...levels.map((option) => radio(option, option.level === level)));
-  find("otherwise").hidden = levels.length < 2;
-  find("otherwise").open = false;
-  drawLevel();
-}
-
-function radio({ level, enters }, checked) {
-  const label = document.createElement("label");
-  const input = Object.assign(document.createElement("input"), { type: "radio", name: "level", value: level, checked });
-  input.addEventListener("change", drawLevel);
-  label.append(input, capital(enters));
-  return label;
-}
-
-const level = () => document.querySelector("[name=level]:checked").value;
-const capital = (words) => words[0].toUpperCase() + words.slice(1);
-
-function drawLevel() {
-  const { enters, gives, harmless } = view.asked.levels.find((option) => option.level === level());
-  find("enters").textContent = capital(enters);
-  find("gives").textContent = gives;
-  find("level").classList.toggle("wide", !harmless);
-}
-
 function say(sentence) {
   local = sentence;
   const problem = sentence || view?.problem || "";
@@ -194,42 +115,22 @@ const turn = (by) => {
   if (page >= 1 && page <= deck.pages) act("turn", page);
 };
 
-function leave(sheet, then) {
-  find(sheet).close();
-  say("");
-  then();
-}
-
 const deeds = {
   back: () => turn(-1),
   next: () => turn(1),
-  show: () => find("scan").showModal(),
+  show: scan,
   take: () => act("back"),
   again: () => act("again"),
   reclaim: () => act("reclaim"),
-  decline: () => act("decline"),
-  beside: () => leave("scan", () => act("scan")),
 };
 for (const [id, deed] of Object.entries(deeds)) find(id).addEventListener("click", deed);
 
-const forms = {
-  paste: () => leave("scan", () => { act("visit", find("code").value); find("code").value = ""; }),
-  digits: () => act("approve", { digits: find("pair").value, level: level() }),
-  write: () => { act("write", find("put").textContent === "Clear" ? "" : find("text").value); find("text").blur(); },
-};
-for (const [id, deed] of Object.entries(forms)) {
-  find(id).addEventListener("submit", (event) => { event.preventDefault(); deed(); });
-}
-
-find("text").addEventListener("input", offer);
-find("photo").addEventListener("change", ({ target }) => {
-  const [photo] = target.files;
-  if (photo) leave("scan", () => upload(photo));
-  target.value = "";
+sheets({ app: "Presenter, with this document and its page", say });
+submitted("write", () => {
+  act("write", find("put").textContent === "Clear" ? "" : find("text").value);
+  find("text").blur();
 });
-find("scan").querySelector(".close").addEventListener("click", () => find("scan").close());
-// Escape must not hide a question that is still open
-find("ask").addEventListener("cancel", (event) => { event.preventDefault(); act("decline"); });
+find("text").addEventListener("input", offer);
 
 const KEYS = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 };
 
