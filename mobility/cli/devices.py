@@ -214,7 +214,7 @@ def _takes(device: Device) -> str:
 _FILTERS = {
     Way.SERVICE: "the app's service",
     Way.SERVER: "your server",
-    Way.RELAY: "a phone",
+    Way.RELAY: "your phone",
 }
 
 

@@ -33,7 +33,6 @@ class _Line:
 
     Args:
         service, piece: Which.
-        token: What the service is to know it by.
         told: Where the service feeds it, as far as it has said so; empty: nowhere.
         feed: What we hear ourselves, for a part that is here, or to pass it on.
         passed: Whether it is passed on.
@@ -42,10 +41,14 @@ class _Line:
 
     service: str
     piece: Piece
-    token: str
     told: str = ""
     feed: Feed | None = None
     passed: bool = False
+
+    @property
+    def token(self) -> str:
+        """What the service is to know the part by."""
+        return self.piece.token(self.service)
 
 
 class Feeding:
@@ -174,19 +177,26 @@ class Feeding:
             self.news.clear()
 
     def _take_up(self) -> None:
-        """All places of our parts. What a service knows one by travels with it."""
+        """All places of our parts."""
         there = {
             (w, s, p) for w in self._wholes for s in w.services for p in _pieces(w)
         }
         for key in there - self._lines.keys():
-            _, service, piece = key
-            token = piece.feeds.get(service) or secrets.token_urlsafe(16)
-            self._lines[key] = _Line(service, piece, token)
-        for line in self._lines.values():
-            line.piece.feeds[line.service] = line.token
-            line.piece.watchers.add(self.news)
+            whole, service, piece = key
+            self._lines[key] = _Line(service, piece)
+            whole.hub.watchers.add(self.news)
+            piece.watchers.add(self.news)
         for key in self._lines.keys() - there:
             self._end(self._lines.pop(key))
+        self._recall()
+
+    def _recall(self) -> None:
+        """Parts that were elsewhere while we were restarted have their tokens there."""
+        ours = {line.token for line in self._lines.values()}
+        for line in self._lines.values():
+            token = line.piece.known_as(line.service)
+            if token and token not in ours:  # nobody takes the token of another part
+                line.piece.feeds[line.service], line.told = token, ""
 
     def _end(self, line: _Line) -> None:
         self._stop(line)

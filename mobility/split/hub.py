@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,7 @@ class Hub:
         on_order: Called with each packet before anybody hears it, to write it down. If
             it raises, nothing was said.
         meter: Counts what is in the order, and what services say besides.
+        watchers: Each set when there is another place, or one less.
 
     Args:
         heads: Where to go on; with a new order, if there are none.
@@ -79,6 +81,7 @@ class Hub:
         self.on_order: Callable[[Stanza], None] = lambda stanza: None
         self.meter = Meter()
         self._places: dict[Listener, None] = {}
+        self.watchers: set[asyncio.Event] = set()
         self.begin(heads or Heads(secrets.token_urlsafe(9)))
 
     def __repr__(self) -> str:
@@ -98,10 +101,16 @@ class Hub:
     def join(self, place: Listener) -> None:
         """From now on it hears what it allows."""
         self._places[place] = None
+        self._tell()
 
     def leave(self, place: Listener) -> None:
         """It hears nothing any more."""
         self._places.pop(place, None)
+        self._tell()
+
+    def _tell(self) -> None:
+        for watcher in self.watchers:
+            watcher.set()
 
     @property
     def places(self) -> tuple[Listener, ...]:

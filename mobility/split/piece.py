@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -93,6 +94,7 @@ class Piece(App):
         self._plain: deque[Stanza] = deque()  # packets without a number
         self._counts_here = Counter[str]()
         self._peer_has: Mapping[str, Cursor] = {}
+        self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
         self._said = 0
         self._again = False  # this device has stopped since it came
@@ -145,6 +147,14 @@ class Piece(App):
     def peer_has(self, source: str) -> Cursor:
         """On the phone, how far the other device is, as far as that is known."""
         return self._peer_has.get(source, Cursor())
+
+    def token(self, service: str) -> str:
+        """On the phone, what the service is to know it by."""
+        return self.feeds.setdefault(service, secrets.token_urlsafe(16))
+
+    def known_as(self, service: str) -> str:
+        """On the phone, the token that the part had when the other device was heard."""
+        return self._peer_feeds.get(service, "") if self.there else ""
 
     @property
     def there(self) -> str:
@@ -359,10 +369,13 @@ class Piece(App):
             state = await self.shown.snapshot()
             standing = self._standing()
         await self.drain()
-        self._peer_has = standing.cursors
+        self._peer_has, self._peer_feeds = standing.cursors, standing.feeds
         return with_standing(state, standing)
 
     def _standing(self) -> Standing:
+        if self._hub is not None:
+            for service in self._whole.services:
+                self.token(service)
         counts = {name: n for name, n in self.counts.items() if name != "missing"}
         packets = tuple(self._words), tuple(self._plain)
         return Standing(self.cursors, self._said, *packets, counts, dict(self.feeds))
@@ -412,7 +425,8 @@ class Piece(App):
         self._words = deque(replace(word, replayed=False) for word in standing.words)
         self._plain = deque(standing.waiting)
         self._counts_here = Counter(standing.counts)
-        self.feeds = dict(standing.feeds)
+        if self._hub is None:  # what services know a part by is for the phone to say
+            self.feeds = dict(standing.feeds)
         self._said = standing.said
         if self._again:  # more may have been said than was written down
             self._said = (self._said // _LIFE + 1) * _LIFE
@@ -493,7 +507,7 @@ class Piece(App):
         """That is what the peer had, when it was last heard of."""
         _, standing = standing_of(state)
         self._check(standing)
-        self._peer_has = standing.cursors
+        self._peer_has, self._peer_feeds = standing.cursors, standing.feeds
 
     def _resends(self) -> None:
         """Say all again that the peer may not have; what it has, it drops."""

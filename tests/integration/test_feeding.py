@@ -213,3 +213,17 @@ async def test_a_display_of_another_operator_is_fed_by_the_game_itself(
         await heard(shown, "1", "2", "4")
         await heard(await table.back("map"), "1", "2", "4")
         assert lines(table.game.part("chat")) == ["1", "2", "3", "4"]
+
+
+async def test_a_display_cannot_take_the_token_of_another_part(
+    home: Household, service: Service
+) -> None:
+    async with home.on("Phone") as phone, home.on("Wall", apps=[Game]) as wall:
+        table = table_of(phone, service)
+        await table.to("map", wall)
+        await fed(service, phone, phone.jid, wall.jid)
+        piece = table.piece("map")
+        taken = table.piece("chat").token(service.jid)
+        piece._peer_feeds = {service.jid: taken}  # as if it had said so
+        phone._feeding._take_up()
+        assert piece.token(service.jid) != taken
