@@ -164,7 +164,7 @@ async def test_a_display_of_a_guest_has_it_from_the_phone(
         await listens(phone, POSITION, TICKET)
         say(game, account[0], "position 1", "ticket a")
         await app.told("map").has("1")
-        await phone.transfer(app.piece("map"), to=screen)
+        await soon(phone.transfer(app.piece("map"), to=screen))
         await lobby.until(lambda: bool(lobby.sessions))
         say(game, account[0], "position 2", "ticket b")
         say(game, phone.jid, "position 3")
@@ -175,7 +175,7 @@ async def test_a_display_of_a_guest_has_it_from_the_phone(
 
 
 async def test_an_own_device_has_it_from_the_server_and_the_phone_is_spared(
-    server: RunningServer, hurry: None
+    server: RunningServer,
 ) -> None:
     account = server.add()
     async with (
@@ -186,7 +186,7 @@ async def test_an_own_device_has_it_from_the_server_and_the_phone_is_spared(
         phone.attend(app)
         (device,) = [each for each in await phone.devices() if each.name == "Laptop"]
         assert device.way is Way.SERVER
-        await phone.offer(app.piece("map"), to=[device])
+        await soon(phone.offer(app.piece("map"), to=[device]))
         shown = await laptop.part()
         await listens(laptop.client, POSITION)
         await listens(phone, TICKET)
@@ -198,7 +198,7 @@ async def test_an_own_device_has_it_from_the_server_and_the_phone_is_spared(
 
 
 async def test_without_a_filter_at_the_server_the_phone_relays_to_own_devices(
-    ejabberd: Ejabberd, hurry: None
+    ejabberd: Ejabberd,
 ) -> None:
     account = ejabberd.add()
     async with (
@@ -209,7 +209,7 @@ async def test_without_a_filter_at_the_server_the_phone_relays_to_own_devices(
         phone.attend(app)
         (device,) = [each for each in await phone.devices() if each.name == "Laptop"]
         assert device.way is Way.RELAY
-        await phone.offer(app.piece("map"), to=[device])
+        await soon(phone.offer(app.piece("map"), to=[device]))
         shown = await laptop.part()
         say(game, phone.jid, "position 1", "ticket a", "position 2")
         await shown.has("1", "2")
@@ -238,9 +238,9 @@ async def test_nothing_is_lost_or_doubled_while_a_part_moves(
 
         speaking = asyncio.create_task(speak())
         for _ in range(3):
-            moved = await phone.transfer(app.piece("map"), to=screen)
-            await moved.retrieve()
-        await speaking
+            moved = await soon(phone.transfer(app.piece("map"), to=screen))
+            await soon(moved.retrieve())
+        await soon(speaking)
         await app.told("map").has(*lines)
 
 
