@@ -123,6 +123,10 @@ class App:
     async def _drained(self) -> None:
         """Apply what was heard another way than from the peer."""
 
+    def _lacks(self, stanza: Stanza) -> bool:
+        """Whether the peer has skipped that, by what it has."""
+        return False
+
     def _resends(self) -> None:
         """The peer has missed more than the session keeps."""
 

@@ -591,8 +591,12 @@ class Session:
     def forget_heard(self, heard: int) -> None:
         """The owner has our packets up to this one, in a checkpoint."""
         self._acknowledged = max(self._acknowledged, heard)
+        lost = []
         while self._unheard and self._unheard[0].number <= heard:
-            self._unheard.popleft()
+            stanza = self._unheard.popleft().stanza
+            lost += [stanza] if self.app._lacks(stanza) else []
+        for stanza in lost:
+            self.tell(stanza)
 
     def separate(self) -> None:
         """There is no other device any more."""

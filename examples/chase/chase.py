@@ -9,17 +9,12 @@ from examples.chase import board, members, talk
 from examples.chase.board import Map
 from examples.chase.members import Members
 from examples.chase.talk import Chat
-from examples.chase.words import URI, q
+from examples.chase.words import URI
 from mobility import Part, PartedApp, Stanza
 
 __all__ = ["Chase"]
 
-SAYS: Final = {  # what each part may say, wherever it is shown
-    "map": frozenset[str](),
-    "members": frozenset(map(q, ("join", "leave", "move", "at"))),
-    "chat": frozenset({q("say")}),
-}
-_PLAYERS_SAY: Final = frozenset[str]().union(*SAYS.values())
+_FOR_THE_GAME: Final = frozenset({*members.SAYS, *talk.SAYS})
 
 
 class Chase(PartedApp):
@@ -37,9 +32,9 @@ class Chase(PartedApp):
     uri = URI
     title = "Chase"
     parts = (
-        Part("map", board.ALLOW, Map),
-        Part("members", members.ALLOW, Members),
-        Part("chat", talk.ALLOW, Chat),
+        Part("map", board.ALLOW, Map, says=()),
+        Part("members", members.ALLOW, Members, says=members.SAYS),
+        Part("chat", talk.ALLOW, Chat, says=talk.SAYS),
     )
 
     def __init__(self, service: str = "") -> None:
@@ -64,31 +59,6 @@ class Chase(PartedApp):
         assert isinstance(part, Chat)
         return part
 
-    async def say(self, stanza: Stanza) -> None:
-        """Say it to the game, if it is for that; to the parts, if it comes from it."""
-        if stanza.name in _PLAYERS_SAY:
+    async def ordered(self, stanza: Stanza) -> None:
+        if stanza.name in _FOR_THE_GAME:
             self.speak(stanza)
-        else:
-            await super().say(stanza)
-
-    async def hear(self, word: Stanza) -> None:
-        """
-        Take what a part elsewhere says: also of a display that is not what it seems.
-
-        It must not speak for the game, nor for a part that it does not show.
-        """
-        if word.number is None:
-            return
-        voice = word.number.feed
-        if word.name not in SAYS.get(_part_of(voice), ()):
-            return
-        is_new = word.number.at > self.hub.heard(voice)
-        await super().hear(word)
-        if is_new:
-            self.speak(word)
-
-
-def _part_of(voice: str) -> str:
-    """Which part it is: the second piece of what its session is called."""
-    _, _, rest = voice.partition(".")
-    return rest.partition(".")[0]

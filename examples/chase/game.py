@@ -22,13 +22,12 @@ from examples.chase.news import (
     Went,
 )
 from examples.chase.player import BLACK, FOOT, Player, Role
-from examples.chase.rules import Refused, Rules, check_turn, choices, unique
+from examples.chase.rules import Refused, Rules, check_turn, choices, starts, unique
 from examples.chase.words import MOST_PLAYERS
 
 __all__ = ["Game"]
 
 ARRIVED = 60.0  # metres: GPS between houses is not better
-_APART = 2  # rides between Mr. X and the nearest agent at the beginning
 
 
 class Game:
@@ -102,6 +101,7 @@ class Game:
         if not player.here:
             return
         player.here = False
+        player.arrive()
         self._tell(Changed(player))
         if self.phase is Phase.LOBBY:
             del self.players[id]
@@ -196,7 +196,8 @@ class Game:
     def _quiet_stations(self) -> list[str]:
         """Where nobody is: to whoever comes later it says nothing of Mr. X."""
         taken = {s for p in self.players.values() for s in (p.station, p.target)}
-        return [id for id in self.city.stations if id not in taken]
+        quiet = [id for id in self.city.stations if id not in taken]
+        return quiet or list(self.city.stations)
 
     def _equip(self, player: Player, station: str) -> None:
         """Give tickets and a place; whoever comes late waits for the next round."""
@@ -212,14 +213,10 @@ class Game:
         players = self._here()
         x = self._dice.choice(players)
         x.role, x.number = Role.X, 0
-        start = self._dice.choice(sorted(self.city.stations))
-        self._equip(x, start)
-        hops = self.city.hops(start)
-        far = [id for id in self.city.stations if hops[id] >= _APART]
-        self._dice.shuffle(far)
         agents = [player for player in players if player is not x]
-        for count, agent in enumerate(agents):  # a small city: some begin together
-            self._equip(agent, far[count % len(far)])
+        places = starts(self.city, self._dice)
+        for player in (x, *agents):
+            self._equip(player, next(places))
         self._next_round(now)
 
     def _next_round(self, now: float) -> None:

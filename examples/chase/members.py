@@ -25,12 +25,9 @@ from mobility import App, Stanza, State
 
 __all__ = ["Members", "Standing"]
 
-ALLOW: Final = tuple(
-    map(
-        q,
-        ("welcome", "player", "ticket", "seen", "round", "turn", "no", "over"),
-    )
-)
+_HEARD = ("welcome", "player", "ticket", "seen", "round", "turn", "no", "over")
+ALLOW: Final = tuple(map(q, _HEARD))
+SAYS: Final = tuple(map(q, ("join", "leave", "move", "at")))
 
 _MOST_PLAYERS = 200  # with those who have left
 _MOST_TICKETS = 100

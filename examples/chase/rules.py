@@ -11,6 +11,7 @@ import itertools
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from types import MappingProxyType
 
 from examples.chase.city import City
@@ -18,13 +19,14 @@ from examples.chase.news import Phase
 from examples.chase.player import BLACK, FOOT, Choice, Player
 from examples.chase.words import LONGEST_NAME, MOST_PLAYERS, one_line
 
-__all__ = ["Refused", "Rules", "check_turn", "choices", "unique"]
+__all__ = ["Refused", "Rules", "check_turn", "choices", "starts", "unique"]
 
 
 class Refused(Exception):
     """A player cannot do that now; the text is a sentence for them."""
 
 
+_APART = 2  # rides between Mr. X and the nearest agent at the beginning
 _AGENTS_TICKETS = {"tram": 8, "bus": 6, "rail": 3}
 
 
@@ -57,6 +59,17 @@ class Rules:
             raise ValueError(f"A game has 2 to {MOST_PLAYERS} players.")
         if self.rounds < 1 or self.shown_every < 1 or not self.seconds > 0:
             raise ValueError("Rounds and their seconds begin with 1.")
+
+
+def starts(city: City, dice: Random) -> Iterator[str]:
+    """Where Mr. X begins, and then the agents; in a small city some begin together."""
+    first = dice.choice(sorted(city.stations))
+    yield first
+    hops = city.hops(first)
+    others = [id for id in city.stations if id != first]
+    far = [id for id in others if hops[id] >= _APART] or others
+    dice.shuffle(far)
+    yield from itertools.cycle(far)
 
 
 def check_turn(player: Player, phase: Phase) -> None:

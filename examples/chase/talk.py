@@ -12,6 +12,7 @@ from mobility import App, Stanza, State
 __all__ = ["Chat"]
 
 ALLOW: Final = (q("welcome"), q("message"))
+SAYS: Final = (q("say"),)
 
 _MOST = 200  # lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import secrets
 import shlex
 import signal
 import sys
@@ -75,6 +76,16 @@ def run(
         bool,
         typer.Option("--guests", help="Let visitors in who have no account."),
     ] = False,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DOMAIN=FILE",
+            help="Let this component in; the file has its secret, or will have.",
+        ),
+    ] = None,
+    component_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="For components, on this machine.")
+    ] = 5347,
     write_config: Annotated[
         Path | None,
         typer.Option(
@@ -93,9 +104,10 @@ def run(
         data,
         domain=domain or served_domain(data or default_folder()) or "localhost",
         host=listen,
-        ports=Ports(port, http_port, proxy_port),
+        ports=Ports(port, http_port, proxy_port, component_port if service else 0),
         hibernation=hibernation,
         guests="welcome" if guests else "refused",
+        services=dict(_service(each) for each in service or ()),
     )
     asyncio.run(_serve(private))
 
@@ -205,6 +217,8 @@ async def _serve(private: Server) -> None:
 
 def _welcome(private: Server) -> str:
     http = private.http_url
+    port = private.component_port
+    services = [f"  component {name}, port {port}" for name in private.services]
     guests = f"  guests    {private.guests_domain}, for displays only"
     add = ["mobility", "server", "adduser", f"alice@{private.domain}"]
     if private.folder != _folder(None):
@@ -216,6 +230,7 @@ def _welcome(private: Server) -> str:
             f"  browsers  {http.replace('http', 'ws', 1)}xmpp-websocket",
             f"            {http}http-bind",
             *([guests] if private.guests_domain else []),
+            *services,
             f"  CA file   {private.ca_file}",
             f"  accounts  {len(private.accounts.jids())}; add one: {shlex.join(add)}",
             "Ctrl-C ends it.",
@@ -233,6 +248,24 @@ def _write_config(folder: Path, domain: str | None, guests: Guests) -> None:
     for path in write_production(folder, domain, guests=guests):
         print(path)
     print(f"Next: follow {folder / 'README.md'}")
+
+
+def _service(given: str) -> tuple[str, str]:
+    """The domain of a component, and its secret."""
+    domain, _, file = given.partition("=")
+    if not (domain and file):
+        raise ServerError(f"{given!r} names no component; write game.localhost=FILE")
+    path = Path(file).expanduser()
+    try:
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(24) + "\n")
+        secret = path.read_text().split("\n", 1)[0].strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ServerError(f"The file {path} with a secret cannot be used") from exc
+    if not secret:
+        raise ServerError(f"There is no secret in the first line of {path}")
+    return domain, secret
 
 
 def _folder(data: Path | None) -> Path:

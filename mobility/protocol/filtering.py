@@ -1,11 +1,10 @@
 """
 Who keeps from a device what its parts do not listen to (docs/protocol/filtering.md).
 
-A service may know of us: it was asked to invite the device, and sends it what is for it.
-If it does not, it writes to the user's account. Then the user's server decides for each
-device, if it has XEP-0273 and was seen to apply it; otherwise the phone, to which the
-service writes, passes on what is for the device. What comes to the device is looked at
-there again in any case.
+A service may know of us: it was asked to invite the device, and sends it what its part
+listens to. If it does not, it writes to the user's account. Then the user's server
+decides for each device, if it has XEP-0273 and was seen to apply it; otherwise the
+phone passes on what is for the device. There it is looked at once more in any case.
 """
 
 from __future__ import annotations
@@ -16,10 +15,13 @@ from typing import Final
 
 from mobility.protocol.sift import Kind, Recipient, Rule, Sender, Sift
 
-__all__ = ["NEEDED", "Way", "for_account", "for_everything"]
+__all__ = ["NEEDED", "Way", "for_account", "for_device", "for_trial"]
 
 NEEDED: Final = frozenset(
-    {"stanzas:message", "payloads:qname", "recipients:bare", "senders:all"}
+    {
+        *("stanzas:message", "payloads:qname", "senders:all", "senders:self"),
+        *("recipients:bare", "recipients:full"),
+    }
 )
 """What the server has to be able to sift, as disco#info says it (XEP-0273 §3.1)."""
 _HUSH: Final = frozenset({"stanzas:presence", "senders:others"})
@@ -56,6 +58,11 @@ def for_account(names: Iterable[str], features: Set[str] = frozenset()) -> Sift:
     return Sift(rules)
 
 
-def for_everything(names: Iterable[str]) -> Sift:
-    """The rules of a device to which, beside these messages, nobody has to write."""
+def for_device(names: Iterable[str]) -> Sift:
+    """The rules of a device to which nobody has to write beside these messages."""
     return Sift({Kind.MESSAGE: Rule(allow=frozenset(names))})
+
+
+def for_trial(names: Iterable[str]) -> Sift:
+    """Rules about what we say to ourselves, to see whether they are applied."""
+    return Sift({Kind.MESSAGE: Rule(Sender.SELF, Recipient.FULL, frozenset(names))})

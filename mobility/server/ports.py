@@ -53,7 +53,8 @@ def _reason(host: str, port: int, exc: OSError) -> str:
         return (
             f"Port {port} on {host} is taken by another program; stop that one "
             "(Debian's own Prosody: `systemctl disable --now prosody`), "
-            "or choose another with --port, --http-port or --proxy-port"
+            "or choose another with --port, --http-port, --proxy-port or "
+            "--component-port"
         )
     if exc.errno == errno.EACCES:
         return f"Port {port} needs root; choose one above 1023"

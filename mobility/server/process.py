@@ -103,6 +103,11 @@ class Server:
         return self._config.ports.http
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """Domains of what may connect as a component."""
+        return tuple(self._config.services)
+
+    @property
     def component_port(self) -> int:
         """Where services connect, on 127.0.0.1."""
         return self._config.ports.component

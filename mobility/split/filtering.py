@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mobility.errors import MobilityError
-from mobility.protocol.filtering import NEEDED, Way, for_account, for_everything
-from mobility.protocol.sift import OFF, Inbound, Kind, Sift
+from mobility.protocol.filtering import (
+    NEEDED,
+    Way,
+    for_account,
+    for_device,
+    for_trial,
+)
+from mobility.protocol.sift import BOUNCED, OFF, Inbound, Kind, Sift
 from mobility.tasks import Tasks
+from mobility.xmpp.pep.stanza import EVENT
 from mobility.xmpp.probing.stanza import PROBE
 from mobility.xmpp.session.stanza import SESSION
+from mobility.xmpp.split.stanza import HEADS, NUMBER
 from mobility.xmpp.stream import Stream
 
 __all__ = ["Filter", "Filtering"]
@@ -24,7 +32,7 @@ _UNASKED: Final = "Your server was not asked yet whether it filters."
 _LACKING: Final = "Your server has no filter for single devices."
 _BROKEN: Final = "Your server says that it filters, and does not."
 # What comes to a device beside the packets that its parts listen to.
-_OURS: Final = (PROBE, SESSION, "{jabber:client}error")
+_OURS: Final = (PROBE, SESSION, NUMBER, HEADS, EVENT, BOUNCED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class Filtering:
                 self._features = await sifting.supported()
                 if not self._features >= NEEDED:
                     return _LACKING
-                await sifting.set(for_everything(_OURS))
+                await sifting.set(for_trial(_OURS))
                 try:
                     holds = await self._stream.probing.keeps_away(self._stream.jid)
                 finally:
@@ -132,18 +140,19 @@ class Filtering:
 
         """
         self._wanted = frozenset(names)
-        return await self._follow()
+        await self._do(self._apply)
+        return self.now
 
-    async def _follow(self) -> Filter:
+    async def _do(self, job: Callable[[], Awaitable[None]]) -> None:
         before = self.now
         async with self._one:
             try:
-                await self._apply()
+                await job()
             except MobilityError as exc:
-                await self._give_up(str(exc))
-        if (self.now.way, self.now.names) != (before.way, before.names):
+                if self._stream.online:  # otherwise `online` sees to it
+                    await self._give_up(str(exc))
+        if self.now != before:
             self.changed()
-        return self.now
 
     async def _apply(self) -> None:
         wanted, stream = self._wanted, self._stream
@@ -163,7 +172,7 @@ class Filtering:
     def _rules(self, names: frozenset[str]) -> Sift:
         if self._stream.shown:
             return for_account({*names, PROBE}, self._features)
-        return for_everything({*names, *_OURS})
+        return for_device({*names, *_OURS})
 
     def _watch(self, names: frozenset[str]) -> None:
         if not self._looks:
@@ -199,34 +208,26 @@ class Filtering:
     def online(self, *, resumed: bool) -> None:
         """We were away: a new session has no filter; a resumed one should have it."""
         if self._wanted:
-            self._tasks.start(self._again() if resumed else self._anew())
-
-    async def _anew(self) -> None:
-        await self._follow()
+            self._tasks.start(self._do(self._again if resumed else self._apply))
 
     async def _again(self) -> None:
-        async with self._one:
-            if not self._set:
-                return
-            try:
-                await self._verify()
-            except MobilityError as exc:
-                await self._give_up(str(exc))
+        if self._set:
+            await self._verify()
+        else:
+            await self._apply()
 
     # --- what comes nevertheless -------------------------------------------------
 
     def _look(self, stanza: Any) -> Any:
         """Notice a message that the server should have kept from us."""
-        if self._passes is not None and stanza.name == "message" and self._holds:
+        if self._passes is not None and stanza.name == "message":
             inbound = self._stream.sifting.inbound(stanza.xml)
             if inbound.kind is Kind.MESSAGE and not self._passes(inbound):
                 self._passes, self._holds = None, False
                 self._stream.lower_priority()
                 self._stream.probing.hand_back(stanza)
-                self._tasks.start(self._fail())
+                self._tasks.start(self._do(self._lost))
         return stanza
 
-    async def _fail(self) -> None:
-        async with self._one:
-            await self._give_up(_BROKEN)
-        self.changed()
+    async def _lost(self) -> None:
+        await self._give_up(_BROKEN)

@@ -10,6 +10,8 @@ from mobility.dispatch import bare
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.feeding import Invite, Say
 from mobility.protocol.numbering import Numbered, Outbox
+from mobility.protocol.sift import Inbound, Kind, Rule, Sift
+from mobility.split.traffic import Gauge, Meter, Traffic
 
 __all__ = ["Fed", "Heard", "Member", "Participant"]
 
@@ -30,6 +32,7 @@ class Participant:
         session, part: What the member calls them.
         allow: Qualified names of the packets that it gets.
         live: Whether it has all so far, and gets each packet as it is said.
+        traffic: What it was sent since it was invited there, and spared.
 
     """
 
@@ -38,6 +41,7 @@ class Participant:
     part: str
     allow: frozenset[str]
     live: bool
+    traffic: Traffic = field(default=Traffic(), compare=False)
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Fed:
         pause: Seconds until it is asked again.
         since: When it was last known to be there.
         busy: Whether it is being asked.
+        passes: Whether its part listens to a packet.
+        gauge: Counts what is for it.
 
     """
 
@@ -60,11 +66,15 @@ class Fed:
     part: str
     token: str = field(repr=False)
     allow: frozenset[str]
+    gauge: Gauge = field(repr=False)
     live: bool = False
     asked: float = 0.0
     pause: float = 1.0
     since: float = 0.0
     busy: bool = False
+
+    def __post_init__(self) -> None:
+        self.passes = Sift({Kind.MESSAGE: Rule(allow=self.allow)}).compiled(self.jid)
 
     @property
     def where(self) -> tuple[str, str, str]:
@@ -72,7 +82,8 @@ class Fed:
 
     @property
     def seen(self) -> Participant:
-        return Participant(self.jid, self.session, self.part, self.allow, self.live)
+        about = self.jid, self.session, self.part, self.allow, self.live
+        return Participant(*about, self.gauge.now)
 
 
 @dataclass(slots=True)
@@ -99,6 +110,7 @@ class Member:
     Attributes:
         jid: The bare JID.
         outbox: All that is sent to it.
+        meter: Counts that.
         fed: Participants by token.
         allowance: How much is sent to it again.
         kiosks: Full JIDs of old kiosks (Mobilis), which get packets without numbers,
@@ -110,6 +122,7 @@ class Member:
     def __init__(self, jid: str, *, kept: int) -> None:
         self.jid = jid
         self.outbox = Outbox(secrets.token_urlsafe(12), kept=kept)
+        self.meter = Meter()
         self.fed: dict[str, Fed] = {}
         self.allowance = Allowance()
         self.kiosks: dict[str, float] = {}
@@ -131,7 +144,9 @@ class Member:
         where = invite.participant, invite.session, invite.part
         fed = self.fed.get(invite.token)
         if fed is None or fed.where != where or fed.allow != invite.allow:
-            fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
+            gauge = self.meter.begin(invite.allow)
+            about = *where, invite.token, invite.allow, gauge
+            fed = Fed(*about, asked=now, since=now)
             self.fed[invite.token] = fed
         return fed
 
@@ -154,8 +169,10 @@ class Member:
         """
         if not self.fed:
             return (self.jid,)
-        name = packet.name
-        return {fed.jid for fed in self.fed.values() if fed.live and name in fed.allow}
+        inbound = Inbound(Kind.MESSAGE, "", "", (packet.name,))
+        return {
+            fed.jid for fed in self.fed.values() if fed.live and fed.passes(inbound)
+        }
 
     def listeners(self) -> Iterator[tuple[str, frozenset[str] | None]]:
         """Who has all so far, and what each listens to; None is everything."""
@@ -174,6 +191,7 @@ class Member:
         for fed in self.fed.values():
             if fed.jid == jid:
                 fed.live, fed.pause, fed.asked = False, 1.0, 0.0
+                fed.busy = False  # an answer may be lost, too
 
     def back_to(self, before: Fed | None, fed: Fed) -> None:
         """It could not be invited there: it is fed where it was before, if anywhere."""

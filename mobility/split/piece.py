@@ -276,6 +276,12 @@ class Piece(App):
             self._plain.append(stanza)
             await self._drained()
 
+    def _is_own(self, word: Stanza) -> bool:
+        """Whether it was said here, in whichever epoch."""
+        feed = word.number.feed if word.number else ""
+        session = self._session
+        return session is None or feed.rpartition(".")[0] == session.id
+
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
 
@@ -293,7 +299,10 @@ class Piece(App):
         elif number is None:
             self._plain.append(stanza)
         else:
-            self._inbox_of(number).take(as_numbered(stanza, number))
+            inbox = self._inbox_of(number)
+            inbox.take(as_numbered(stanza, number))
+            if inbox.missing and self._hub is None:
+                self.changed()  # the phone sees in a checkpoint what is lost
 
     def _inbox_of(self, number: Number) -> Inbox:
         """The hub's, a service's, or of what the phone passes on, and begins there."""
@@ -435,7 +444,10 @@ class Piece(App):
         self._mode = _Mode.BETWEEN
         words, self._words = tuple(self._words), deque()
         for word in words:
-            await self._whole.hear(word)
+            if self._may_say(word) and self._is_own(word):
+                await self._whole.hear(word)
+            else:  # the device that had it has made that up
+                self._counts_here["refused"] += 1
         hub.forget(self.voice)
         self._said = 0
         if not self.passes:
@@ -489,6 +501,13 @@ class Piece(App):
         if any(self._is_gone(order, source) for source, order in self._orders.items()):
             log.warning("a device has missed more packets of a part than are kept")
             self.on_behind()
+
+    def _lacks(self, stanza: Stanza) -> bool:
+        number = stanza.number
+        if number is None or stanza.name not in self._allow:
+            return False
+        cursors = (one for one in self._peer_has.values() if one.feed == number.feed)
+        return any(number.nth > one.heads.get(stanza.name, 0) for one in cursors)
 
     def _is_gone(self, hub: Hub, source: str) -> bool:
         cursor = self._peer_has.get(source, Cursor())

@@ -55,6 +55,7 @@ class Serving:
     def feed(self, member: Member, stanza: Stanza) -> None:
         """Send a packet to one member, wherever its parts are."""
         packet = member.outbox.say(stanza)
+        member.meter.count(stanza)
         if self._connection.online:  # who is away asks for it
             for jid in member.addressees(packet):
                 self._wire.feed(jid, packet)

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 from slixmpp import ComponentXMPP
 
 from mobility.errors import ConnectionFailed
+from mobility.xmpp import ns
 from mobility.xmpp.mobilis import MobilisTransfer
 from mobility.xmpp.parser import Parser, RuleBroken
 from mobility.xmpp.split import MobilitySplit
@@ -88,6 +89,7 @@ class Component:
         self._up = asyncio.Event()
         self._gone = asyncio.Event()
         self._refused = asyncio.Event()
+        self._failed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self.xmpp = xmpp = _Connection(jid, secret, host, port)
         xmpp.enable_direct_tls = False
@@ -97,12 +99,14 @@ class Component:
         xmpp.add_event_handler("session_start", self._on_start)
         xmpp.add_event_handler("disconnected", self._on_disconnected)
         xmpp.add_event_handler("stream_error", self._on_error)
+        xmpp.add_event_handler("connection_failed", lambda _: self._failed.set())
 
     @property
     def online(self) -> bool:
         return self._up.is_set()
 
     async def __aenter__(self) -> Self:
+        await self.xmpp.plugin["xep_0030"].add_feature(ns.SPLIT)
         self._keeper = asyncio.create_task(self._keep())
         try:
             await self._first()
@@ -120,7 +124,7 @@ class Component:
         await self._close()
 
     async def _first(self) -> None:
-        await _any(FIRST, self._up, self._refused)
+        await _any(FIRST, self._up, self._refused, self._failed)
         where = "{}:{}".format(*self._address)
         if self._refused.is_set():
             raise ConnectionFailed(

@@ -12,7 +12,9 @@ from mobility.protocol import transfer as proto
 from mobility.protocol.carrier import Carrier, Pipe
 from mobility.protocol.envelope import FRAME
 from mobility.protocol.login import Word
+from mobility.protocol.split import Group
 from mobility.protocol.state import decode_state
+from mobility.split.seats import Seats
 from mobility.store import Kept, Store
 from mobility.transfer import Incoming
 from mobility.transfer.collecting import Collecting
@@ -99,6 +101,7 @@ def stop_at(doing: str, word: str, moment: str, *, resume: int) -> None:
     _amid_frames(at)
     _around_login(at)
     _around_giving(at)
+    _around_deciding(at)
 
 
 def _named(event: object) -> str:
@@ -176,6 +179,17 @@ def _around_giving(at: _At) -> None:
 
     Store.release = releasing  # type: ignore[method-assign]
     Store.adopt = adopting  # type: ignore[method-assign]
+
+
+def _around_deciding(at: _At) -> None:
+    decide = Seats.decide
+
+    def deciding(self: Seats, group: Group) -> None:
+        at("says", "decide", "before")
+        decide(self, group)
+        at("says", "decide", "after")
+
+    Seats.decide = deciding  # type: ignore[method-assign]
 
 
 def _around_login(at: _At) -> None:

@@ -18,12 +18,21 @@ from tests.fakes.points import stop_at, tell_frames, tell_saved
 from tests.fakes.telling import tell
 from tests.integration.apps import Board
 
-__all__ = ["Observed", "begin", "document", "heard"]
+__all__ = ["Observed", "begin", "document", "heard", "ordered"]
 
 LARGE = 300_000  # bytes: seven frames
 
 
 def begin() -> dict[str, Any]:
+    """The order; all that a board is kept as, and its frames, are told."""
+    tell_saved()
+    tell_frames()
+    order = ordered()
+    Observed.large = order["size"] == "large"
+    return order
+
+
+def ordered() -> dict[str, Any]:
     """The order, from standard input; logging goes to the file that it names."""
     order: dict[str, Any] = json.loads(sys.stdin.readline())
     logging.basicConfig(filename=order["log"], level=logging.DEBUG)
@@ -35,11 +44,8 @@ def begin() -> dict[str, Any]:
     changes.CHECKPOINT, changes.SOON = 0.2, 0.01
     stream._SLOWEST, stream.FIRST = 0.3, 5.0
     feature.SECONDS = 2.0
-    tell_saved()
-    tell_frames()
     if order["stop"]:
         stop_at(*order["stop"], resume=order["resume"])
-    Observed.large = order["size"] == "large"
     return order
 
 

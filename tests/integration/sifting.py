@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
-from xml.etree.ElementTree import tostring
+from collections.abc import AsyncIterator, Iterable
+from xml.etree.ElementTree import Element, tostring
 
 from mobility.protocol.sift import Sift
 from mobility.xmpp.sifting import stanza
 from tests.integration.delegated import CLIENT, Raw, opened, verdict
 from tests.integration.people import Running
 
-__all__ = ["Sifted", "befriended", "entered"]
+__all__ = ["Sifted", "befriended", "entered", "ids", "xml"]
 
 
 class Sifted(Raw):
@@ -23,9 +23,8 @@ class Sifted(Raw):
 
     async def sift(self, rules: Sift | str) -> str:
         """Ask for these; ``result``, or the condition of the error."""
-        if isinstance(rules, Sift):
-            rules = tostring(stanza.to_stanza(rules).xml, encoding="unicode")
-        return verdict(await self.answer(rules, kind="set"))
+        text = rules if isinstance(rules, str) else xml(rules)
+        return verdict(await self.answer(text, kind="set"))
 
     def show(self, priority: int = 0) -> None:
         """Become available."""
@@ -33,8 +32,18 @@ class Sifted(Raw):
 
     def ids(self, name: str) -> list[str]:
         """Of the stanzas of this name that came here, in order."""
-        tag = f"{{{CLIENT}}}{name}"
-        return [each.get("id", "") for each in self.heard if each.tag == tag]
+        return ids(self.heard, name)
+
+
+def xml(rules: Sift) -> str:
+    """The element that asks for them."""
+    return tostring(stanza.to_stanza(rules).xml, encoding="unicode")
+
+
+def ids(heard: Iterable[Element], name: str) -> list[str]:
+    """Of the stanzas of this name."""
+    tag = f"{{{CLIENT}}}{name}"
+    return [each.get("id", "") for each in heard if each.tag == tag]
 
 
 @contextlib.asynccontextmanager

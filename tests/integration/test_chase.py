@@ -21,8 +21,7 @@ from examples.chase.seat import Seat
 from examples.chase.service import serve
 from examples.chase.words import q
 from mobility import Client, Device, Screen, Service, Stanza
-from mobility.split import feeding
-from mobility.split import service as services
+from mobility.split import feeding, serving
 from mobility.tasks import Tasks
 from mobility.xmpp.split.stanza import payload
 from mobility.xmpp.stream import Stream
@@ -42,7 +41,7 @@ T = TypeVar("T")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "TICK", 0.05)
+    monkeypatch.setattr(serving, "TICK", 0.05)
     monkeypatch.setattr(feeding, "AGAIN", 0.05)
 
 
@@ -285,7 +284,11 @@ async def test_a_display_that_shows_the_map_can_speak_for_nobody(
             Stanza(q("message"), {"player": "p2", "at": "1"}, "I am Ben"),
             Stanza(q("welcome"), {"you": "p2"}),
         ):
+            with pytest.raises(ValueError, match="does not say"):
+                await there.send(lie)
+            there._inside_of._says = None  # it does not keep to that
             await there.send(lie)
+            there._inside_of._says = frozenset()
         await other.chase.chat.say("the end")
         await mine.hears("the end")
         assert (house.hunt.game.phase, dict(house.hunt.game.players)) == before

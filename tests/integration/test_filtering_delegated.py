@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from xml.etree.ElementTree import tostring
 
 import pytest
 
@@ -13,15 +14,20 @@ from mobility.protocol.delegation import Minted
 from mobility.protocol.sift import OFF, Kind, Rule, Sift
 from mobility.split.filtering import Filtering
 from mobility.tasks import Tasks
+from mobility.xmpp.sifting import stanza
 from tests.fakes.running import RunningServer
 from tests.integration.delegated import Raw, owner, policy, raw, token_login
 from tests.integration.people import Lobby, address, visiting
-from tests.integration.sifting import ids, xml
 
 GAME = "urn:example:game"
 POSITION = f"{{{GAME}}}position"
 ROSTER = "<query xmlns='jabber:iq:roster'/>"
+MESSAGE = "{jabber:client}message"
 PLAYED = Sift({Kind.MESSAGE: Rule(allow=frozenset({POSITION}))})
+
+
+def xml(rules: Sift) -> str:
+    return tostring(stanza.to_stanza(rules).xml, encoding="unicode")
 
 
 @dataclass
@@ -39,7 +45,8 @@ class Scene:
 
     async def heard(self) -> list[str]:
         await self.game.is_heard_after(self.friend, self.display)
-        return ids(self.display.heard, "message")
+        heard = [each for each in self.display.heard if each.tag == MESSAGE]
+        return [each.get("id", "") for each in heard]
 
 
 @pytest.fixture

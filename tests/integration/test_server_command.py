@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from mobility import ConnectionFailed, Service
 from mobility.server import Accounts
 from tests.integration.test_server import DEADLINE
 
@@ -45,11 +46,11 @@ def mobility(
 
 @contextlib.asynccontextmanager
 async def foreground(
-    folder: Path,
+    folder: Path, *more: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, int]]:
     """Run the server; yield the process, what it said, and Prosody's process id."""
     process = await asyncio.create_subprocess_exec(
-        *(*COMMAND, "--data", str(folder), *FREE), stdout=subprocess.PIPE
+        *(*COMMAND, "--data", str(folder), *FREE, *more), stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     try:
@@ -128,6 +129,32 @@ async def test_a_second_one_on_the_folder_is_refused(tmp_path: Path) -> None:
         f"A server is running on {tmp_path} already (process {process.pid}); "
         "stop that one, or choose another folder with --data\n"
     )
+
+
+async def test_a_service_is_let_in_by_the_secret_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    more = "--service", f"game.localhost={file}", "--component-port", "0"
+    async with foreground(tmp_path / "server", *more) as (_, said, _):
+        found = re.search(r"component game\.localhost, port (\d+)", said)
+        assert found
+        assert file.stat().st_mode & 0o077 == 0
+        secret, port = file.read_text().strip(), int(found[1])
+        assert secret
+        assert secret not in said
+        async with Service("game.localhost", secret, port=port) as service:
+            assert service.jid == "game.localhost"
+        for jid, proof in (("game.localhost", "wrong"), ("other.localhost", secret)):
+            with pytest.raises(ConnectionFailed, match="secret"):
+                await Service(jid, proof, port=port).__aenter__()
+    with pytest.raises(ConnectionFailed, match="No XMPP server"):
+        await Service("game.localhost", secret, port=port).__aenter__()
+
+
+@pytest.mark.parametrize("given", ["game.localhost", "game.localhost=/dev/null"])
+def test_a_service_without_a_secret_is_refused(given: str, tmp_path: Path) -> None:
+    run = mobility("--data", tmp_path / "server", "--service", given)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
 
 
 def test_accounts_by_command(tmp_path: Path) -> None:

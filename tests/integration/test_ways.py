@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, aclosing
 import pytest
 
 from mobility import Service, Split, Stanza, Way
-from mobility.split import feed, feeding, service
+from mobility.split import feed, feeding, serving
+from mobility.split.traffic import written
 from tests.fakes.running import RunningServer
 from tests.integration.parted import MOVE, SAY, URI, House
 from tests.integration.people import address, soon
@@ -27,7 +28,7 @@ async def house(server: RunningServer, hurry: None) -> AsyncIterator[House]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((service, "TICK"), (feed, "AGAIN"), (feeding, "AGAIN")):
+    for module, name in ((serving, "TICK"), (feed, "AGAIN"), (feeding, "AGAIN")):
         monkeypatch.setattr(module, name, 0.05)
 
 
@@ -106,5 +107,11 @@ async def test_a_service_that_knows_of_parts_needs_neither_server_nor_phone(
             game.broadcast(Stanza(name, text="1"))
         await (await house.on("Laptop")).has("begin", "1", "1")
         await (await house.on("Lobby")).has("begin", "1")
+        spared = {
+            each.part: each.traffic for each in game.participants(house.phone.jid)
+        }
+        assert (spared["chat"].stanzas, spared["chat"].spared_stanzas) == (2, 0)
+        assert (spared["map"].stanzas, spared["map"].spared_stanzas) == (1, 1)
+        assert spared["map"].bytes == written(Stanza(MOVE, text="1"))
         assert house.phone.stream.priority == -1
         assert laptop.stream.priority == -1

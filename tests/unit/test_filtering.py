@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mobility.protocol.filtering import for_account, for_everything
+from mobility.protocol.filtering import for_account, for_device, for_trial
 from mobility.protocol.sift import Inbound, Kind
 
 ME = "me@home.example/desk"
@@ -47,6 +47,14 @@ def test_presence_is_left_alone_where_it_cannot_be_sifted() -> None:
 
 
 def test_where_nobody_else_writes_all_messages_are_sifted() -> None:
-    sift = for_everything({POSITION})
+    sift = for_device({POSITION})
     assert sift.passes(message(SERVICE, ME, POSITION), ME)
     assert not sift.passes(message(FRIEND, ME, BODY), ME)
+
+
+def test_a_trial_is_about_our_own_words_only() -> None:
+    sift = for_trial({POSITION})
+    assert sift.passes(message(ACCOUNT + "/phone", ME, POSITION), ME)
+    assert not sift.passes(message(ME, ME, BODY), ME)
+    assert sift.passes(message(FRIEND, ME, BODY), ME)
+    assert sift.passes(message(ME, ACCOUNT, BODY), ME)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples.chase.city import City, Line
 from examples.chase.game import ARRIVED, Game
 from examples.chase.generated import generate
 from examples.chase.news import Changed, Over, Phase, Round, Shown, Turn, Used, Went
@@ -79,6 +80,30 @@ def test_fifty_play_in_a_small_city() -> None:
     assert phase(game) is Phase.X
     with pytest.raises(Refused, match="no room"):
         game.join("One more", now=0)
+
+
+def test_fifty_play_even_where_every_station_is_next_to_every_other() -> None:
+    ids = list(CITY.stations)[:8]
+    star = [Line(f"Bus {id}", "bus", (ids[0], id)) for id in ids[1:]]
+    stations = {id: CITY.stations[id] for id in ids}
+    city = City("Star", CITY.streets, tuple(star), stations)
+    for seed in range(20):
+        game = Game(city, Rules(players=20), Random(seed))
+        for _ in range(50):
+            game.join("", now=0)
+        assert len(game.players) == 50
+        assert all(player.station for player in game.players.values())
+
+
+def test_who_leaves_on_the_way_has_arrived_when_they_come_back() -> None:
+    game = begun()
+    ride(game, x_of(game))
+    agent = agents_of(game)[0]
+    ride(game, agent)
+    target = agent.target
+    game.leave(agent.id, now=0)
+    game.come_back(agent.id)
+    assert (agent.station, agent.target) == (target, "")
 
 
 def test_mr_x_chooses_first_then_the_agents_then_all_are_on_their_way() -> None:

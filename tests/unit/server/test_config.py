@@ -63,6 +63,23 @@ def test_a_folder_cannot_inject_an_option() -> None:
     assert "\nallow_registration = false" in text
 
 
+def test_components_are_let_in_on_this_machine_only_and_only_if_there_are_any() -> None:
+    assert "component_ports = {}" in CONFIG.text()
+    ports = replace(CONFIG.ports, component=5347)
+    secret = 'se"cret'
+    config = replace(
+        CONFIG, host="192.0.2.1", ports=ports, services={"game.localhost": secret}
+    )
+    text = config.text()
+    assert "component_ports = { 5347 }" in text
+    assert 'component_interfaces = { "127.0.0.1" }' in text
+    assert f'Component "game.localhost"\n\tcomponent_secret = {lua(secret)}' in text
+    assert "game.localhost" in config.hosts
+    assert secret not in repr(config)
+    with pytest.raises(ServerError):
+        replace(CONFIG, services={"a b": "secret"})
+
+
 @pytest.mark.parametrize("module", NEVER)
 def test_dangerous_modules_are_never_loaded(module: str) -> None:
     assert lua(module) not in CONFIG.text()

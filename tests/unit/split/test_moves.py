@@ -24,6 +24,7 @@ ACTIONS = (
     "back",
     "dies",
     "restarts",
+    "skips",
     "saved",
     "copied",
 )
@@ -49,6 +50,8 @@ async def acts(world: World, action: str, seat: Seat, other: Seat) -> None:
             await world.comes_back(seat, seat, other)
         case "dies" if away:
             await world.dies(seat)
+        case "skips" if away:
+            world.skips(seat)
         case "restarts" if away:
             await world.restarts(seat)
         case "saved" if away:

@@ -166,6 +166,12 @@ class World:
             seat.session.resend()
             seat.there.resend()
 
+    def skips(self, seat: Seat) -> None:
+        """What is on its way is lost, and the device takes what comes next."""
+        assert seat.there is not None
+        self._wire = deque(each for each in self._wire if each[0] is not seat.there)
+        seat.there.skip()
+
     # --- what is said ----------------------------------------------------------
 
     async def say(self, seat: Seat) -> None:
@@ -290,6 +296,10 @@ class World:
         for _ in range(2):
             for seat in self.seats:
                 self.cut(seat)
+            await self.pump()
+            for seat in self.seats:
+                if seat.there is not None:
+                    await self.is_saved(seat)
             await self.pump()
 
     def expected(self, seat: Seat) -> list[str]:

@@ -1,0 +1,118 @@
+"""A part that moves every second, over streams that die, while a service feeds it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from mobility import MobilityError, Service, Split
+from tests.bench.figures import RunFailed
+from tests.bench.partying import DEADLINE, Party, open_party
+from tests.bench.sparing import GAME, SECRET
+from tests.bench.town import position
+from tests.fakes.running import RunningServer
+
+__all__ = ["soak"]
+
+WALLS: Final = ("West wall", "East wall")
+RATE: Final = 1000  # packets a second
+MOVE: Final = 1.0  # seconds between two moves
+CUT: Final = 10.0  # seconds between two cuts, each of all streams
+TICK: Final = 0.02
+
+
+async def soak(server: RunningServer, folder: Path, packets: int) -> dict[str, Any]:
+    """
+    What was said, and what of it the part that moved has not, or has twice.
+
+    Args:
+        server: Has the game's component.
+        folder: For journals and logs.
+        packets: That the service says.
+
+    Raises:
+        RunFailed: If something ended that had to go on.
+
+    """
+    counts = Counter[str]()
+    async with (
+        Service(GAME, SECRET, port=server.component_port) as service,
+        open_party(server, folder, WALLS) as party,
+    ):
+        service.admit(party.phone.jid)
+        party.town.services = (service.jid,)
+        places = {"map": await party.device(WALLS[0])}
+        split = await party.phone.split(party.town, places)
+        others = [
+            asyncio.create_task(_move_about(party, split, counts)),
+            asyncio.create_task(_cut_off(party, counts)),
+        ]
+        try:
+            seconds = await _say(service, packets)
+        finally:
+            for task in others:
+                task.cancel()
+            done = await asyncio.gather(*others, return_exceptions=True)
+        for problem in done:
+            if not isinstance(problem, asyncio.CancelledError):
+                raise RunFailed(f"It broke off: {problem!r}")
+        return await _counted(party, split, packets, counts) | {
+            "rate_per_s": round(packets / seconds)
+        }
+
+
+async def _say(service: Service, packets: int) -> float:
+    """At that rate, as far as this machine can; gives the seconds."""
+    began, said = time.monotonic(), 0
+    while said < packets:
+        due = min(packets, int((time.monotonic() - began) * RATE))
+        for number in range(said + 1, due + 1):
+            service.broadcast(position(number))
+        said = due
+        await asyncio.sleep(TICK)
+    return time.monotonic() - began
+
+
+async def _move_about(party: Party, split: Split, counts: Counter[str]) -> None:
+    """From one wall to the other; a move that takes longer delays the next."""
+    due = time.monotonic()
+    for name in itertools.cycle(reversed(WALLS)):
+        due = max(due + MOVE, time.monotonic())
+        await asyncio.sleep(due - time.monotonic())
+        try:
+            await split.move("map", to=await party.device(name))
+            counts["moves"] += 1
+        except MobilityError:  # a stream was cut, so it is where it was, or here
+            counts["failed_moves"] += 1
+
+
+async def _cut_off(party: Party, counts: Counter[str]) -> None:
+    while True:
+        await asyncio.sleep(CUT)
+        await party.cut()
+        counts["cuts"] += 1
+
+
+async def _counted(
+    party: Party, split: Split, packets: int, counts: Counter[str]
+) -> dict[str, Any]:
+    """Everything is home, and has had the time to arrive."""
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await split.retrieve()
+            tally = party.town.tally("map")
+            await tally.until(packets)
+    except TimeoutError:
+        tally = party.town.tally("map")
+    return {
+        "sent": packets,
+        "moves": counts["moves"],
+        "failed_moves": counts["failed_moves"],
+        "cuts": counts["cuts"],
+        "missing": tally.missing + packets - tally.last,
+        "doubled": tally.doubled,
+    }
