@@ -151,6 +151,20 @@ async def test_lines_are_counted_until_they_are_read_and_said_with_enter(
     assert (said.local, said.text) == ("say", "I am")
 
 
+async def test_the_last_line_is_in_sight_unless_somebody_reads_older_ones(
+    phone: Phone,
+) -> None:
+    await phone.hear(*BEGIN, *[line(f"Line {number}") for number in range(40)])
+    await phone.see("Chat")
+    await expect(phone.page.get_by_text("Line 39")).to_be_in_viewport(ratio=1)
+    await phone.hear(line("The next one"))
+    await expect(phone.page.get_by_text("The next one")).to_be_in_viewport(ratio=1)
+    await phone.page.get_by_text("Line 3", exact=True).scroll_into_view_if_needed()
+    await phone.hear(line("One more"))
+    await expect(phone.page.locator("#lines li")).to_have_count(42)
+    await expect(phone.page.get_by_text("Line 3", exact=True)).to_be_in_viewport()
+
+
 async def test_the_map_is_on_the_phone_while_it_is_nowhere_else(phone: Phone) -> None:
     await phone.hear(*BEGIN)
     await phone.see("Map")

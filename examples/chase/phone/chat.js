@@ -1,4 +1,4 @@
-// What is said. Lines are only ever added, so that what is being read stays where it is.
+// What is said. Whoever reads older lines stays there; else the last one is in sight.
 
 import { act } from "./channel.js";
 import { submitted } from "./sheets.js";
@@ -6,19 +6,21 @@ import { submitted } from "./sheets.js";
 const find = (id) => document.getElementById(id);
 let read = 0; // how many lines there were when the person last looked
 let last = "";
+let looking = false;
 
 export function drawChat({ you, lines }, visible) {
+  const opened = visible && !looking;
+  looking = visible;
   if (visible) read = lines.length;
   const unread = Math.max(0, lines.length - read);
   find("unread").hidden = !unread;
   find("unread").textContent = unread > 99 ? "99+" : unread;
-  const now = JSON.stringify(lines);
-  if (now === last) return;
-  last = now;
   const list = find("lines");
   const low = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-  list.replaceChildren(...lines.map((line) => entry(line, line.player === you)));
-  if (low || visible) list.scrollTop = list.scrollHeight;
+  const now = JSON.stringify(lines);
+  if (now !== last) list.replaceChildren(...lines.map((line) => entry(line, line.player === you)));
+  last = now;
+  if (low || opened) list.scrollTop = list.scrollHeight;
 }
 
 function entry({ name, number, text }, mine) {

@@ -123,7 +123,7 @@ for (const part of PARTS) {
     if (!view) return;
     drawParts();
     if (part === "map") resize();
-    if (part === "chat" && view.chat) drawChat(view.chat, true);
+    if (view.chat) drawChat(view.chat, part === "chat");
   });
 }
 
