@@ -64,6 +64,7 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
+from mobility.split.split import Place, Split
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction
@@ -117,6 +118,7 @@ __all__ = [
     "Parting",
     "PeerUnreachable",
     "Person",
+    "Place",
     "Progress",
     "ProtocolError",
     "PublicDisplay",
@@ -133,6 +135,7 @@ __all__ = [
     "ShareKind",
     "SharedBy",
     "Sharing",
+    "Split",
     "Spot",
     "Stanza",
     "State",

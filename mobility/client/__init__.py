@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from mobility.client.devices import Devices
+from mobility.client.splits import Splits
 from mobility.xmpp.sasl import Anonymous
 
 __all__ = ["Client"]
 
 
-class Client(Devices):
+class Client(Splits):
     """
     A user's device.
 

@@ -1,0 +1,1 @@
+"""A session whose parts run on several devices."""
