@@ -158,7 +158,9 @@ async def go_round(place: Where, desk: Desk) -> dict[str, Any]:
         await desks.laptop.close()
         clock.lap("retrieve_ms")
         if (_page(desks.laptop), _runs(desks.laptop)) != (4, True):
-            raise MobilityError("The round failed: what came back is not what was there.")
+            raise MobilityError(
+                "The round failed: what came back is not what was there."
+            )
         return clock.figures
 
 

@@ -101,7 +101,7 @@ class Device:
                 await self._one(Slides).point(x, y)
             case "point", None:
                 await self._one(Slides).stop_pointing()
-            case ("run" | "pause" | "reset"), None:
+            case (("run" | "pause" | "reset"), None):
                 timer = self._one(Timer)
                 await {"run": timer.run, "pause": timer.pause, "reset": timer.reset}[
                     action

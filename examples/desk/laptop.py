@@ -1,4 +1,4 @@
-"""The device that has the talk: it decides where each part is, and gives them all back."""
+"""The device that has the talk: it decides where each part of it is."""
 
 from __future__ import annotations
 

@@ -79,7 +79,9 @@ class Clock:
         return self.since is not None
 
     def reads(self, now: float) -> float:
-        return self.elapsed + (0.0 if self.since is None else max(0.0, now - self.since))
+        return self.elapsed + (
+            0.0 if self.since is None else max(0.0, now - self.since)
+        )
 
     def data(self, now: float) -> dict[str, Any]:
         return {"elapsed": round(self.reads(now), 3), "runs": self.runs}
