@@ -1,5 +1,6 @@
 # Every target does its own set-up, once: see scripts/setup.
 #   make demo [DOC=talk.pdf]   carry a talk from a phone to a display and back
+#   make demo-desk             its slides, notes and remote control on a device each
 #   make test                  everything that CI runs
 #   make check                 for daily work: under a minute
 #   make bench                 all figures
@@ -8,15 +9,20 @@
 #                              is the oldest that we support)
 PYTHON ?= python3
 DOC ?=
+ARGS ?=
 
 bin := .venv/bin
 export PYTHON
 
-.PHONY: demo test check static bench docs setup lock
+.PHONY: demo demo-desk test check static bench docs setup lock
 
 demo:
 	@scripts/setup demo
 	@$(bin)/mobility demo $(if $(DOC),--doc '$(DOC)')
+
+demo-desk:
+	@scripts/setup demo
+	@$(bin)/python -m examples.desk demo $(if $(DOC),--doc '$(DOC)') $(ARGS)
 
 setup:
 	@scripts/setup test

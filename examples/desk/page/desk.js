@@ -123,7 +123,7 @@ addEventListener("keydown", (event) => {
 });
 
 gestures(find("room"), { point: (at) => act("point", at), turn });
-addEventListener("resize", () => deck.redraw());
+new ResizeObserver(() => deck.page && deck.redraw()).observe(find("stage"));
 setInterval(drawTimes, 250);
 listen(draw, () => {
   document.body.dataset.state = "loading";

@@ -1,0 +1,111 @@
+"""A talk on several devices of one person, over a real server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.desk.demo import SPREAD, Desks, go_round, open_desks
+from examples.desk.desk import Desk
+from examples.desk.device import Device
+from examples.desk.parts import Notes, Remote, Slides
+from mobility import MobilityError
+from tests.fakes.running import RunningServer
+from tests.integration.people import address, soon
+
+SUBSTITUTES = {"slides": "Tablet"}
+
+
+@dataclass(frozen=True)
+class Home:
+    """A server with an account of somebody's."""
+
+    server: RunningServer
+    folder: Path
+    phone: tuple[str, str]
+
+    @property
+    def address(self) -> dict[str, Any]:
+        return address(self.server)
+
+
+@pytest.fixture
+def home(server: RunningServer, hurry: None, tmp_path: Path) -> Home:
+    return Home(server, tmp_path, server.add())
+
+
+def a_desk() -> Desk:
+    notes = ("Welcome", "Look here", "Questions")
+    return Desk(b"%PDF-1.7 a talk", title="talk.pdf", notes=notes)
+
+
+@contextlib.asynccontextmanager
+async def at_home(home: Home) -> AsyncIterator[Desks]:
+    async with open_desks(home, a_desk(), substitutes=SUBSTITUTES) as desks:
+        yield desks
+
+
+def page(device: Device) -> int:
+    kinds = {"slides": Slides, "remote": Remote}
+    for name, app in device.parts.items():
+        if name in kinds:
+            assert isinstance(app, Slides | Remote)
+            return app.page if isinstance(app, Slides) else app.position.page
+    return 0
+
+
+async def test_the_phone_drives_slides_on_the_wall_and_notes_on_the_tablet(
+    home: Home,
+) -> None:
+    async with at_home(home) as desks:
+        wall, tablet, phone = (desks.others[x] for x in ("Wall", "Tablet", "Phone"))
+        await soon(desks.laptop.place(SPREAD))
+        assert wall.parts.keys() == {"slides"}
+        assert tablet.parts.keys() == {"notes", "timer"}
+        assert phone.parts.keys() == {"remote"}
+        assert not desks.laptop.parts
+        assert wall.document == b"%PDF-1.7 a talk"
+        await phone.do("turn", 2)
+        await desks.until(lambda: page(wall) == 2, "the wall")
+        notes = tablet.parts["notes"]
+        assert isinstance(notes, Notes)
+        await desks.until(lambda: notes.view()["now"] == "Look here", "the notes")
+        await desks.until(lambda: page(phone) == 2, "the phone")
+        await wall.do("turn", 3)  # by a key at the wall
+        await desks.until(lambda: page(phone) == 3, "the phone")
+        await soon(desks.laptop.close())
+        assert page(desks.laptop) == 3
+        assert desks.laptop.parts.keys() == SPREAD.keys()
+        await desks.until(lambda: not wall.parts, "the wall is empty")
+
+
+async def test_slides_move_on_while_the_remote_turns_them(home: Home) -> None:
+    async with at_home(home) as desks:
+        wall, tablet, phone = (desks.others[x] for x in ("Wall", "Tablet", "Phone"))
+        await soon(desks.laptop.place({"slides": "Wall", "remote": "Phone"}))
+        await phone.do("turn", 2)
+        await soon(desks.laptop.place({"slides": "Tablet"}))
+        await phone.do("turn", 5)
+        await desks.until(lambda: page(tablet) == 5, "the tablet")
+        await desks.until(lambda: not wall.parts, "the wall is empty")
+        await soon(desks.laptop.place({"slides": "Laptop"}))
+        await phone.do("turn", 6)
+        await desks.until(lambda: page(desks.laptop) == 6, "the laptop")
+
+
+async def test_if_one_device_is_unknown_nothing_has_moved(home: Home) -> None:
+    async with at_home(home) as desks:
+        with pytest.raises(MobilityError, match="Fridge"):
+            await desks.laptop.place({"slides": "Wall", "remote": "Fridge"})
+        assert desks.laptop.parts.keys() == SPREAD.keys()
+        assert not desks.others["Wall"].parts
+
+
+async def test_a_round_without_a_person_holds(home: Home) -> None:
+    figures = await go_round(home, a_desk())
+    assert figures.keys() >= {"split_ms", "turn_ms", "move_ms", "failover_ms"}
