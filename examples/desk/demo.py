@@ -83,7 +83,11 @@ async def open_desks(
     changed = asyncio.Event()
 
     def both(show: Callable[[], None]) -> Callable[[], None]:
-        return lambda: (show(), changed.set())[0]
+        def shown() -> None:
+            show()
+            changed.set()
+
+        return shown
 
     def laptop(client: Client, show: Callable[[], None]) -> Laptop:
         return Laptop(client, desk, show=both(show), substitutes=substitutes)
@@ -94,10 +98,10 @@ async def open_desks(
     async with contextlib.AsyncExitStack() as stack:
         others, addresses = {}, {"Laptop": ""}
         for name in ("Wall", "Tablet", "Phone"):
-            window = opened(_client(place, name), other)
-            others[name], addresses[name] = await stack.enter_async_context(window)
-        window = opened(_client(place, "Laptop"), laptop)
-        first, addresses["Laptop"] = await stack.enter_async_context(window)
+            one = opened(_client(place, name), other)
+            others[name], addresses[name] = await stack.enter_async_context(one)
+        own = opened(_client(place, "Laptop"), laptop)
+        first, addresses["Laptop"] = await stack.enter_async_context(own)
         yield Desks(first, others, addresses, changed)
 
 

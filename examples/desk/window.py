@@ -35,6 +35,7 @@ async def opened(
         The device, and the address of its page.
 
     """
+    device: D
     files = {"/document.pdf": lambda: device.document}
     async with (
         client,
