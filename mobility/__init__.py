@@ -65,6 +65,7 @@ from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
 from mobility.split.split import Place, Split
+from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction
@@ -114,6 +115,7 @@ __all__ = [
     "MovedSession",
     "Offline",
     "Part",
+    "PartedApp",
     "Participation",
     "Parting",
     "PeerUnreachable",

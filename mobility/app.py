@@ -25,13 +25,15 @@ class Part:
     A part of an app that can run on a device of its own.
 
     Args:
-        name: How the app calls it.
+        name: How the app calls it; without a dot or a bar.
         allow: Qualified names of the packets that it listens to.
+        app: Makes the part, which is a small app of its own; see `PartedApp`.
 
     """
 
     name: str
     allow: tuple[str, ...] = ()
+    app: Callable[[], App] | None = None
 
 
 class App:
@@ -65,14 +67,59 @@ class App:
     log_limits: LogLimits = LogLimits()
     parts: tuple[Part, ...] = ()
     formats: tuple[str, ...] = ()
-    session: Session | None = None
 
+    _session: Session | None = None
+    _inside_of: App | None = None  # what it is a part of
+    _part: str = ""  # what that calls it
+    _counts: bool = False  # drops what it had before: packets have numbers
     _send: Callable[[Stanza], Awaitable[None]] | None = None
     _record: Callable[[Stanza], bool] | None = None
     _checkpoint: Callable[[], None] | None = None
     _packets: PacketLog | None = None
     _base: State | None = None  # what the log of a hybrid capture comes after
     _now: Callable[[], float] = staticmethod(time.time)
+
+    @property
+    def session(self) -> Session | None:
+        """Of a part, that of the part; or else that of the whole."""
+        if self._session is None and self._inside_of is not None:
+            return self._inside_of.session
+        return self._session
+
+    @session.setter
+    def session(self, session: Session | None) -> None:
+        self._session = session
+
+    @property
+    def _shown(self) -> App:
+        """What its developer has made, without what the SDK has around it."""
+        return self
+
+    def _piece(self, name: str) -> App:
+        """
+        One part of it, to be run for whoever has the rest.
+
+        Raises:
+            LookupError: There is no such part.
+
+        """
+        raise LookupError(f"{type(self).__name__} has no parts")
+
+    def _keeps(self, stanza: Stanza) -> bool:
+        """Whether a packet that came since the capture goes along with the state."""
+        return True
+
+    def _meets(self, *, life: int) -> None:
+        """
+        From now on packets flow to and from a peer, in another epoch.
+
+        Args:
+            life: How often this device was started anew in it.
+
+        """
+
+    def _expects(self, state: State) -> None:
+        """What the peer has is known to have been this."""
 
     async def snapshot(self) -> State:
         """Capture the state. The app goes on running; what comes later is replayed."""

@@ -276,7 +276,7 @@ class Hosted:
     async def _part(self) -> None:
         """There is no other device any more; the session goes on."""
         self._ground.transfers.close(self.incoming)
-        self.session.part()
+        self.session.separate()
         await self.session.settle()  # nobody is to be cancelled amid a packet
         for job in self._jobs - {asyncio.current_task()}:
             job.cancel()

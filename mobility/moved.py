@@ -261,7 +261,7 @@ class MovedSession:
         self._transfers.close(outgoing)
         if self._kept is not None and self._kept.keeps and self._kept.leaving:
             self.stayed = outgoing.sid  # what has come since is yet to be written down
-            self.session.part()
+            self.session.separate()
             self._kept = None
         else:
             self._forget()
@@ -279,7 +279,7 @@ class MovedSession:
             store.forget(kept.id)
         self._link.unlink(kept.sid)
         self._kept = None
-        self.session.part()
+        self.session.separate()
 
     @classmethod
     def recovered(

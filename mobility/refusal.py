@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mobility.app import App, AppFactory
+from mobility.app import App, AppFactory, Part
 from mobility.errors import TransferRefused
 from mobility.protocol.capture import Capture
 from mobility.protocol.layout import FORMATS
 from mobility.protocol.transfer import Offer
 
-__all__ = ["apart", "needed", "readable", "refusal"]
+__all__ = ["apart", "made", "needed", "readable", "refusal", "whole"]
 
 
 def refusal(
@@ -32,6 +32,8 @@ def refusal(
     factory = factories.get(offer.app)
     if factory is None:
         return "no-such-app", f"{name} does not have the app that this needs."
+    if offer.part and offer.part not in _parts(factory):
+        return "no-such-app", f"{name} does not have this part of the app."
     if offer.size > largest:
         most = largest // 1000
         return "too-large", f"This is too large for {name}: it takes {most} kB."
@@ -40,6 +42,29 @@ def refusal(
     if Capture.of(offer.capture) is None or not {*offer.formats} & {*FORMATS}:
         return "not-acceptable", f"{name} cannot take a session in this form."
     return None
+
+
+def made(factory: type[App] | AppFactory, part: str) -> App:
+    """
+    A fresh app, or that part of one.
+
+    Raises:
+        LookupError: It has no such part.
+
+    """
+    app = factory()
+    return app._piece(part) if part else app
+
+
+def whole(offer: Offer) -> str:
+    """What a part that is offered is a part of; empty if it is a whole itself."""
+    return offer.session.partition(".")[0] if offer.part else ""
+
+
+def _parts(factory: type[App] | AppFactory) -> set[str]:
+    """Those that it can make."""
+    parts: tuple[Part, ...] = getattr(factory, "parts", ())
+    return {part.name for part in parts if part.app is not None}
 
 
 def needed(

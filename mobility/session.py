@@ -116,6 +116,16 @@ class Session:
         return f"<Session {self.id} epoch {self.epoch}>"
 
     @property
+    def shown(self) -> App:
+        """The app as its developer made it, also if this is a session of a part."""
+        return self.app._shown
+
+    @property
+    def part(self) -> str:
+        """Which part of its app it is; empty for a whole."""
+        return self.app._part
+
+    @property
     def over(self) -> bool:
         """It does not run here any more, or its other device is gone."""
         return self._over
@@ -127,6 +137,16 @@ class Session:
     # --- packets ---------------------------------------------------------------
 
     async def _send(self, stanza: Stanza) -> None:
+        self.tell(stanza)
+
+    def tell(self, stanza: Stanza) -> None:
+        """
+        Say it to the other device, if there is one; see `App.send`.
+
+        Raises:
+            LocalProtocolError, ValueError: As there.
+
+        """
         if self._record is None and not self.peer and not self.runs:
             raise LocalProtocolError("This session has ended here.")
         if self.given and not self.runs:
@@ -140,9 +160,13 @@ class Session:
         self._said += 1
         if self.runs or self._record is not None:
             self._keep(stanza, Direction.OUT)
-        if self._record is not None:
-            self._record.append(stanza)
+        self._recorded(stanza)
         self.touched()
+
+    def _recorded(self, stanza: Stanza) -> None:
+        """While it moves: what the state may lack goes along with the commit."""
+        if self._record is not None and self.app._keeps(stanza):
+            self._record.append(stanza)
 
     def _note(self, stanza: Stanza) -> bool:
         """Take what came to the app another way; see `App.record`."""
@@ -152,8 +176,7 @@ class Session:
         if not self._keep(stanza, Direction.IN):
             return False
         self._said += 1
-        if self._record is not None:
-            self._record.append(stanza)
+        self._recorded(stanza)
         self.touched()
         return True
 
@@ -182,8 +205,7 @@ class Session:
             return
         self.heard = packet.number
         self._arrived.append(packet)
-        if self._record is not None:
-            self._record.append(packet.stanza)
+        self._recorded(packet.stanza)
         self._wake.set()
         self.touched()
 
@@ -292,19 +314,25 @@ class Session:
         """
         async with self._applying:
             self._expected = self.app.capture
+            if self.app._counts:  # what is in both is dropped there
+                self._begin_record()
+                return await self._captured()
             for _ in range(_MOST_SNAPSHOTS):
                 said = self._said
                 state = await self._captured()
                 if said == self._said or self._publishes:
                     break
-            waiting = self._publication.waiting(self.app.log) if self._publishes else ()
-            self._record = _Record(logged.stanza for logged in waiting)
-            for packet in self._arrived:
-                self._record.append(packet.stanza)
+            self._begin_record()
             if self._publishes:
                 self._bound_for = to
                 await self._publication.grant(to, "member")
             return state
+
+    def _begin_record(self) -> None:
+        waiting = self._publication.waiting(self.app.log) if self._publishes else ()
+        self._record = _Record(logged.stanza for logged in waiting)
+        for packet in self._arrived:
+            self._recorded(packet.stanza)
 
     @property
     def _publishes(self) -> bool:
@@ -448,6 +476,7 @@ class Session:
         self.heard = self._applied = heard
         self._skipping = False
         self._unheard.clear()
+        self.app._meets(life=life)
         self.moved()
 
     async def restore(self, state: State) -> None:
@@ -507,6 +536,7 @@ class Session:
         _, self._expected, place = unpacked(state, PacketLog(self.app.log_limits))
         if place is not None:
             self._publication.place = place
+        self.app._expects(state)
 
     async def _replay(self, stanza: Stanza, direction: Direction) -> None:
         """One packet after those that were loaded, unless it was among them."""
@@ -554,7 +584,7 @@ class Session:
         while self._unheard and self._unheard[0].number <= heard:
             self._unheard.popleft()
 
-    def part(self) -> None:
+    def separate(self) -> None:
         """There is no other device any more."""
         self.peer = ""
         self.moved()

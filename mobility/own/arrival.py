@@ -10,7 +10,7 @@ from mobility.app import App, AppFactory
 from mobility.errors import LocalProtocolError, TransferAborted, TransferRefused
 from mobility.hosted import Ground, Hosted
 from mobility.protocol.transfer import Offer, Phase
-from mobility.refusal import refusal
+from mobility.refusal import made, refusal
 from mobility.session import Session
 from mobility.transfer import Incoming, Report, unseen
 
@@ -23,6 +23,7 @@ class IncomingOffer:
 
     Attributes:
         app: URI of the app.
+        part: Which part of it, if it is not the whole.
         title: What a person calls the session.
         size: Bytes of its state.
         place: What the device that offers it calls itself.
@@ -46,6 +47,7 @@ class IncomingOffer:
         on_hosted: Callable[[Hosted], None],
     ) -> None:
         self.app = offer.app
+        self.part = offer.part
         self.title = title
         self.size = offer.size
         self.place = place
@@ -131,7 +133,7 @@ class IncomingOffer:
     async def _accept(self, progress: Report) -> Session:
         if self._incoming.machine.state is Phase.OFFERED:
             await self._incoming.expect(Offer, seconds=None)
-        app = self._factories[self.app]()
+        app = made(self._factories[self.app], self.part)
         link = self._incoming.link
         hosted = Hosted(self._ground, link, self._incoming, app, self._offer)
         self._on_hosted(hosted)

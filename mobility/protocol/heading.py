@@ -65,4 +65,5 @@ def _about(offer: Offer) -> str:
     texts = (offer.session, offer.app, offer.capture)
     numbers = (str(n) for n in (offer.schema, offer.epoch, offer.size))
     lists = (" ".join(offer.formats), " ".join(offer.carriers))
-    return digest("offer", *texts, *numbers, *lists).hex()
+    part = (offer.part,) if offer.part else ()
+    return digest("offer", *texts, *numbers, *lists, *part).hex()

@@ -9,7 +9,15 @@ from typing import Any, Final, TypeGuard
 
 from mobility.protocol.blob import Blob
 
-__all__ = ["Checkpoint", "Packet", "Stanza", "State", "is_reserved", "is_stamp"]
+__all__ = [
+    "Checkpoint",
+    "Number",
+    "Packet",
+    "Stanza",
+    "State",
+    "is_reserved",
+    "is_stamp",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,29 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """
+    Where a packet is in what its sender says.
+
+    Args:
+        feed: What the sender calls all that it says.
+        at: Counts the packets of the feed, from 1.
+        nth: Counts those of this qualified name, from 1, so that a filter makes no
+            hole; 0 for a word, that nobody has put into an order yet.
+        by: Whose word it was, if the sender is the hub of a split session and has put
+            it into its order: the voice's own feed.
+        said: And what its number was there.
+
+    """
+
+    feed: str
+    at: int
+    nth: int = 0
+    by: str = ""
+    said: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Stanza:
     """
     One packet of a running session: an XML element in the app's own namespace.
@@ -56,6 +87,7 @@ class Stanza:
         id: What its sender or a service calls it, if anything.
         delay: When it was first said, if that was not just now (XEP-0203): seconds
             since 1970.
+        number: Where it is in what its sender says, if that is numbered.
 
     """
 
@@ -69,6 +101,7 @@ class Stanza:
     sender: str = field(default="", repr=False)
     id: str = field(default="", repr=False)
     delay: float | None = field(default=None, repr=False)
+    number: Number | None = field(default=None, repr=False)
 
     @property
     def namespace(self) -> str:

@@ -12,12 +12,12 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, TypeGuard
 
 from mobility.errors import InvalidState
 from mobility.protocol.blob import Blob, Bytes, Slice
-from mobility.protocol.session import Stanza, State, is_reserved, is_stamp
+from mobility.protocol.session import Number, Stanza, State, is_reserved, is_stamp
 
 __all__ = [
     "Entry",
@@ -35,7 +35,8 @@ LONGEST_NAME = 200
 LARGEST_HEADER = 1024 * 1024
 DEEPEST = 32
 DEEPEST_PACKETS = 64  # each element of a packet is two lists deep
-_ABOUT = frozenset({"from", "id", "stamp"})
+_ABOUT = frozenset({"from", "id", "stamp", "number"})
+_MOST_NUMBER = 2**63
 _LONGEST_ABOUT = 4096  # characters of who sent a packet, and what it is called
 _UNREADABLE = "The packets that came with the state are not readable."
 
@@ -360,8 +361,13 @@ def _packet(stanza: Stanza) -> list[Any]:
 
 
 def _about(stanza: Stanza) -> dict[str, Any]:
-    about = {"from": stanza.sender, "id": stanza.id, "stamp": stanza.delay}
-    return {name: value for name, value in about.items() if value not in {"", None}}
+    about: dict[str, Any] = {
+        "from": stanza.sender,
+        "id": stanza.id,
+        "stamp": stanza.delay,
+        "number": None if stanza.number is None else [*astuple(stanza.number)],
+    }
+    return {name: value for name, value in about.items() if value or value == 0.0}
 
 
 def decode_packets(raw: bytes) -> tuple[Stanza, ...]:
@@ -382,7 +388,7 @@ def _recorded(packet: object) -> Stanza:
     match packet:
         case [*fields, dict(about)] if len(fields) == 4 and about.keys() <= _ABOUT:
             sender, id = about.get("from", ""), about.get("id", "")
-            stamp = about.get("stamp")
+            stamp, number = about.get("stamp"), _number(about.get("number"))
             stanza = _stanza(fields)
             if (
                 isinstance(sender, str)
@@ -391,7 +397,19 @@ def _recorded(packet: object) -> Stanza:
                 and is_stamp(stamp)
                 and not is_reserved(stanza.name)
             ):
-                return replace(stanza, sender=sender, id=id, delay=stamp)
+                stanza = replace(stanza, sender=sender, id=id)
+                return replace(stanza, delay=stamp, number=number)
+    raise InvalidState(_UNREADABLE)
+
+
+def _number(fields: object) -> Number | None:
+    match fields:
+        case None:
+            return None
+        case [str(feed), int(at), int(nth), str(by), int(said)] if len(feed) + len(
+            by
+        ) <= _LONGEST_ABOUT and all(0 <= n < _MOST_NUMBER for n in (at, nth, said)):
+            return Number(feed, at, nth, by, said)
     raise InvalidState(_UNREADABLE)
 
 

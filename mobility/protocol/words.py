@@ -48,6 +48,7 @@ class Offer:
         size: Bytes of the state, before it is sealed or compressed.
         formats: How it can be laid out, in the initiator's order of preference.
         carriers: How its frames can travel, likewise.
+        part: Which part of the app it is; empty for a whole.
         sealed: The heading: title, what the state is known by, and all this.
 
     """
@@ -60,6 +61,7 @@ class Offer:
     size: int = 0
     formats: tuple[str, ...] = ("inline",)
     carriers: tuple[str, ...] = ("iq",)
+    part: str = ""
     sealed: bytes = field(default=b"", repr=False)
 
 

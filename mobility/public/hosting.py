@@ -18,7 +18,7 @@ from mobility.hosted import Ground, Hosted, told
 from mobility.protocol import transfer as proto
 from mobility.protocol.session import Packet
 from mobility.protocol.visit import Leave, Stay, Terms
-from mobility.refusal import refusal
+from mobility.refusal import made, refusal, whole
 from mobility.session import Session
 from mobility.transfer import Incoming, Link, timing
 from mobility.xmpp.errors import UnknownTransfer
@@ -30,6 +30,7 @@ __all__ = ["House", "Visit"]
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks at the clock
+_MOST_PARTS = 16
 _ROOM = 1_000_000  # bytes that sealing and the layout may add to the largest state
 
 
@@ -193,9 +194,18 @@ class Visit:
             found = refusal(name, self._house.factories, self._house.largest, offer)
         else:
             found = "not-allowed", "This app was not part of what you approved."
-        if found is None and self._hosted:
+        if found is None and not self._has_room(offer):
             return "busy", f"{name} shows a session already. Take that back first."
         return found
+
+    def _has_room(self, offer: proto.Offer) -> bool:
+        """For one session; or for parts of the same, each once."""
+        there = [hosted.offer for hosted in self._hosted.values()]
+        return not there or (
+            len(there) < _MOST_PARTS
+            and offer.session not in self._hosted
+            and {whole(each) for each in (offer, *there)} == {whole(offer) or None}
+        )
 
     async def _take(self, incoming: Incoming) -> None:
         offer, _ = await incoming.expect(proto.Offer, seconds=None)
@@ -207,7 +217,7 @@ class Visit:
             self._ground.transfers.close(incoming)
             return
         try:
-            app = self._house.factories[offer.app]()
+            app = made(self._house.factories[offer.app], offer.part)
         except Exception as exc:
             log.error("an app could not be made: %s", traced(exc))
             text = f"{self._house.name} could not open the app that this needs."

@@ -228,6 +228,7 @@ class Outgoing(Side):
             size=manifest.size,
             formats=(INLINE,) if self._stored else app.formats or preferred(manifest),
             carriers=tuple(carrier.value for carrier in self.link.ways.carriers),
+            part=app._part,
         )
         sha = hashlib.sha256(manifest.raw).hexdigest()
         heading = Heading(manifest.title, sha, url, self.given).encode(offer)

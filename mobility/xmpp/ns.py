@@ -15,6 +15,7 @@ LOGIN = "urn:xmpp:tmp:mobility:login:0"
 VISITS = "urn:xmpp:tmp:mobility:visits:0"
 DISPLAYS = "urn:xmpp:tmp:mobility:displays:0"
 SHARING = "urn:xmpp:tmp:mobility:sharing:0"
+SPLIT = "urn:xmpp:tmp:mobility:split:0"
 ERRORS = "urn:xmpp:tmp:mobility:errors:0"
 
 # Of Mobilis (2012), which we did not choose.

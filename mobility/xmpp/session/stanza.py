@@ -8,29 +8,41 @@ qualified name; beside it stands which session, epoch and number it belongs to.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
 from mobility.errors import RemoteProtocolError
-from mobility.protocol.session import Checkpoint, Packet, Stanza, is_reserved
+from mobility.protocol.session import (
+    Checkpoint,
+    Number,
+    Packet,
+    Stanza,
+    is_reserved,
+)
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 from mobility.xmpp.text import legal
 
 __all__ = [
     "ELEMENT",
+    "NUMBER",
     "SESSION",
     "carried",
     "from_xml",
+    "numbered",
     "packet",
     "payload",
     "to_message",
     "to_xml",
+    "with_number",
 ]
 
 SESSION: Final = f"{{{ns.SESSION}}}session"
 ELEMENT: Final = f"{{{ns.SESSION}}}checkpoint"
+NUMBER: Final = f"{{{ns.SPLIT}}}number"
 DEEPEST = 16
+_LONGEST = 200
 _FIELDS: Final = ("sid", "epoch", "number", "frame", "frames")
 # Names are written into the stream as they are, so they hold nothing that ends one: a
 # namespace is a URI (RFC 3986 §2), and names that begin with "xml" are XML's own.
@@ -54,6 +66,33 @@ def to_message(message: Element, sent: Packet) -> None:
         SESSION,
         {"sid": sent.sid, "epoch": str(sent.epoch), "number": str(sent.number)},
     )
+    if sent.stanza.number is not None:
+        message.append(with_number(sent.stanza.number))
+
+
+def with_number(number: Number) -> Element:
+    """``<number>``: where the packet beside it is in what its sender says."""
+    fields = {"feed": number.feed, "at": number.at, "nth": number.nth}
+    fields |= {"by": number.by, "said": number.said} if number.by else {}
+    return Element(NUMBER, {name: str(value) for name, value in fields.items()})
+
+
+def numbered(message: Element) -> Number | None:
+    """
+    Where the packet in a message is in what its sender says, if that is numbered.
+
+    Raises:
+        RemoteProtocolError: If it is no number.
+
+    """
+    element = message.find(NUMBER)
+    if element is None:
+        return None
+    at, nth, said = (
+        number(element.get(name, "0"), most=2**63 - 1) for name in ("at", "nth", "said")
+    )
+    feed, by = (element.get(name, "")[:_LONGEST] for name in ("feed", "by"))
+    return Number(feed, at, nth, by, said)
 
 
 def payload(stanza: Stanza) -> Element:
@@ -102,7 +141,7 @@ def packet(message: Element) -> Packet:
         about.get("sid", ""),
         number(about.get("epoch")),
         number(about.get("number")),
-        carried(message),
+        replace(carried(message), number=numbered(message)),
     )
 
 

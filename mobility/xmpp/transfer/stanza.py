@@ -85,6 +85,8 @@ def to_xml(said: Said) -> Element:
 def _offer(element: Element, offer: proto.Offer) -> None:
     for name in ("session", "app", "schema", "epoch", "capture", "size"):
         element.set(name, str(getattr(offer, name)))
+    if offer.part:
+        element.set("part", offer.part)
     for name in offer.formats:
         SubElement(element, _FORMAT, name=name)
     for name in offer.carriers:
@@ -157,6 +159,7 @@ def _from_offer(element: Element, sealed: bytes) -> proto.Offer:
         size=number(element.get("size"), most=2**63),
         formats=_names(element, _FORMAT),
         carriers=_names(element, _CARRIER),
+        part=element.get("part", "")[:_LONGEST],
         sealed=sealed,
     )
 

@@ -1,0 +1,122 @@
+"""What travels beside the state of a part: how far it is in what it hears and says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from mobility.errors import InvalidState
+from mobility.protocol.session import Stanza, State
+from mobility.protocol.state import decode_packets, encode_packets
+
+__all__ = ["SECTION", "Standing", "standing_of", "with_standing"]
+
+SECTION: Final = ".part"  # the name of that file; apps cannot use it
+_MOST: Final = 2**63
+_LARGEST: Final = 4_000_000  # bytes
+Cursors = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """
+    How far a part is.
+
+    Args:
+        cursors: The last packet of each feed that it had, by qualified name.
+        said: The number of its last word.
+        words: Words that nobody has put into an order yet, as far as it knows.
+        waiting: Packets that it had, and has not applied.
+        counts: What it had, by what became of it.
+        feeds: What services are to know it by: their addresses, and a token each.
+
+    """
+
+    cursors: Cursors = field(default_factory=dict)
+    said: int = 0
+    words: tuple[Stanza, ...] = field(default=(), repr=False)
+    waiting: tuple[Stanza, ...] = field(default=(), repr=False)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    feeds: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def with_standing(state: State, standing: Standing) -> State:
+    """
+    The state with all that beside it.
+
+    Raises:
+        InvalidState: If the app has a file of that name, or said what cannot travel.
+
+    """
+    if SECTION in state.files:
+        raise InvalidState("The state has a file with a name that is not allowed.")
+    head = {
+        "cursors": standing.cursors,
+        "said": standing.said,
+        "words": len(standing.words),
+        "counts": standing.counts,
+        "feeds": standing.feeds,
+    }
+    packets = encode_packets((*standing.words, *standing.waiting))
+    section = b"\n".join((json.dumps(head).encode(), packets))
+    return replace(state, files={**state.files, SECTION: section})
+
+
+def standing_of(state: State) -> tuple[State, Standing]:
+    """
+    What the app sees of a state, and what was beside it; nothing if it began here.
+
+    Raises:
+        InvalidState: If it is not what `with_standing` makes.
+
+    """
+    section = state.files.get(SECTION)
+    if section is None:
+        return state, Standing()
+    if len(section) > _LARGEST:
+        raise InvalidState("What this part has heard is too much.")
+    head, _, packets = section.partition(b"\n")
+    standing = _standing(head, decode_packets(packets))
+    files = {name: body for name, body in state.files.items() if name != SECTION}
+    return replace(state, files=files), standing
+
+
+def _standing(head: bytes, packets: tuple[Stanza, ...]) -> Standing:
+    try:
+        match json.loads(head):
+            case {
+                "cursors": dict(cursors),
+                "said": int(said),
+                "words": int(words),
+                "counts": dict(counts),
+                "feeds": dict(feeds),
+            } if 0 <= words <= len(packets) and all(map(_is_text, feeds.values())):
+                return Standing(
+                    {feed: _counted(names) for feed, names in cursors.items()},
+                    _count(said),
+                    packets[:words],
+                    packets[words:],
+                    _counted(counts),
+                    feeds,
+                )
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InvalidState("How far this part is, is not understood.")
+
+
+def _counted(counts: Any) -> dict[str, int]:
+    if not isinstance(counts, dict):
+        raise TypeError("that counts nothing")
+    return {name: _count(number) for name, number in counts.items()}
+
+
+def _count(number: Any) -> int:
+    if type(number) is not int or not 0 <= number < _MOST:
+        raise ValueError("that is not a number of packets")
+    return number
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 1000

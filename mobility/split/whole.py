@@ -1,0 +1,229 @@
+"""An app that consists of parts, each a small app of its own."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+from mobility.app import App, Part
+from mobility.errors import InvalidState
+from mobility.protocol.blob import Blob
+from mobility.protocol.session import Number, Stanza, State
+from mobility.split.hub import Heads, Hub
+from mobility.split.piece import Piece
+
+__all__ = ["PartedApp"]
+
+_ORDER: Final = ".order"  # the name of a file; apps cannot use it
+_BETWEEN: Final = "|"  # a part's name and that of its file
+
+
+class PartedApp(App):
+    """
+    An app that consists of parts; each can run on a device of its own.
+
+    Declare `parts`, each with its factory. What a part says (`App.send`) goes to the
+    hub, which is where this app is: there it gets its place in the one order of all
+    that the parts say, and comes to each part that allows its qualified name, the one
+    that said it too. So a part changes nothing before its `receive` is called.
+
+    Parted or not, the whole captures, restores, starts and stops its parts, so it moves
+    as any app does. Its capture is a snapshot.
+
+    Attributes:
+        services: Addresses of the services that feed it, beside its own parts.
+        hub: The order.
+
+    """
+
+    services: tuple[str, ...] = ()
+
+    def part(self, name: str) -> App:
+        """
+        That part here; made by its factory when it is asked for first.
+
+        Raises:
+            LookupError: There is no such part.
+
+        """
+        return self.piece(name).shown
+
+    def piece(self, name: str) -> Piece:
+        """
+        The same with what the SDK has around it: what a session of that part runs.
+
+        Raises:
+            LookupError: There is no such part.
+
+        """
+        self._declared(name)
+        return self._pieces[name]
+
+    def copy_of(self, name: str) -> Piece:
+        """
+        One more place of that part, to be restored from what another one has.
+
+        Raises:
+            LookupError: There is no such part.
+
+        """
+        part = self._declared(name)
+        return Piece(self, part, _made(part), hub=self.hub)
+
+    def _piece(self, name: str) -> App:
+        part = self._declared(name)
+        return Piece(self, part, _made(part))
+
+    def _declared(self, name: str) -> Part:
+        for part in self.parts:
+            if part.name == name and part.app is not None:
+                return part
+        raise LookupError(f"{type(self).__name__} has no part {name!r}")
+
+    @cached_property
+    def hub(self) -> Hub:
+        return Hub()
+
+    @cached_property
+    def _pieces(self) -> dict[str, Piece]:
+        """All of them: each has to hear what is said from the beginning."""
+        return {
+            part.name: Piece(self, part, _made(part), hub=self.hub)
+            for part in self.parts
+            if part.app is not None
+        }
+
+    @cached_property
+    def _words(self) -> list[Stanza]:
+        """Said since the state was captured; put into the order once it runs here."""
+        return []
+
+    @cached_property
+    def _voice(self) -> str:
+        return secrets.token_urlsafe(9)
+
+    _last_word = 0
+
+    @property
+    def _here(self) -> bool:
+        """Whether the order is made here."""
+        return self.session is None or self.session.runs
+
+    # --- what is said ----------------------------------------------------------
+
+    async def say(self, stanza: Stanza) -> None:
+        """Put a packet at the end of the order, as one of the parts does."""
+        if self._pieces and self._here:
+            await self._said(self.hub.say(stanza))
+        else:  # where it runs, it gets its place
+            word = replace(stanza, number=Number(self._voice, self._last_word + 1))
+            await self.send(word)
+            self._last_word += 1
+
+    async def hear(self, word: Stanza) -> None:
+        """Put into the order what a part elsewhere has said, if it is not there."""
+        ordered = self.hub.hear(word)
+        if ordered is not None:
+            await self._said(ordered)
+
+    async def _said(self, ordered: Stanza) -> None:
+        await self.send(ordered)
+        await self.hub.drain()
+
+    # --- moved as a whole ------------------------------------------------------
+
+    _counts = True
+
+    async def receive(self, stanza: Stanza) -> None:
+        if self._here and stanza.number is not None:
+            await self.hear(stanza)
+        else:
+            await self.replay(stanza)
+
+    async def replay(self, stanza: Stanza) -> None:
+        if stanza.number is None:  # it came another way, to whichever part
+            for piece in self._pieces.values():
+                if stanza.name in piece.allow:
+                    await piece.replay(stanza)
+        elif stanza.number.feed == self.hub.feed:
+            self.hub.adopt(stanza)
+            await self.hub.drain()
+        else:
+            self._words.append(replace(stanza, replayed=False))
+
+    async def snapshot(self) -> State:
+        data: dict[str, Any] = {}
+        files = {_ORDER: json.dumps(asdict(self.hub.heads)).encode()}
+        blobs: dict[str, Blob] = {}
+        for name, piece in self._pieces.items():
+            state = await piece.snapshot()
+            data[name] = state.data
+            files |= {
+                f"{name}{_BETWEEN}{key}": body for key, body in state.files.items()
+            }
+            blobs |= {
+                f"{name}{_BETWEEN}{key}": body for key, body in state.blobs.items()
+            }
+        return State({"parts": data}, files, self.title, blobs)
+
+    async def restore(self, state: State) -> None:
+        parts = state.data.get("parts") if isinstance(state.data, dict) else None
+        if not isinstance(parts, dict) or parts.keys() != self._pieces.keys():
+            raise InvalidState("These are not the parts of this app.")
+        self.hub.begin(_heads(state.files.get(_ORDER, b"")))
+        for name, piece in self._pieces.items():
+            files, blobs = _of(name, state.files), _of(name, state.blobs)
+            await piece.restore(State(parts[name], files, "", blobs))
+
+    async def start(self) -> None:
+        for piece in self._pieces.values():
+            await piece.shown.start()
+        while self._words:
+            await self.hear(self._words.pop(0))
+
+    async def stop(self) -> None:
+        for piece in self._pieces.values():
+            await piece.shown.stop()
+
+    async def close(self) -> None:
+        for piece in self._pieces.values():
+            await piece.close()
+
+
+def _made(part: Part) -> App:
+    assert part.app is not None
+    return part.app()
+
+
+T = TypeVar("T")
+
+
+def _of(part: str, contents: Mapping[str, T]) -> dict[str, T]:
+    """What of these is that part's."""
+    start = f"{part}{_BETWEEN}"
+    return {
+        name.removeprefix(start): body
+        for name, body in contents.items()
+        if name.startswith(start)
+    }
+
+
+def _heads(raw: bytes) -> Heads:
+    try:
+        match json.loads(raw):
+            case {
+                "feed": str(feed),
+                "at": int(at),
+                "names": dict(names),
+                "heard": dict(heard),
+            } if all(
+                type(n) is int and n >= 0 for n in (*names.values(), *heard.values())
+            ):
+                return Heads(feed, at, names, heard)
+    except (ValueError, RecursionError):
+        pass
+    raise InvalidState("How far these parts are, is not understood.")

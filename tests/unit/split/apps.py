@@ -1,0 +1,71 @@
+"""A parted app for the tests: a map with a list of players, and a chat."""
+
+from __future__ import annotations
+
+from mobility import App, InvalidState, Part, PartedApp, Stanza, State
+
+__all__ = ["URI", "Chat", "Game", "Map", "moved", "said"]
+
+URI = "https://example.org/apps/game"
+MOVE, SAY = f"{{{URI}}}move", f"{{{URI}}}say"
+
+
+def moved(text: str) -> Stanza:
+    return Stanza(MOVE, text=text)
+
+
+def said(text: str) -> Stanza:
+    return Stanza(SAY, text=text)
+
+
+class Listing(App):
+    """Keeps what it was told, in its order."""
+
+    uri = URI
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.runs = True
+        self.closed = False
+
+    async def snapshot(self) -> State:
+        return State({"lines": list(self.lines)}, title="A part")
+
+    async def restore(self, state: State) -> None:
+        if not isinstance(state.data, dict):
+            raise InvalidState("This is no part.")
+        self.lines = list(state.data["lines"])
+
+    async def replay(self, stanza: Stanza) -> None:
+        self.lines.append(stanza.text)
+
+    async def start(self) -> None:
+        self.runs = True
+
+    async def stop(self) -> None:
+        self.runs = False
+
+    async def close(self) -> None:
+        self.closed, self.lines = True, []
+
+
+class Map(Listing):
+    """Hears of every move."""
+
+
+class Chat(Listing):
+    """Hears what is said, and of every move."""
+
+
+class Remote(Listing):
+    """Moves, and hears of nothing."""
+
+
+class Game(PartedApp):
+    uri = URI
+    schema = 2
+    parts = (
+        Part("map", (MOVE,), Map),
+        Part("chat", (MOVE, SAY), Chat),
+        Part("remote", (), Remote),
+    )

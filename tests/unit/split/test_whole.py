@@ -1,0 +1,80 @@
+"""An app in parts, all of them here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mobility import InvalidState, Stanza, State
+from tests.unit.split.apps import Chat, Game, Map, Remote, moved, said
+
+
+def lines(game: Game, part: str) -> list[str]:
+    app = game.part(part)
+    assert isinstance(app, Map | Chat | Remote)
+    return app.lines
+
+
+async def test_a_part_hears_what_it_allows_also_when_it_said_so_itself() -> None:
+    game = Game()
+    await game.part("chat").send(moved("a"))
+    await game.part("map").send(said("b"))
+    await game.part("remote").send(moved("c"))
+    assert lines(game, "map") == ["a", "c"]
+    assert lines(game, "chat") == ["a", "b", "c"]
+    assert lines(game, "remote") == []
+
+
+async def test_there_is_one_of_each_part() -> None:
+    game = Game()
+    assert game.part("map") is game.part("map")
+    assert game.part("map") is not Game().part("map")
+    with pytest.raises(LookupError, match="Game has no part 'score'"):
+        game.part("score")
+
+
+async def test_what_a_part_says_while_it_hears_comes_behind_what_is_heard() -> None:
+    class Echoing(Map):
+        async def replay(self, stanza: Stanza) -> None:
+            await super().replay(stanza)
+            if len(self.lines) < 3:
+                await self.send(moved(f"echo {len(self.lines)}"))
+
+    game = Game()
+    game.parts = (replace(Game.parts[0], app=Echoing), *Game.parts[1:])
+    await game.part("chat").send(moved("a"))
+    assert lines(game, "map") == ["a", "echo 1", "echo 2"] == lines(game, "chat")
+
+
+async def test_a_whole_goes_on_from_its_snapshot() -> None:
+    game, other = Game(), Game()
+    await game.part("chat").send(moved("a"))
+    await other.restore(await game.snapshot())
+    await other.start()
+    await other.part("map").send(said("b"))
+    assert lines(other, "chat") == ["a", "b"]
+    assert other.hub.feed == game.hub.feed
+    assert other.hub.at == 2
+
+
+async def test_what_is_not_the_state_of_these_parts_is_refused() -> None:
+    state = await Game().snapshot()
+    for broken in (
+        State(),
+        State({"parts": {}}),
+        State({"parts": {"map": {}, "chat": {}, "score": {}}}),
+        State(state.data, {**state.files, ".order": b"[]"}),
+        State(state.data, {**state.files, "map|.part": b"{}\n[]"}),
+    ):
+        with pytest.raises(InvalidState):
+            await Game().restore(broken)
+
+
+async def test_a_whole_stops_and_closes_its_parts() -> None:
+    game = Game()
+    await game.part("chat").send(moved("a"))
+    await game.stop()
+    assert not game.part("map").runs  # type: ignore[attr-defined]
+    await game.close()
+    assert lines(game, "chat") == []
