@@ -146,6 +146,9 @@ async def go_round(place: Where, desk: Desk) -> dict[str, Any]:
         await desks.others["Tablet"].do("run")
         await desks.until(lambda: _runs(phone), "the remote has not heard of the timer")
         async with program(place, "Projector") as (process, _):
+            await desks.until(
+                lambda: "Projector" in desks.laptop.devices, "a device is not seen"
+            )
             clock.lap("")
             await desks.laptop.place({"slides": "Projector"})
             clock.lap("move_ms")

@@ -33,7 +33,6 @@ class Desk(PartedApp):
     def __init__(
         self, document: bytes = b"", *, title: str = "", notes: Sequence[str] = ()
     ) -> None:
-        super().__init__()
         self.title = title
         slides, spoken = self.part("slides"), self.part("notes")
         assert isinstance(slides, Slides)

@@ -19,6 +19,9 @@ class Laptop(Device):
     """
     What its page shows, and what a person does there.
 
+    Attributes:
+        devices: The person's others that are online, by name.
+
     Args:
         client: Entered already.
         desk: The talk; runs here.
@@ -39,7 +42,7 @@ class Laptop(Device):
         self.desk = desk
         self.split: Split | None = None
         self._substitutes = substitutes or {}
-        self._devices: dict[str, Target] = {}  # those that are online, by name
+        self.devices: dict[str, Target] = {}
         self._moving: set[str] = set()
         self._wishes: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         for name in self._names:
@@ -69,14 +72,14 @@ class Laptop(Device):
         async with aclosing(self.client.watch_devices()) as lists:
             async for devices in lists:
                 there = [each for each in devices if each.online and each.takes]
-                self._devices = {each.name: each for each in there}
+                self.devices = {each.name: each for each in there}
                 self._show()
 
     async def _substitute(self, part: str, place: Place) -> Target | None:
-        return self._devices.get(self._substitutes.get(part, ""))
+        return self.devices.get(self._substitutes.get(part, ""))
 
     def view(self) -> dict[str, Any]:
-        names = [self.client.name, *sorted(self._devices)]
+        names = [self.client.name, *sorted(self.devices)]
         parts = [
             {"part": name, "on": self._on(name), "busy": name in self._moving}
             for name in self._names

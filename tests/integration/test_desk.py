@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ from examples.desk.device import Device
 from examples.desk.parts import Notes, Remote, Slides
 from mobility import MobilityError
 from tests.fakes.running import RunningServer
-from tests.integration.people import address, soon
+from tests.integration.people import address, soon, variables
 
 SUBSTITUTES = {"slides": "Tablet"}
 
@@ -104,6 +107,39 @@ async def test_if_one_device_is_unknown_nothing_has_moved(home: Home) -> None:
             await desks.laptop.place({"slides": "Wall", "remote": "Fridge"})
         assert desks.laptop.parts.keys() == SPREAD.keys()
         assert not desks.others["Wall"].parts
+
+
+@contextlib.asynccontextmanager
+async def agent(home: Home) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A machine of the same person, without a page, that takes what comes."""
+    own = variables(home.server, home.phone, home.folder / "agent")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.fakes.agent_program", "agent", "run"),
+        *("--take", "always", "--name", "Server room"),
+        *("--app", "examples.desk.desk:Desk"),
+        env=os.environ | own,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def test_slides_on_an_agent_that_is_killed_go_on_at_the_tablet(
+    home: Home,
+) -> None:
+    async with at_home(home) as desks, agent(home) as process:
+        laptop, tablet = desks.laptop, desks.others["Tablet"]
+        await desks.until(lambda: "Server room" in laptop.devices, "the agent")
+        await soon(laptop.place({"slides": "Server room", "remote": "Phone"}))
+        await desks.others["Phone"].do("turn", 4)
+        process.kill()
+        await desks.others["Phone"].do("turn", 5)
+        await desks.until(lambda: page(tablet) == 5, "the tablet")
+        assert tablet.document == b"%PDF-1.7 a talk"
 
 
 async def test_a_round_without_a_person_holds(home: Home) -> None:
