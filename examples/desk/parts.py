@@ -31,9 +31,8 @@ def _turn(page: int) -> Stanza:
     return Stanza(packet("turn"), {"page": str(page)})
 
 
-def _clock(elapsed: float, *, runs: bool) -> Stanza:
-    said = {"elapsed": f"{elapsed:.3f}", "runs": str(runs).lower()}
-    return Stanza(packet("clock"), said)
+def _clock(clock: Clock) -> Stanza:
+    return Stanza(packet("clock"), {key: str(x) for key, x in clock.data.items()})
 
 
 class Slides(Presenter):
@@ -92,39 +91,40 @@ class Timer(App):
 
     uri = URI
 
-    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.clock = Clock()
         self.now = now
         self.on_change: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
-        await self.send(_clock(self.clock.reads(self.now()), runs=True))
+        now = self.now()
+        await self.send(_clock(Clock(self.clock.reads(now), now)))
 
     async def pause(self) -> None:
-        await self.send(_clock(self.clock.reads(self.now()), runs=False))
+        await self.send(_clock(Clock(self.clock.reads(self.now()))))
 
     async def reset(self) -> None:
-        await self.send(_clock(0.0, runs=self.clock.runs))
+        await self.send(_clock(Clock(0.0, self.now() if self.clock.runs else None)))
 
     async def snapshot(self) -> State:
-        return State(self.clock.data(self.now()))
+        return State(self.clock.data)
 
     async def restore(self, state: State) -> None:
-        self.clock = Clock.of(state.data, self.now())
+        self.clock = Clock.of(state.data)
         self.on_change()
 
     async def replay(self, stanza: Stanza) -> None:
-        self.clock = self.clock.heard(stanza, self.now())
+        self.clock = self.clock.heard(stanza)
         self.on_change()
 
     def view(self) -> dict[str, Any]:
-        return self.clock.data(self.now())
+        return {"elapsed": self.clock.reads(self.now()), "runs": self.clock.runs}
 
 
 class Remote(Timer):
     """Turns the pages of slides that are elsewhere, and has the timer at hand."""
 
-    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         super().__init__(now=now)
         self.position = Position()
 
@@ -132,7 +132,7 @@ class Remote(Timer):
         await self.send(_turn(self.position.at(page).page))
 
     async def snapshot(self) -> State:
-        return State(self.clock.data(self.now()) | self.position.data)
+        return State(self.clock.data | self.position.data)
 
     async def restore(self, state: State) -> None:
         self.position = Position.of(state.data)

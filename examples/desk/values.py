@@ -56,11 +56,14 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Clock:
     """
-    A stopwatch. No two devices have the same time, so what travels is what it reads.
+    A stopwatch that all devices read alike, as far as they agree on the time of day.
+
+    That is what makes it go on where its device has died: what ran on that since its
+    last checkpoint would be lost with it.
 
     Args:
         elapsed: Seconds that it read when it was last set.
-        since: When that was, by this device's monotonic clock; None if it stands.
+        since: When that was, in seconds since 1970; None if it stands.
 
     """
 
@@ -68,27 +71,28 @@ class Clock:
     since: float | None = None
 
     @classmethod
-    def of(cls, data: Any, now: float) -> Clock:
-        """What a state or a packet says."""
+    def of(cls, data: Any) -> Clock:
+        """What a state or a packet says; what is no number counts for nothing."""
         data = data if isinstance(data, Mapping) else {}
-        runs = str(data.get("runs")).lower() == "true"
-        return cls(_seconds(data.get("elapsed")), now if runs else None)
+        elapsed = min(max(0.0, _number(data.get("elapsed")) or 0.0), LONGEST)
+        return cls(elapsed, _number(data.get("since")))
 
     @property
     def runs(self) -> bool:
         return self.since is not None
 
     def reads(self, now: float) -> float:
-        return self.elapsed + (
-            0.0 if self.since is None else max(0.0, now - self.since)
-        )
+        passed = 0.0 if self.since is None else max(0.0, now - self.since)
+        return min(self.elapsed + passed, LONGEST)
 
-    def data(self, now: float) -> dict[str, Any]:
-        return {"elapsed": round(self.reads(now), 3), "runs": self.runs}
+    @property
+    def data(self) -> dict[str, float]:
+        said = {"elapsed": round(self.elapsed, 3)}
+        return said if self.since is None else said | {"since": round(self.since, 3)}
 
-    def heard(self, stanza: Stanza, now: float) -> Clock:
+    def heard(self, stanza: Stanza) -> Clock:
         """After a packet."""
-        return Clock.of(stanza.attributes, now) if stanza.local == "clock" else self
+        return Clock.of(stanza.attributes) if stanza.local == "clock" else self
 
 
 def _whole(value: Any, default: int) -> int:
@@ -98,9 +102,9 @@ def _whole(value: Any, default: int) -> int:
         return default
 
 
-def _seconds(value: Any) -> float:
+def _number(value: Any) -> float | None:
     try:
-        seconds = float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
-        return 0.0
-    return min(max(0.0, seconds), LONGEST) if math.isfinite(seconds) else 0.0
+        return None
+    return number if math.isfinite(number) else None
