@@ -64,7 +64,8 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
-from mobility.split.split import Place, Split
+from mobility.split.place import Place
+from mobility.split.split import Split
 from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited

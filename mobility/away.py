@@ -104,10 +104,11 @@ class Away:
     def again(self, factories: Iterable[type[App] | AppFactory]) -> list[MovedSession]:
         """Those that were away when this device stopped, for these apps."""
         made = {factory.uri: factory for factory in factories}
+        pieces = self._store.pieces()
         return [
-            self._recovered(kept, made[kept.app]())
+            self.recovered(kept, made[kept.app]())
             for kept in self._store.kept()
-            if kept.sid and kept.app in made and kept.id not in self
+            if kept.sid and kept.app in made and kept.id not in {*self._moved, *pieces}
         ]
 
     def settle(self) -> None:
@@ -121,7 +122,8 @@ class Away:
                 gift.on_over = partial(self._gifts.pop, kept.id, None)
                 gift.begin()
 
-    def _recovered(self, kept: Kept, app: App) -> MovedSession:
+    def recovered(self, kept: Kept, app: App) -> MovedSession:
+        """One of them, for this app."""
         if kept.id in self._gifts:
             self._gifts[kept.id].leave()  # now there is an app, if it has to come back
         session = self._session(kept.id, app)

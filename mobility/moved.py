@@ -42,6 +42,7 @@ from mobility.session import Session
 from mobility.store import Kept
 from mobility.tasks import aside
 from mobility.transfer import (
+    Gate,
     Incoming,
     Link,
     Outgoing,
@@ -69,6 +70,7 @@ class MovedSession:
         given: Whether it is to be that device's for good. Once that has confirmed it is
             let go, and only a transfer that came to nothing brings it back.
         released: Whether it is; nothing of it is left here.
+        gate: What its commit waits for, if it goes together with others.
         round_trips: IQs that the last transfer took, from offer to confirm.
 
     """
@@ -90,6 +92,7 @@ class MovedSession:
         self.stayed = ""  # the transfer whose frames the journal still needs
         self.as_saved = False
         self.round_trips = 0
+        self.gate: Gate | None = None
         self._link = link
         self._transfers = transfers
         self._on_back = on_back
@@ -115,6 +118,11 @@ class MovedSession:
     @property
     def peer(self) -> str:
         return self.session.peer
+
+    @property
+    def device(self) -> str:
+        """Id of the device that has it, if that is one of the user's."""
+        return self._link.device
 
     @property
     def leaving(self) -> bool:
@@ -159,6 +167,7 @@ class MovedSession:
         )
         outgoing.on_peer = self._follow
         outgoing.given, outgoing.on_confirmed = self.given, self._confirmed
+        outgoing.gate = self.gate
         self._outgoing = outgoing
         self._transfers.add(outgoing)
         return outgoing
@@ -213,6 +222,7 @@ class MovedSession:
         """Before the commit: from now on this is what we go on from after a crash."""
         name = "" if self._kept is None else self._kept.format
         kept = self._journal(sid, peer, state, format=name, word=sealed)
+        self.app._expects(state)  # others may have looked at it meanwhile
         self.session.meet(peer, sid, kept.epoch)
         self.session.given = self.place if self.given else ""
         assert self._outgoing is not None
@@ -450,7 +460,7 @@ class MovedSession:
                     return await self._ask_for()
                 return await self._retrieve(progress)
             except TransferAborted:
-                if self.released or not await self._lost():
+                if self.released or not await self.lost():
                     raise
                 return await self._reclaim()
             except (PeerUnreachable, TransferExpired):
@@ -555,7 +565,7 @@ class MovedSession:
             self._transfers.close(incoming)
             self._settle(offer.epoch)
 
-    async def _lost(self) -> bool:
+    async def lost(self) -> bool:
         """Ask whether the device still has it: only a clear no counts."""
         assert self._outgoing is not None
         await self._outgoing.inquire()
@@ -580,6 +590,36 @@ class MovedSession:
             if self._coming and self._coming[0].machine.state is Phase.COMMITTED:
                 return await self._retrieve()  # all of it is here already
             return await self._reclaim()
+
+    async def end(self) -> None:
+        """
+        Let it be over, wherever it is: nothing of it runs here, or comes back.
+
+        The epoch is raised: whoever still runs it is told to stop when it shows up.
+        """
+        async with self._returning:
+            if self._kept is None or self._outgoing is None or not self.away:
+                return
+            epoch = self._kept.epoch + 1
+            self._outgoing.reclaim(epoch)
+            if self._coming is not None:
+                self._stays_there(self._coming[0])
+            self._kept = replace(self._kept, keeps=False)
+            self._settle(epoch)
+
+    def last_known(self) -> tuple[State, Tail]:
+        """
+        What is known here of how it is there, and the packets that come after.
+
+        Raises:
+            LocalProtocolError: It is not there.
+            InvalidState: That cannot be used here.
+
+        """
+        if self._kept is None:
+            raise LocalProtocolError("This session is not on another device.")
+        state = self._migrated(self._saved(self._kept), self._kept.schema)
+        return state, self._committed_tail()
 
     async def _reclaim(self) -> App:
         assert self._kept is not None

@@ -10,7 +10,7 @@ from mobility.protocol.capture import Capture
 from mobility.protocol.layout import FORMATS
 from mobility.protocol.transfer import Offer
 
-__all__ = ["apart", "made", "needed", "readable", "refusal", "whole"]
+__all__ = ["apart", "check_way_back", "made", "needed", "readable", "refusal", "whole"]
 
 
 def refusal(
@@ -107,3 +107,16 @@ def apart(name: str, there: int, here: int) -> str:
         f"{name} has version {there} of this app's state, and this session has "
         f"version {here}. Update the app on the older side."
     )
+
+
+def check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:
+    """
+    Whether a session that goes there can come back; who lacks the app will say so.
+
+    Raises:
+        TransferRefused: It cannot.
+
+    """
+    there = apps.get(app.uri, app.schema)
+    if not readable(app, there):
+        raise TransferRefused(apart(place, there, app.schema), condition="schema")

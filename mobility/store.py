@@ -16,7 +16,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -25,9 +25,11 @@ from mobility.errors import JournalError, SettingsError
 from mobility.layout import lay_out
 from mobility.protocol.delegation import Level
 from mobility.protocol.listing import Listed
+from mobility.protocol.split import Group
+from mobility.protocol.split import Phase as Decided
 from mobility.protocol.transfer import Memory, Phase, Role, recovered
 
-__all__ = ["Arriving", "Kept", "Line", "Store"]
+__all__ = ["Arriving", "Kept", "Line", "Parted", "Store"]
 
 _YEAR = 31_622_400  # seconds that the history goes back
 _SCHEMA = """
@@ -55,6 +57,11 @@ CREATE TABLE IF NOT EXISTS arriving (
 CREATE TABLE IF NOT EXISTS groups (
     session TEXT PRIMARY KEY, winner TEXT NOT NULL, sids TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS splits (
+    id TEXT PRIMARY KEY, app TEXT NOT NULL, phase TEXT NOT NULL,
+    waiting TEXT NOT NULL, parts TEXT NOT NULL, heads TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS orders (session TEXT NOT NULL, packet BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS devices (
     id TEXT PRIMARY KEY, about TEXT NOT NULL, verified INTEGER NOT NULL
 );
@@ -170,6 +177,28 @@ class Arriving:
     gone: str = ""
     last: bytes = field(default=b"", repr=False)
     device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """
+    A session that is split.
+
+    Args:
+        id: Of the whole.
+        app: Its URI.
+        group: The decision about the parts that were to go when it was split.
+        parts: By the ids of their sessions, the names of all parts, wherever they run.
+        heads: Where the order of their packets was when the kept ones begin: what JSON
+            can say.
+
+    """
+
+    id: str
+    app: str
+    group: Group
+    parts: Mapping[str, str]
+    heads: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,6 +482,65 @@ class Store:
     def ungroup(self, session: str) -> None:
         """Nothing is left to say about that offer."""
         self._run("DELETE FROM groups WHERE session = ?", (session,))
+
+    def part(self, parted: Parted, sessions: Iterable[Kept] = ()) -> None:
+        """Write down that a session is split, and how far; with what is new of it."""
+        group = parted.group
+        about = parted.id, parted.app, group.phase.value
+        lists = sorted(group.waiting), dict(parted.parts), dict(parted.heads)
+        row = *about, *map(json.dumps, lists)
+        with self._together():
+            for kept in sessions:
+                self.keep(kept)
+            self._run("INSERT OR REPLACE INTO splits VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def parted(self) -> dict[str, Parted]:
+        """Sessions that are split, by their ids."""
+        rows = self._run("SELECT * FROM splits ORDER BY rowid").fetchall()
+        return {
+            id: Parted(
+                *(id, app, Group(frozenset(json.loads(waiting)), Decided(phase))),
+                *(json.loads(parts), json.loads(heads)),
+            )
+            for id, app, phase, waiting, parts, heads in rows
+        }
+
+    def pieces(self) -> set[str]:
+        """Ids of sessions that are not to go on by themselves: split, or a part."""
+        parted = self.parted().values()
+        return {id for each in parted for id in (each.id, *each.parts)}
+
+    def join(self, id: str, whole: Kept | None) -> None:
+        """A session is split no more; it is here, and kept if it was so before."""
+        with self._together():
+            parted = self.parted().get(id)
+            for part in () if parted is None else parted.parts:
+                self._run("DELETE FROM sessions WHERE id = ?", (part,))
+            self._run("DELETE FROM splits WHERE id = ?", (id,))
+            self._run("DELETE FROM orders WHERE session = ?", (id,))
+            if whole is not None:
+                self.keep(whole)
+            self._forget_noted()
+
+    def order(self, session: str, packet: bytes) -> None:
+        """Write down a packet that has its place in the order of that session."""
+        self._run("INSERT INTO orders VALUES (?, ?)", (session, packet))
+
+    def ordered(self, session: str) -> list[bytes]:
+        """Those packets that come after the heads, in their order."""
+        sql = "SELECT packet FROM orders WHERE session = ? ORDER BY rowid"
+        return [packet for (packet,) in self._run(sql, (session,)).fetchall()]
+
+    def shorten(self, parted: Parted, count: int) -> None:
+        """The oldest packets are not needed any more: the heads are behind them."""
+        with self._together():
+            heads = json.dumps(dict(parted.heads))
+            self._run("UPDATE splits SET heads = ? WHERE id = ?", (heads, parted.id))
+            self._run(
+                "DELETE FROM orders WHERE rowid IN (SELECT rowid FROM orders"
+                " WHERE session = ? ORDER BY rowid LIMIT ?)",
+                (parted.id, count),
+            )
 
     def acquaint(self, about: Mapping[str, dict[str, Any]]) -> None:
         """Write down what is known of the user's other devices, by their ids."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import (
     AsyncGenerator,
     Callable,
-    Mapping,
     Sequence,
 )
 from contextlib import aclosing
@@ -22,7 +21,7 @@ from mobility.moved import MovedSession
 from mobility.own.arrival import IncomingOffer
 from mobility.own.device import Device
 from mobility.own.offering import Offering
-from mobility.refusal import apart, readable
+from mobility.refusal import check_way_back
 from mobility.session import Session
 from mobility.transfer import Progress, Report, unseen
 from mobility.visit.screen import Screen
@@ -58,7 +57,7 @@ class Sessions(Base):
         if to.over:
             raise VisitEnded(f"The visit of {to.name} is over. Scan its code again.")
         session = self._ours(app)
-        _check_way_back(app, to.name, to.apps)
+        check_way_back(app, to.name, to.apps)
         if self._own is not None and self._announcing.active:
             self._announcing.add(session)
         moved = self._away.moving(session, to.secret, to.name)
@@ -165,7 +164,7 @@ class Sessions(Base):
             if not to:
                 raise TransferRefused("None of these devices can take a session.")
             for device in to:
-                _check_way_back(app, device.name, device.apps)
+                check_way_back(app, device.name, device.apps)
             offering = Offering(
                 session,
                 to,
@@ -274,10 +273,3 @@ class Sessions(Base):
             if moved.session.kept:
                 self._owned.follow(moved.session)
         return found
-
-
-def _check_way_back(app: App, place: str, apps: Mapping[str, int]) -> None:
-    """Who lacks the app altogether will say so."""
-    there = apps.get(app.uri, app.schema)
-    if not readable(app, there):
-        raise TransferRefused(apart(place, there, app.schema), condition="schema")

@@ -115,10 +115,14 @@ class Announcing:
 
     def remove(self, session: Session) -> None:
         """List it no more; it runs on."""
-        self._sessions.pop(session.id, None)
-        self._again.pop(session.id, None)
-        self._unlisted.add(session.id)
+        self.hide(session.id)
         self.changed()
+
+    def hide(self, id: str) -> None:
+        """That session is not to be listed."""
+        self._sessions.pop(id, None)
+        self._again.pop(id, None)
+        self._unlisted.add(id)
 
     async def disown(self, device: str) -> None:
         """

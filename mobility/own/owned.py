@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 from mobility.app import App, AppFactory
 from mobility.changes import Changes
+from mobility.contents import Contents
 from mobility.errors import MobilityError
 from mobility.failures import traced
 from mobility.protocol.state import decode_state, encode_state
@@ -70,6 +71,11 @@ class Owned:
         """Whether the journal has such a session, wherever it runs."""
         return id in self or self._store.has(id)
 
+    async def written(self, session: Session) -> Kept:
+        """A session that runs here, as it is to be written down; nothing is, yet."""
+        kept, _ = await _written(session, self._link.contents)
+        return kept
+
     async def keep(self, session: Session) -> None:
         """
         Write a session down that runs here, and from now on whatever changes.
@@ -94,20 +100,22 @@ class Owned:
         """Run those that were here when this device stopped; see `Client.kept`."""
         made = {factory.uri: factory for factory in factories}
         found = []
+        pieces = self._store.pieces()
         for kept in self._store.kept():
-            ours = kept.id in self or kept.id in self._loading
+            ours = kept.id in {*self._kept, *self._loading, *pieces}
             if kept.sid or kept.app not in made or ours:
                 continue
             self._loading.add(kept.id)
             try:
-                found.append(await self._run(kept, made[kept.app]()))
+                found.append(await self.run(kept, made[kept.app]()))
             except Exception as exc:  # one that cannot run does not stop the others
                 log.error("a session cannot run here again: %s", traced(exc))
             finally:
                 self._loading.discard(kept.id)
         return found
 
-    async def _run(self, kept: Kept, app: App) -> Session:
+    async def run(self, kept: Kept, app: App) -> Session:
+        """One of them, by this app."""
         session = self._session(kept.id, app)
         session.runs, session.epoch = False, kept.epoch
         known = self._link.contents.of(kept.id)
@@ -200,16 +208,24 @@ class _Keeping:
         session = self.session
         if not session.runs:
             return
-        state, _ = await session.checkpoint()  # what is published is, by then
-        large = {blob.sha256: blob.size for blob in state.blobs.values()}
-        contents = self._link.contents
-        await aside(sum(large.values()), contents.put, session.id, state)
+        kept, large = await _written(session, self._link.contents)
         if not session.runs:
             return
-        about = session.id, session.app.uri, session.app.schema, session.epoch
-        kept = Kept(*about, encode_state(state, known=large), keeps=True)
         if not self._link.store.keep_here(kept, after=self._after):
             self._changes.touch()  # it may stay after all
             return
-        contents.drop(session.id, but=large)
+        self._link.contents.drop(session.id, but=large)
         self._drop_frames()
+
+
+async def _written(
+    session: Session, contents: Contents
+) -> tuple[Kept, Mapping[str, int]]:
+    """
+    As it is to be written down, and what of it is beside the journal: sizes by SHA-256.
+    """
+    state, _ = await session.checkpoint()  # what is published is, by then
+    large = {blob.sha256: blob.size for blob in state.blobs.values()}
+    await aside(sum(large.values()), contents.put, session.id, state)
+    about = session.id, session.app.uri, session.app.schema, session.epoch
+    return Kept(*about, encode_state(state, known=large), keeps=True), large

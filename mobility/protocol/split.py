@@ -120,8 +120,8 @@ class Group:
     journalled before the wire hears of it.
 
     Args:
-        waiting: Transfers that are on their way, by `sid`: to be ready, or, once it is
-            decided, to be settled.
+        waiting: Parts that are on their way: to be ready, or, once it is decided, to be
+            settled. Each is called as its session is.
         phase: How far it is.
         ready: Those that are ready, until it is decided.
 
@@ -141,7 +141,7 @@ class Group:
         """Whether each transfer may be committed, and none be cancelled any more."""
         return self.phase in {P.DECIDED, P.DONE}
 
-    def readied(self, sid: str) -> Self:
+    def readied(self, part: str) -> Self:
         """
         A responder is ready.
 
@@ -151,17 +151,17 @@ class Group:
 
         """
         phase = self._after(R, Ready)
-        if sid not in self.waiting:
+        if part not in self.waiting:
             raise RemoteProtocolError("That part was ready already, or is none.")
-        waiting, ready = self.waiting - {sid}, self.ready | {sid}
+        waiting, ready = self.waiting - {part}, self.ready | {part}
         after = replace(self, phase=phase, waiting=waiting, ready=ready)
         return after if waiting else after.said(Assemble)
 
-    def left(self, sid: str) -> Self:
+    def left(self, part: str) -> Self:
         """A transfer came to nothing; before the decision that cancels all."""
-        if sid not in self.waiting | self.ready or self.over:
+        if part not in self.waiting | self.ready or self.over:
             return self
-        return self.settled(sid) if self.decided else self._with(R, Leave)
+        return self.settled(part) if self.decided else self._with(R, Leave)
 
     def said(self, event: type[Assemble | Decide | Finish | Cancel]) -> Self:
         """
@@ -176,11 +176,11 @@ class Group:
             return replace(after, waiting=self.ready, ready=frozenset())
         return after
 
-    def settled(self, sid: str) -> Self:
+    def settled(self, part: str) -> Self:
         """A transfer that might be committed is over: confirmed, or its device lost."""
-        if self.over or sid not in self.waiting:
+        if self.over or part not in self.waiting:
             return self
-        after = replace(self._with(R, Settle), waiting=self.waiting - {sid})
+        after = replace(self._with(R, Settle), waiting=self.waiting - {part})
         return after if after.waiting else after.said(Finish)
 
     def recovered(self, phases: Mapping[str, transfer.Phase]) -> Self:
@@ -192,9 +192,9 @@ class Group:
 
         """
         after = replace(self, phase=RECOVERY.get(self.phase, self.phase))
-        for sid in self.waiting if after.phase is P.DECIDED else ():
-            if phases.get(sid, _T.ABORTED) not in _OPEN:
-                after = after.settled(sid)
+        for part in self.waiting if after.phase is P.DECIDED else ():
+            if phases.get(part, _T.ABORTED) not in _OPEN:
+                after = after.settled(part)
         return after
 
     def _with(self, speaker: Role, event: type) -> Self:

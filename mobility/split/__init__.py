@@ -1,1 +1,1 @@
-"""A session whose parts run on several devices."""
+"""An app in parts, each on the device that suits it."""

@@ -7,7 +7,7 @@ import contextlib
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from mobility.errors import LocalProtocolError
 from mobility.failures import traced
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import Standing, standing_of, with_standing
+from mobility.split.carried import Carried
 from mobility.split.hub import Hub
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Piece(App):
         self.uri, self.schema, self.title = whole.uri, whole.schema, app.title
         self.migrates = whole.migrates
         self.formats = app.formats
-        self.shown = app
+        self.shown = self._around(app)
         self.counts: dict[str, int] = {}
         self.feeds: dict[str, str] = {}
         self._part = part.name
@@ -82,13 +83,34 @@ class Piece(App):
         self._waiting: deque[Stanza] = deque()
         self._busy = asyncio.Lock()
         self._inside_of = None if hub is None else whole
-        app._inside_of, app._send, app._record = self, self._say, self.record
-        app._checkpoint = self.changed
         if hub is not None:
             hub.join(self)
 
     def __repr__(self) -> str:
         return f"<Piece {self._part}>"
+
+    def _around(self, app: App) -> App:
+        app._inside_of, app._send, app._record = self, self._say, self.record
+        app._checkpoint = self.changed
+        return app
+
+    def wait(self) -> None:
+        """It is no place yet: it hears nothing."""
+        self._mode = _Mode.BETWEEN
+
+    def alone(self) -> None:
+        """It has no session of its own any more, only that of the whole."""
+        self.session = self._send = self._record = None
+
+    def exchange(self, app: App) -> App:
+        """From now on that is the part; gives the one before."""
+        before, self.shown = self.shown, self._around(app)
+        return before
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is on its way through this device: nothing is applied here."""
+        return isinstance(self.shown, Carried)
 
     @property
     def allow(self) -> frozenset[str]:
@@ -154,7 +176,10 @@ class Piece(App):
         if self._is_word(stanza):
             self._words.append(replace(stanza, replayed=False))
         elif stanza.number is None:  # the part has recorded it: it came another way
-            await self._apply(stanza)
+            await (self._keep_for_later(stanza) if self.passes else self._apply(stanza))
+
+    async def _keep_for_later(self, stanza: Stanza) -> None:
+        self._waiting.append(stanza)
 
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
@@ -194,7 +219,7 @@ class Piece(App):
 
     async def drain(self) -> None:
         """Apply what waits; whoever is at it goes on until nothing does."""
-        while self._waiting and not self._busy.locked():
+        while self._waiting and not self.passes and not self._busy.locked():
             async with self._busy:
                 await self._apply(self._waiting.popleft())
 
@@ -239,6 +264,18 @@ class Piece(App):
         async with self._busy:
             await self.shown.restore(plain)
             self._stand(standing)
+
+    async def begin(self, state: State, since: Iterable[Stanza]) -> None:
+        """
+        Be one more place of a part, which goes on from what another place has.
+
+        What that place has said, and its number there, is not ours.
+        """
+        plain, standing = standing_of(state)
+        recorded = (stanza for stanza in since if stanza.number is None)
+        waiting = (*standing.waiting, *recorded)
+        standing = Standing(standing.cursors, waiting=waiting)
+        await self.restore(with_standing(plain, standing))
 
     def _stand(self, standing: Standing) -> None:
         self._cursors = {feed: {**names} for feed, names in standing.cursors.items()}

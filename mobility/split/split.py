@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 
 from mobility.app import App
-from mobility.own.device import Device
-from mobility.visit.screen import Screen
+from mobility.errors import LocalProtocolError
+from mobility.session import Session
+from mobility.split.failing import Failing
+from mobility.split.moving import Moving
+from mobility.split.place import Place, Substitutes, Target, check, is_at
+from mobility.split.seats import Home, Seats
+from mobility.split.together import go_together
+from mobility.split.whole import PartedApp
+from mobility.store import Kept, Parted
+from mobility.tasks import few_at_once
 
-__all__ = ["Place", "Split", "Substitutes", "Target"]
-
-Target: TypeAlias = Device | Screen
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """
-    Where a part is shown.
-
-    Attributes:
-        part: Which one.
-        name: What the device calls itself.
-        jid: Its full JID.
-        device: Its id, if it is one of the user's own; else empty.
-        here: Whether it is this device.
-
-    """
-
-    part: str
-    name: str
-    jid: str
-    device: str = ""
-    here: bool = False
-
-
-# Where a part may go whose device dies: those that are named for it, in their order;
-# or whoever is named when it happens.
-Substitutes: TypeAlias = (
-    Mapping[str, Sequence[Target]] | Callable[[str, Place], Awaitable[Target | None]]
-)
+__all__ = ["Split"]
 
 
 class Split:
@@ -56,17 +36,90 @@ class Split:
 
     """
 
-    app: App
+    def __init__(
+        self,
+        home: Home,
+        app: PartedApp,
+        session: Session,
+        substitutes: Substitutes,
+        *,
+        on_over: Callable[[], object],
+    ) -> None:
+        self.app = app
+        self._home = home
+        self._session = session
+        self._on_over = on_over
+        self._seats = Seats(home, app, session)
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._moving = Moving(self._seats)
+        self._failing = Failing(
+            self._seats, self._moving, self._locks.__getitem__, substitutes
+        )
+        self._ending = self._over = False
+
+    def __repr__(self) -> str:
+        return f"<Split {self._session.id}>"
 
     @property
     def places(self) -> Mapping[str, tuple[Place, ...]]:
         """Where each part of the app runs now; each at one place at least."""
-        raise NotImplementedError
+        return self._seats.places
 
     @property
     def over(self) -> bool:
         """All of it is here again, and nothing is split any more."""
-        raise NotImplementedError
+        return self._over
+
+    async def watch(self) -> AsyncGenerator[Mapping[str, tuple[Place, ...]], None]:
+        """The `places` now, and at each change, until it is over."""
+        async with aclosing(self._seats.watch()) as changes:
+            async for places in changes:
+                if self.over:
+                    return
+                yield places
+
+    # --- it begins -------------------------------------------------------------
+
+    async def _begin(self, places: Mapping[str, Target]) -> None:
+        """Let parts go, all or none; see `Client.split`."""
+        try:
+            await self._seats.begin(places)
+            await go_together(self._seats, self._moving, places)
+        except BaseException:
+            self._end()
+            raise
+        self._look_after_all()
+
+    async def _go_on(self, parted: Parted) -> None:
+        """After a restart; see `Client.splits`."""
+        await self._seats.again(parted)
+        self._look_after_all()
+
+    def _look_after_all(self) -> None:
+        for seat in self._seats.all():
+            self._failing.look_after(seat)
+
+    def _end(self, whole: Kept | None = None) -> None:
+        """Nothing is split any more."""
+        self._seats.end(whole)
+        self._ending = self._over = True
+        self._seats.changed()
+        self._on_over()
+
+    @contextlib.asynccontextmanager
+    async def _changing(self, part: str) -> AsyncIterator[None]:
+        """Nobody else changes meanwhile where it is; thereafter it is looked after."""
+        self._seats.of(part)  # there is such a part
+        async with self._locks[part]:
+            if self._ending:
+                raise LocalProtocolError("This session is not split any more.")
+            try:
+                yield
+            finally:
+                self._look_after_all()
+                self._seats.changed()
+
+    # --- where its parts go ----------------------------------------------------
 
     async def move(
         self, part: str, *, to: Target, from_: Target | Place | None = None
@@ -80,33 +133,49 @@ class Split:
             from_: Where from, if it runs at several places.
 
         Raises:
-            TransferRefused, TransferAborted, TransferExpired: It is where it was.
-            PeerUnreachable: Where it is nobody answers; likewise.
-            LocalProtocolError: There is no such part or place.
+            TransferError: It is where it was; or here, if it cannot go back there.
+            SessionAway, PeerUnreachable: Nobody answers where it is, or is to go.
+            VisitEnded: That display is not visited any more.
+            LocalProtocolError: There is no such part or place, or it is there already.
 
         """
-        raise NotImplementedError
+        async with self._changing(part):
+            seat = self._seats.find(part, from_)
+            to = self._checked(part, to)
+            if seat.moved is None:
+                await self._moving.carry(seat, to)
+            else:
+                await self._moving.pass_on(seat, to)
+            return self._seats.place(seat)
 
     async def add(self, part: str, *, on: Target) -> Place:
         """
         Show a part on one more device; all of them hear the same packets.
 
         Raises:
-            TransferError: It is not shown there; elsewhere nothing has changed.
+            TransferError, VisitEnded, PeerUnreachable: It is not shown there; elsewhere
+                nothing has changed.
             LocalProtocolError: There is no such part, or it is there already.
 
         """
-        raise NotImplementedError
+        async with self._changing(part):
+            to = self._checked(part, on)
+            source, *_ = self._seats.of(part)
+            return self._seats.place(await self._moving.copy(source, to))
 
     async def drop(self, part: str, *, on: Target | Place) -> None:
         """
         Show a part there no more. From the last place it comes here.
 
         Raises:
-            LocalProtocolError: It is not shown there.
+            LocalProtocolError: It is not shown there, or here and nowhere else.
 
         """
-        raise NotImplementedError
+        async with self._changing(part):
+            seat = self._seats.find(part, on)
+            if len(self._seats.of(part)) == 1 and seat.moved is None:
+                raise LocalProtocolError("This part runs here, and nowhere else.")
+            await self._moving.drop(seat)
 
     async def bring(self, part: str) -> App:
         """
@@ -114,13 +183,30 @@ class Split:
 
         If a device does not answer, it is here as it was last saved there.
         """
-        raise NotImplementedError
+        async with self._changing(part):
+            return await self._moving.bring(part)
 
     async def retrieve(self) -> App:
-        """Take all parts back, and be split no more; gives the whole, which runs here."""
-        raise NotImplementedError
+        """Take all parts back: the whole runs here, and is split no more."""
+        if self.over:
+            return self.app
+        async with contextlib.AsyncExitStack() as stack:
+            names = self.app.names
+            for part in names:
+                await stack.enter_async_context(self._changing(part))
+            await few_at_once(map(self._moving.bring, names), len(names))
+            await self._home.tasks.complete(self._join())
+        return self.app
 
-    async def watch(self) -> AsyncGenerator[Mapping[str, tuple[Place, ...]], None]:
-        """The `places` now, and at each change, until it is over."""
-        raise NotImplementedError
-        yield
+    async def _join(self) -> None:
+        self._ending = True  # who waits for a part to be changed, waits for nothing
+        kept = self._home.store.has(self._session.id)
+        whole = await self._home.owned.written(self._session) if kept else None
+        self._end(whole)
+
+    def _checked(self, part: str, to: Target) -> Target:
+        to = self._home.fresh(to)
+        check(self.app, part, to)
+        if any(is_at(place, to) for place in self.places[part]):
+            raise LocalProtocolError(f"{to.name} has this part already.")
+        return to

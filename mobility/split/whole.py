@@ -13,6 +13,7 @@ from mobility.app import App, Part
 from mobility.errors import InvalidState
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
+from mobility.split.carried import Carried
 from mobility.split.hub import Heads, Hub
 from mobility.split.piece import Piece
 
@@ -42,6 +43,11 @@ class PartedApp(App):
 
     services: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parts."""
+        return tuple(self._pieces)
+
     def part(self, name: str) -> App:
         """
         That part here; made by its factory when it is asked for first.
@@ -50,7 +56,8 @@ class PartedApp(App):
             LookupError: There is no such part.
 
         """
-        return self.piece(name).shown
+        shown = self.piece(name).shown
+        return shown.app if isinstance(shown, Carried) else shown
 
     def piece(self, name: str) -> Piece:
         """
@@ -65,14 +72,23 @@ class PartedApp(App):
 
     def copy_of(self, name: str) -> Piece:
         """
-        One more place of that part, to be restored from what another one has.
+        One more place of that part elsewhere; to `begin` from what another one has.
 
         Raises:
             LookupError: There is no such part.
 
         """
-        part = self._declared(name)
-        return Piece(self, part, _made(part), hub=self.hub)
+        carried = Carried(self.part(name))
+        piece = Piece(self, self._declared(name), carried, hub=self.hub)
+        piece.wait()
+        return piece
+
+    def appoint(self, name: str, place: Piece) -> None:
+        """Let that place be the one whose part this is, if it comes here."""
+        before = self._pieces[name]
+        app = before.exchange(Carried(before.shown))
+        place.exchange(app)
+        self._pieces[name] = place
 
     def _piece(self, name: str) -> App:
         part = self._declared(name)

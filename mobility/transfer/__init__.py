@@ -6,7 +6,7 @@ one; `mobility.protocol.transfer` is the table that they follow.
 """
 
 from mobility.transfer.incoming import Incoming
-from mobility.transfer.outgoing import Outgoing
+from mobility.transfer.outgoing import Gate, Outgoing
 from mobility.transfer.progress import Progress, Report, unseen
 from mobility.transfer.sending import WINDOW
 from mobility.transfer.side import Link, Tail, word
@@ -15,6 +15,7 @@ from mobility.transfer.ways import CARRIERS, Ways
 __all__ = [
     "CARRIERS",
     "WINDOW",
+    "Gate",
     "Incoming",
     "Link",
     "Outgoing",

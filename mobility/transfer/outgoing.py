@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Protocol, Self, cast
 
 from mobility.contents import room_needed
 from mobility.errors import (
@@ -32,9 +32,25 @@ from mobility.transfer.sending import Fetching, Sending
 from mobility.transfer.side import Link, Side, Tail, reason
 from mobility.transfer.spool import Spool
 
-__all__ = ["Outgoing"]
+__all__ = ["Gate", "Outgoing"]
 
 _MOST_TAIL = 64_000  # bytes of packets that fit into the commit
+
+
+class Gate(Protocol):
+    """
+    What a commit waits for that is decided together with others.
+
+    Raises:
+        MobilityError: It is not to be.
+
+    """
+
+    async def ready(self) -> None:
+        """The peer has all of it, and waits: until all of them do."""
+
+    async def stopped(self) -> None:
+        """It has stopped here, and can be committed: until that is decided."""
 
 
 class Outgoing(Side):
@@ -51,6 +67,7 @@ class Outgoing(Side):
 
     Attributes:
         given: The peer shall have it for good.
+        gate: What the commit waits for, if it is one of several.
         on_confirmed: Called when the peer runs it, also if it says so again; gives the
             word that we stand by from then on, if there is one.
 
@@ -77,6 +94,7 @@ class Outgoing(Side):
         self._before_commit = before_commit
         self.report = progress
         self.given = False
+        self.gate: Gate | None = None
         self.on_confirmed: Callable[[], proto.Event | None] = lambda: None
 
     @property
@@ -206,11 +224,17 @@ class Outgoing(Side):
         return await self._let_go(state)
 
     async def _let_go(self, state: State) -> proto.Commit:
+        if self.gate is not None:
+            await self.gate.ready()
+            await self.tell(proto.Status(self.seal(proto.Status)))  # is it still there?
         packets = await self._session.stop()
         tail = Tail(tuple(packets), self._session.heard).encode()
         if len(tail) > _MOST_TAIL:
             raise TransferAborted("Too much happened meanwhile. Try again.")
         self.check()
+        if self.gate is not None:
+            await self.gate.stopped()
+            self.check()
         commit = proto.Commit(self.seal(proto.Commit, tail))
         self._before_commit(state, commit.sealed)
         self.step(commit)

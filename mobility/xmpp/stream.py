@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
+from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID, InvalidJID
 
 from mobility.errors import ConnectionFailed
@@ -259,6 +260,17 @@ class Stream:
         come to one soon.
         """
         self._doubted.set()
+
+    async def ping(self, jid: str, *, seconds: float) -> bool | None:
+        """Whether somebody answers there (XEP-0199); None if nothing comes in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.xmpp.plugin["xep_0199"].send_ping(JID(jid), timeout=seconds)
+        except (TimeoutError, IqTimeout):
+            return None
+        except IqError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Say goodbye, so that the server forgets the session at once."""

@@ -147,6 +147,7 @@ def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
         assert store.kept() == []
         assert store.arriving() == []
         assert store.groups() == {}
+        assert store.parted() == {}
         assert store.words() == {}
         assert store.noted("sid-1") == []
         assert store.staying() == []
@@ -158,6 +159,7 @@ def test_a_display_writes_nothing_that_names_a_visitor_or_their_content(
     assert set(columns) == {
         *("transfers", "identity", "devices", "caps"),
         *("sessions", "arriving", "groups", "words", "since", "visits", "history"),
+        "splits",
     }
 
 

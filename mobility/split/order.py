@@ -1,0 +1,91 @@
+"""The order of a split session's packets, written down before anybody hears them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, replace
+from typing import Any
+
+from mobility.errors import InvalidState
+from mobility.protocol.session import Stanza
+from mobility.protocol.state import decode_packets, encode_packets
+from mobility.split.hub import Heads, Hub
+from mobility.store import Parted, Store
+
+__all__ = ["Order"]
+
+MOST = 4000  # packets that are written down; a place that misses more is told so
+_AT_ONCE = 500  # of them that are let go together
+
+
+class Order:
+    """
+    What of an order is written down: where it was, and all packets since.
+
+    Args:
+        store: Of this device.
+        hub: Makes the order.
+
+    """
+
+    def __init__(self, store: Store, hub: Hub) -> None:
+        self._store = store
+        self._hub = hub
+        self._base = hub.heads
+        self._since: deque[Stanza] = deque()
+        self.parted: Parted | None = None  # as it is written down; nothing is before
+
+    @property
+    def heads(self) -> dict[str, Any]:
+        """Where it was before what is written down, for the journal."""
+        return asdict(self._base)
+
+    def again(self, parted: Parted) -> None:
+        """
+        Go on with it after a restart.
+
+        Raises:
+            InvalidState: If what is written down cannot be read.
+
+        """
+        try:
+            self._base = Heads(**parted.heads)
+        except TypeError:
+            raise InvalidState("The order of the packets cannot be read.") from None
+        self._hub.begin(self._base)
+        for raw in self._store.ordered(parted.id):
+            for stanza in decode_packets(raw):
+                live = replace(stanza, replayed=False)
+                self._hub.adopt(live)
+                self._since.append(live)
+        self.begin(parted)
+
+    def begin(self, parted: Parted) -> None:
+        """From now on write down each packet."""
+        self.parted = parted
+        self._hub.on_order = self._write
+
+    def end(self) -> None:
+        """Write down nothing any more."""
+        self._hub.on_order = lambda stanza: None
+
+    def _write(self, stanza: Stanza) -> None:
+        assert self.parted is not None
+        self._store.order(self.parted.id, encode_packets([stanza]))
+        self._since.append(stanza)
+        if len(self._since) >= MOST + _AT_ONCE:
+            self._shorten(self.parted)
+
+    def _shorten(self, parted: Parted) -> None:
+        gone = [self._since.popleft() for _ in range(_AT_ONCE)]
+        names, heard = {**self._base.names}, {**self._base.heard}
+        at = self._base.at
+        for number in (stanza.number for stanza in gone):
+            assert number is not None
+            at = number.at
+            if number.by:
+                heard[number.by] = max(number.said, heard.get(number.by, 0))
+        names |= {s.name: s.number.nth for s in gone if s.number is not None}
+        self._base = Heads(self._base.feed, at, names, heard)
+        self.parted = replace(parted, heads=self.heads)
+        self._store.shorten(self.parted, _AT_ONCE)
