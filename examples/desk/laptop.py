@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -44,7 +44,9 @@ class Laptop(Device):
         self._substitutes = substitutes or {}
         self.devices: dict[str, Target] = {}
         self._moving: set[str] = set()
-        self._wishes: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._wishes: asyncio.Queue[tuple[str, Callable[[], Awaitable[None]]]] = (
+            asyncio.Queue()
+        )
         for name in self._names:
             watched(desk.part(name), show)
 
@@ -65,8 +67,7 @@ class Laptop(Device):
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch_devices())
             while True:
-                part, to = await self._wishes.get()
-                await self._try(part, to)
+                await self._try(*await self._wishes.get())
 
     async def _watch_devices(self) -> None:
         async with aclosing(self.client.watch_devices()) as lists:
@@ -86,32 +87,42 @@ class Laptop(Device):
         ]
         return super().view() | {"places": {"devices": names, "parts": parts}}
 
-    def _on(self, part: str) -> str:
-        if self.split is None or self._is_here(part):
-            return self.client.name
-        return self.split.places[part][0].name
+    def _on(self, part: str) -> list[str]:
+        """The names of all devices that show it."""
+        if self.split is None:
+            return [self.client.name]
+        return [place.name for place in self.split.places[part]]
 
     async def do(self, action: Any, value: Any = None) -> None:
         match action, value:
-            case "move", {"part": str(part), "to": str(to)} if part in self._names:
-                if part in self._moving:
-                    raise ValueError("It is moving already.")
-                self._moving.add(part)
-                self._wishes.put_nowait((part, to))
-                self._show()
+            case "move", {"part": str(part), "from": str(from_), "to": str(to)}:
+                self._wish(part, lambda: self._moved(part, to, from_))
+            case "add", {"part": str(part), "on": str(on)}:
+                self._wish(part, lambda: self.add(part, on))
+            case "drop", {"part": str(part), "on": str(on)}:
+                self._wish(part, lambda: self._dropped(part, on))
             case _:
                 await super().do(action, value)
 
-    async def _try(self, part: str, to: str) -> None:
+    def _wish(self, part: str, job: Callable[[], Awaitable[None]]) -> None:
+        if part not in self._names or part in self._moving:
+            raise ValueError("This is not to be done now.")
+        self._moving.add(part)
+        self._wishes.put_nowait((part, job))
+        self._show()
+
+    async def _try(self, part: str, job: Callable[[], Awaitable[None]]) -> None:
         """What is wrong with it is shown."""
         self.problem = ""
         try:
-            await self.place({part: to})
+            await job()
         except MobilityError as exc:
             self.problem = str(exc)
         finally:
             self._moving.discard(part)
             self._show()
+
+    # --- where its parts are ---------------------------------------------------
 
     async def place(self, wanted: Mapping[str, str]) -> None:
         """
@@ -125,12 +136,32 @@ class Laptop(Device):
             await self._begin(wanted)
             return
         for part, name in wanted.items():
-            if name == self.client.name:
-                await self.split.bring(part)
-            else:
-                await self.split.move(part, to=await self.client.device(name))
+            await self._moved(part, name, self._on(part)[0])
 
-    async def _begin(self, wanted: Mapping[str, str]) -> None:
+    async def _moved(self, part: str, name: str, from_: str) -> None:
+        if self.split is None:
+            await self._begin({part: name})
+        elif name == self.client.name:
+            await self.split.bring(part)
+        else:
+            to = await self.client.device(name)
+            await self.split.move(part, to=to, from_=self._place(part, from_))
+
+    async def add(self, part: str, name: str) -> None:
+        """Show a part on that device as well."""
+        split = self.split or await self._begin({})
+        await split.add(part, on=await self.client.device(name))
+
+    async def _dropped(self, part: str, name: str) -> None:
+        place = self._place(part, name)
+        if self.split is not None and place is not None:
+            await self.split.drop(part, on=place)
+
+    def _place(self, part: str, name: str) -> Place | None:
+        places = () if self.split is None else self.split.places[part]
+        return next((place for place in places if place.name == name), None)
+
+    async def _begin(self, wanted: Mapping[str, str]) -> Split:
         targets = {
             part: await self.client.device(name) for part, name in wanted.items()
         }
@@ -138,6 +169,7 @@ class Laptop(Device):
             self.desk, targets, substitutes=self._substitute
         )
         self._following = asyncio.create_task(self._follow(self.split))  # to its end
+        return self.split
 
     async def _follow(self, split: Split) -> None:
         async with aclosing(split.watch()) as changes:

@@ -59,7 +59,7 @@ async def addresses(process: asyncio.subprocess.Process) -> dict[str, str]:
     return found
 
 
-async def test_the_phone_turns_the_wall_and_the_laptop_has_the_notes_again(
+async def test_the_phone_turns_the_wall_and_the_laptop_says_what_is_shown_where(
     folder: Path,
 ) -> None:
     async with demo(folder) as process, async_playwright() as play:
@@ -83,10 +83,15 @@ async def test_the_phone_turns_the_wall_and_the_laptop_has_the_notes_again(
         await tablet.get_by_role("button", name="Start").click()
         await expect(phone.locator("#remote .time")).not_to_have_text("0:00")
 
-        await laptop.get_by_label("notes").select_option("Laptop")
+        await laptop.get_by_label("Where the notes are").select_option("Laptop")
         await expect(laptop.locator("#now")).to_contain_text("The talk itself moves")
         await expect(tablet.locator("#notes")).to_be_hidden()
         await expect(tablet.locator("#timer")).to_be_visible()
+        await laptop.get_by_label("Show the slides also on").select_option("Tablet")
+        await expect(tablet.locator("#room")).to_have_attribute("data-page", "2")
+        await wall.keyboard.press("ArrowRight")
+        await expect(tablet.locator("#room")).to_have_attribute("data-page", "3")
+        await expect(wall.locator("#room")).to_have_attribute("data-page", "3")
         await browser.close()
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0

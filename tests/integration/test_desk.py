@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from examples.desk.demo import SPREAD, Desks, go_round, open_desks
+from examples.desk.demo import SPREAD, Desks, open_desks
 from examples.desk.desk import Desk
 from examples.desk.device import Device
 from examples.desk.parts import Notes, Remote, Slides
 from mobility import MobilityError
+from mobility.split import life
 from tests.fakes.running import RunningServer
 from tests.integration.people import address, soon, variables
 
@@ -38,7 +39,14 @@ class Home:
 
 
 @pytest.fixture
-def home(server: RunningServer, hurry: None, tmp_path: Path) -> Home:
+def home(
+    server: RunningServer,
+    hurry: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Home:
+    monkeypatch.setattr(life, "EVERY", 0.2)
+    monkeypatch.setattr(life, "PAUSE", 0.2)
     return Home(server, tmp_path, server.add())
 
 
@@ -142,6 +150,22 @@ async def test_slides_on_an_agent_that_is_killed_go_on_at_the_tablet(
         assert tablet.document == b"%PDF-1.7 a talk"
 
 
-async def test_a_round_without_a_person_holds(home: Home) -> None:
-    figures = await go_round(home, a_desk())
-    assert figures.keys() >= {"split_ms", "turn_ms", "move_ms", "failover_ms"}
+async def test_two_devices_show_the_same_slides_whoever_turns_first(home: Home) -> None:
+    async with at_home(home) as desks:
+        wall, tablet = desks.others["Wall"], desks.others["Tablet"]
+        await soon(desks.laptop.place({"slides": "Wall"}))
+        await soon(desks.laptop.add("slides", "Tablet"))
+        await asyncio.gather(wall.do("turn", 3), tablet.do("turn", 5))
+        await wall.do("point", [0.5, 0.5])  # after both
+        await desks.until(lambda: has_dot(wall) and has_dot(tablet), "the dot")
+        last = page(wall)
+        assert last in {3, 5}
+        assert page(tablet) == last
+        await soon(desks.laptop.close())
+        assert page(desks.laptop) == last
+
+
+def has_dot(device: Device) -> bool:
+    slides = device.parts["slides"]
+    assert isinstance(slides, Slides)
+    return slides.pointer is not None

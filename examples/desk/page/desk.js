@@ -91,17 +91,36 @@ function drawPlaces(places) {
   find("places").replaceChildren(...places.parts.map((place) => row(place, places.devices)));
 }
 
+// A list for each device that shows the part, and one more to show it elsewhere as well.
 function row({ part, on, busy }, devices) {
-  const label = document.createElement("label");
+  const fieldset = document.createElement("fieldset");
+  const legend = document.createElement("legend");
+  legend.textContent = part;
+  fieldset.disabled = busy;
+  const lists = on.map((from) => {
+    const there = devices.includes(from) ? devices : [from, ...devices];
+    const others = there.filter((name) => name === from || !on.includes(name));
+    const options = others.map((name) => new Option(name, name, false, name === from));
+    if (on.length > 1) options.push(new Option("Not there", ""));
+    return list(`Where the ${part} are`, options, (to) =>
+      to ? act("move", { part, from, to }) : act("drop", { part, on: from }));
+  });
+  const free = devices.filter((name) => !on.includes(name));
+  const more = [new Option("also on …", ""), ...free.map((name) => new Option(name))];
+  if (free.length) lists.push(list(`Show the ${part} also on`, more, (to) => to && act("add", { part, on: to })));
+  fieldset.append(legend, ...lists);
+  return fieldset;
+}
+
+function list(name, options, chosen) {
   const select = document.createElement("select");
-  select.append(...devices.map((name) => new Option(name, name, false, name === on)));
-  select.disabled = busy;
+  select.setAttribute("aria-label", name);
+  select.append(...options);
   select.addEventListener("change", () => {
     select.blur();
-    act("move", { part, to: select.value });
+    chosen(select.value);
   });
-  label.append(part, select);
-  return label;
+  return select;
 }
 
 // -- what the person does
