@@ -57,10 +57,12 @@ async def stopped() -> None:
 
 
 async def talk(options: argparse.Namespace) -> None:
-    """Have a talk here, and its parts wherever the page says."""
+    """Have a talk here, and its parts wherever the page says; or go on with one."""
     desk = load_desk(options.doc, options.notes)
     client = _client(options.name)
-    async with opened(client, lambda *it: Laptop(it[0], desk, show=it[1])) as (_, page):
+    own = opened(client, lambda *it: Laptop(it[0], desk, show=it[1]))
+    async with own as (laptop, page):
+        await laptop.go_on()
         print(page, flush=True)
         await stopped()
 

@@ -20,10 +20,10 @@ from examples.desk.parts import Remote, Slides, Timer
 from examples.desk.window import opened
 from mobility import Client, MobilityError
 
-__all__ = ["SPREAD", "Desks", "Where", "go_round", "open_desks", "program"]
+__all__ = ["SPREAD", "Desks", "Where", "client_of", "go_round", "open_desks"]
 
 SPREAD = {"slides": "Wall", "notes": "Tablet", "timer": "Tablet", "remote": "Phone"}
-KINDS = {"Laptop": "pc", "Wall": "pc", "Tablet": "phone", "Phone": "phone"}
+KINDS = {"Tablet": "phone", "Phone": "phone"}
 PATIENCE = 20.0  # seconds for anything that is waited for
 
 
@@ -98,19 +98,19 @@ async def open_desks(
     async with contextlib.AsyncExitStack() as stack:
         others, addresses = {}, {"Laptop": ""}
         for name in ("Wall", "Tablet", "Phone"):
-            one = opened(_client(place, name), other)
+            one = opened(client_of(place, name), other)
             others[name], addresses[name] = await stack.enter_async_context(one)
-        own = opened(_client(place, "Laptop"), laptop)
+        own = opened(client_of(place, "Laptop"), laptop)
         first, addresses["Laptop"] = await stack.enter_async_context(own)
         yield Desks(first, others, addresses, changed)
 
 
-def _client(place: Where, name: str) -> Client:
+def client_of(place: Where, name: str) -> Client:
     data = place.folder / name.lower()
     return Client(
         *place.phone,
         device=name,
-        kind=KINDS[name],
+        kind=KINDS.get(name, "pc"),
         apps=[Desk],
         data=data,
         **place.address,
@@ -145,7 +145,7 @@ async def go_round(place: Where, desk: Desk) -> dict[str, Any]:
         clock.lap("turn_ms")
         await desks.others["Tablet"].do("run")
         await desks.until(lambda: _runs(phone), "the remote has not heard of the timer")
-        async with program(place, "Projector") as (process, _):
+        async with _program(place, "Projector") as (process, _):
             await desks.until(
                 lambda: "Projector" in desks.laptop.devices, "a device is not seen"
             )
@@ -186,7 +186,7 @@ def _runs(device: Device) -> bool:
 
 
 @asynccontextmanager
-async def program(
+async def _program(
     place: Where, name: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """A device as a process of its own, and the address of its page."""

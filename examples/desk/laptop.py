@@ -47,16 +47,15 @@ class Laptop(Device):
         self._wishes: asyncio.Queue[tuple[str, Callable[[], Awaitable[None]]]] = (
             asyncio.Queue()
         )
-        for name in self._names:
-            watched(desk.part(name), show)
+        self._watch_parts()
 
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(part.name for part in self.desk.parts)
+    def _watch_parts(self) -> None:
+        for name in self.desk.names:
+            watched(self.desk.part(name), self._show)
 
     @property
     def parts(self) -> Mapping[str, App]:
-        here = filter(self._is_here, self._names)
+        here = filter(self._is_here, self.desk.names)
         return {name: self.desk.part(name) for name in here}
 
     def _is_here(self, part: str) -> bool:
@@ -83,7 +82,7 @@ class Laptop(Device):
         names = [self.client.name, *sorted(self.devices)]
         parts = [
             {"part": name, "on": self._on(name), "busy": name in self._moving}
-            for name in self._names
+            for name in self.desk.names
         ]
         return super().view() | {"places": {"devices": names, "parts": parts}}
 
@@ -105,7 +104,7 @@ class Laptop(Device):
                 await super().do(action, value)
 
     def _wish(self, part: str, job: Callable[[], Awaitable[None]]) -> None:
-        if part not in self._names or part in self._moving:
+        if part not in self.desk.names or part in self._moving:
             raise ValueError("This is not to be done now.")
         self._moving.add(part)
         self._wishes.put_nowait((part, job))
@@ -123,6 +122,16 @@ class Laptop(Device):
             self._show()
 
     # --- where its parts are ---------------------------------------------------
+
+    async def go_on(self) -> bool:
+        """Go on with the talk that was split when this device stopped, if one was."""
+        splits = await self.client.splits(Desk, substitutes=self._substitute)
+        for split in splits:
+            assert isinstance(split.app, Desk)
+            self.desk = split.app
+            self._watch_parts()
+            self._take(split)
+        return bool(splits)
 
     async def place(self, wanted: Mapping[str, str]) -> None:
         """
@@ -165,11 +174,16 @@ class Laptop(Device):
         targets = {
             part: await self.client.device(name) for part, name in wanted.items()
         }
-        self.split = await self.client.split(
+        split = await self.client.split(
             self.desk, targets, substitutes=self._substitute
         )
-        self._following = asyncio.create_task(self._follow(self.split))  # to its end
-        return self.split
+        self._take(split)
+        return split
+
+    def _take(self, split: Split) -> None:
+        self.split = split
+        self._following = asyncio.create_task(self._follow(split))  # until its end
+        self._show()
 
     async def _follow(self, split: Split) -> None:
         async with aclosing(split.watch()) as changes:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from examples.desk.demo import SPREAD, Desks, open_desks
+from examples.desk.demo import SPREAD, Desks, client_of, open_desks
 from examples.desk.desk import Desk
 from examples.desk.device import Device
+from examples.desk.laptop import Laptop
 from examples.desk.parts import Notes, Remote, Slides
 from mobility import MobilityError
 from mobility.split import life
@@ -148,6 +149,29 @@ async def test_slides_on_an_agent_that_is_killed_go_on_at_the_tablet(
         await desks.others["Phone"].do("turn", 5)
         await desks.until(lambda: page(tablet) == 5, "the tablet")
         assert tablet.document == b"%PDF-1.7 a talk"
+
+
+async def test_a_laptop_that_was_restarted_has_the_talk_where_it_was(
+    home: Home,
+) -> None:
+    async with at_home(home) as desks:
+        phone, wall = desks.others["Phone"], desks.others["Wall"]
+        async with client_of(home, "Notebook") as client:
+            before = Laptop(client, a_desk(), show=lambda: None)
+            await soon(before.place({"slides": "Wall", "remote": "Phone"}))
+            await phone.do("turn", 2)
+            await desks.until(lambda: page(wall) == 2, "the wall")
+        await phone.do("turn", 3)  # nobody gives it a place in the order now
+        async with client_of(home, "Notebook") as client:
+            again = Laptop(client, Desk(), show=lambda: None)
+            assert await soon(again.go_on())
+            await desks.until(lambda: page(wall) == 3, "the wall, later")
+            assert again.parts.keys() == {"notes", "timer"}
+            notes = again.parts["notes"]
+            assert isinstance(notes, Notes)
+            assert notes.view()["now"] == "Questions"
+            await soon(again.close())
+            assert page(again) == 3
 
 
 async def test_two_devices_show_the_same_slides_whoever_turns_first(home: Home) -> None:
