@@ -9,12 +9,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from examples.desk.desk import Desk
 from examples.desk.parts import Notes, Remote, Slides, Timer
-from mobility import App, Client, IncomingOffer, LocalProtocolError, MobilityError
+from mobility import (
+    App,
+    Client,
+    IncomingOffer,
+    LocalProtocolError,
+    MobilityError,
+    Session,
+)
 
-__all__ = ["Device", "is_number", "viewed"]
-
-Shown = Slides | Notes | Timer | Remote
+__all__ = ["Device", "watched"]
 
 
 class Device:
@@ -44,6 +50,8 @@ class Device:
             asyncio.TaskGroup() as group,
             aclosing(self.client.offers()) as offers,
         ):
+            for offer in self.client.arriving():  # was here when this device stopped
+                group.create_task(self._host(offer))
             async for offer in offers:
                 group.create_task(self._host(offer))
 
@@ -57,16 +65,19 @@ class Device:
             self.problem = str(exc)
             self._show()
             return
-        name, app = session.part, watched(session.shown, self._show)
-        self._came[name] = app
+        parts = _parts(session)
+        for app in parts.values():
+            watched(app, self._show)
+        self._came |= parts
         self._show()
         await session.ended()
-        if self._came.get(name) is app:
-            del self._came[name]
-            self._show()
+        for name, app in parts.items():
+            if self._came.get(name) is app:  # and no newer one
+                del self._came[name]
+        self._show()
 
     def view(self) -> dict[str, Any]:
-        parts = {name: viewed(app) for name, app in self.parts.items()}
+        parts = {name: _viewed(app) for name, app in self.parts.items()}
         return {"device": self.client.name, "parts": parts, "problem": self.problem}
 
     @property
@@ -97,7 +108,7 @@ class Device:
                 await self._one(Remote, Slides).turn(page)
             case "counted", int(pages) if pages > 0:
                 await self._one(Slides).counted(pages)
-            case "point", [x, y] if is_number(x) and is_number(y):
+            case "point", [x, y] if _is_number(x) and _is_number(y):
                 await self._one(Slides).point(x, y)
             case "point", None:
                 await self._one(Slides).stop_pointing()
@@ -117,14 +128,21 @@ class Device:
         raise ValueError("This is not to be done here.")
 
 
-def watched(app: App, show: Callable[[], None]) -> App:
-    """The app of a part, which tells of each change."""
+def _parts(session: Session) -> dict[str, App]:
+    """What has come: one part, or a talk as a whole."""
+    app = session.shown
+    if isinstance(app, Desk):
+        return {name: app.part(name) for name in app.names}
+    return {session.part: app}
+
+
+def watched(app: App, show: Callable[[], None]) -> None:
+    """Have a part tell of each change."""
     assert isinstance(app, Slides | Notes | Timer | Remote)
     app.on_change = show
-    return app
 
 
-def viewed(app: App) -> dict[str, Any]:
+def _viewed(app: App) -> dict[str, Any]:
     """What a page shows of it."""
     assert isinstance(app, Slides | Notes | Timer | Remote)
     view = app.view()
@@ -134,5 +152,5 @@ def viewed(app: App) -> dict[str, Any]:
     return view
 
 
-def is_number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
