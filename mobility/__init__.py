@@ -42,6 +42,7 @@ from mobility.protocol.carrier import Carrier
 from mobility.protocol.code import Address, DeviceCode, SessionCode
 from mobility.protocol.code import read as read_code
 from mobility.protocol.delegation import Level
+from mobility.protocol.filtering import Way
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.place import Coordinates, Spot
 from mobility.protocol.session import Stanza, State
@@ -64,7 +65,10 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
+from mobility.split.filtering import Filter
+from mobility.split.membership import Participant
 from mobility.split.place import Place
+from mobility.split.service import Service, Spoken
 from mobility.split.split import Split
 from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
@@ -94,6 +98,7 @@ __all__ = [
     "DisplayList",
     "Ending",
     "File",
+    "Filter",
     "Hosting",
     "IncomingOffer",
     "Introduction",
@@ -117,6 +122,7 @@ __all__ = [
     "Offline",
     "Part",
     "PartedApp",
+    "Participant",
     "Participation",
     "Parting",
     "PeerUnreachable",
@@ -131,6 +137,7 @@ __all__ = [
     "SchemaMismatch",
     "Screen",
     "ServerError",
+    "Service",
     "Session",
     "SessionAway",
     "SessionCode",
@@ -139,6 +146,7 @@ __all__ = [
     "SharedBy",
     "Sharing",
     "Split",
+    "Spoken",
     "Spot",
     "Stanza",
     "State",
@@ -154,6 +162,7 @@ __all__ = [
     "VisitList",
     "VisitRefused",
     "Visited",
+    "Way",
     "Where",
     "Wiping",
     "read_code",

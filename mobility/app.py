@@ -118,6 +118,12 @@ class App:
 
         """
 
+    async def _drained(self) -> None:
+        """Apply what was heard another way than from the peer."""
+
+    def _resends(self) -> None:
+        """The peer has missed more than the session keeps."""
+
     def _expects(self, state: State) -> None:
         """What the peer has is known to have been this."""
 
@@ -186,6 +192,7 @@ class App:
 
         Raises:
             LocalProtocolError: If the session has gone elsewhere for good.
+            PeerUnreachable: If a part has said too much that nobody has heard yet.
             ValueError: If the packet cannot be said in XML.
 
         """

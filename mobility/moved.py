@@ -373,8 +373,9 @@ class MovedSession:
             return
         heard, schema, raw = whole
         state = decode_state(raw, known=self._files)
-        self._save(self._migrated(state, schema))
-        self.session.forget_heard(heard)
+        state = self._migrated(state, schema)
+        self._save(state)
+        self.session.forget_heard(heard, state)
 
     def _save(self, state: State) -> None:
         assert self._kept is not None

@@ -99,6 +99,7 @@ class Session:
         self._unheard = Backlog(_MOST_UNHEARD, _MOST_HELD, _weight)
         self._said = 0  # packets of the app, also while nobody listens
         self._number = 0
+        self._acknowledged = 0  # of these: the peer has them, or never will
         self._sent = 0  # when the peer's state was restored
         self.heard = 0  # the last packet of the peer that arrived
         self._applied = 0  # and the last that the app has
@@ -211,8 +212,11 @@ class Session:
 
     def resend(self) -> None:
         """Say again what the peer may have missed; what it has, it drops."""
-        for packet in self._unheard:
+        for packet in tuple(self._unheard):
             self._wire(self.peer, packet)
+        if self._unheard and self._unheard[0].number > self._acknowledged + 1:
+            self._acknowledged = self._number  # in other words, if need be
+            self.app._resends()
 
     def skip(self) -> None:
         """The peer does not have the missing packets any more: go on without them."""
@@ -231,6 +235,7 @@ class Session:
                         self._keep(packet.stanza, Direction.IN)
                     live = replace(packet.stanza, delay=None)
                     await self._guarded(self.app.receive(live))
+                await self._guarded(self.app._drained())
                 while self._items and self.runs and not self._held:
                     stanza = self._items.popleft()
                     if self._keep(stanza, Direction.IN):
@@ -238,6 +243,10 @@ class Session:
                         await self._guarded(self.app.receive(live))
             if self.runs and self._publishes and self._record is None:
                 await self._publish()
+
+    def wake(self) -> None:
+        """Have the app apply what it has heard another way."""
+        self._wake.set()
 
     async def settle(self) -> None:
         """Wait until no packet is being applied; whoever comes next goes on."""
@@ -472,7 +481,7 @@ class Session:
         self._record = None
         self._let_go = False
         self._arrived.clear()
-        self._number = life * _LIFE
+        self._number = self._acknowledged = life * _LIFE
         self.heard = self._applied = heard
         self._skipping = False
         self._unheard.clear()
@@ -579,8 +588,10 @@ class Session:
             self._wake.set()
             await self.app.start()
 
-    def forget_heard(self, heard: int) -> None:
-        """The owner has our packets up to this one, in a checkpoint."""
+    def forget_heard(self, heard: int, state: State) -> None:
+        """The owner has our packets up to this one, in a checkpoint of this state."""
+        self.app._expects(state)
+        self._acknowledged = max(self._acknowledged, heard)
         while self._unheard and self._unheard[0].number <= heard:
             self._unheard.popleft()
 

@@ -23,6 +23,7 @@ from mobility.dispatch import bare
 from mobility.own.acquaintances import Acquaintances, found
 from mobility.own.device import Device
 from mobility.own.observing import observing
+from mobility.protocol.filtering import Way
 
 __all__ = ["devices", "short"]
 
@@ -178,8 +179,10 @@ def _shown(now: list[Device]) -> RenderableType:
     table.add_column("Device", overflow="fold", ratio=2)
     table.add_column("State", overflow="fold", ratio=2)
     table.add_column("Takes", overflow="fold", ratio=3)
+    table.add_column("Filter", overflow="fold", ratio=1)
     for device in now:
-        table.add_row(_named(device), _state(device), _takes(device))
+        cells = _named(device), _state(device), _takes(device), _filter(device)
+        table.add_row(*cells)
     return table
 
 
@@ -208,6 +211,18 @@ def _takes(device: Device) -> str:
     return "\n".join(lines) or "[dim]nothing[/]"
 
 
+_FILTERS = {
+    Way.SERVICE: "the app's service",
+    Way.SERVER: "your server",
+    Way.RELAY: "a phone",
+}
+
+
+def _filter(device: Device) -> str:
+    """Who keeps from it what its parts do not listen to, beside the device itself."""
+    return _FILTERS.get(device.way, "") if device.way else ""
+
+
 def short(uri: str) -> str:
     """An app as people call it: the last word of its URI."""
     return uri.rstrip("/").replace("/", ":").rpartition(":")[2] or uri
@@ -230,6 +245,7 @@ def _fields(device: Device) -> dict[str, Any]:
         "fingerprint": device.fingerprint,
         "seen": device.seen.isoformat(timespec="seconds") if device.seen else None,
         "client": device.client,
+        "filter": device.way,
         "size": device.size,
         "apps": [
             {"uri": uri, "schema": schema, "parts": [*device.parts.get(uri, ())]}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from mobility.app import AppFactory
-from mobility.client.devices import Devices
+from mobility.client.filters import Filters
 from mobility.errors import LocalProtocolError
 from mobility.moved import MovedSession
 from mobility.own.offering import Offering
@@ -25,7 +25,7 @@ __all__ = ["Splits"]
 Follow = Callable[[MovedSession], None]
 
 
-class Splits(Devices):
+class Splits(Filters):
     """What a device does with its sessions in parts."""
 
     def _wire(self) -> None:

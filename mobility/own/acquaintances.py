@@ -26,6 +26,7 @@ from mobility.errors import (
 )
 from mobility.own.device import Device
 from mobility.protocol.device import DeviceDescription, check_name
+from mobility.protocol.filtering import Way
 from mobility.protocol.handshake import claim
 from mobility.store import Store
 from mobility.xmpp.devices import NODES, MobilityDevices
@@ -227,7 +228,13 @@ class Acquaintances:
             busy=present is not None and present.busy,
             verified=id in self._verified,
             this=this,
+            way=self._way(present, this=this),
         )
+
+    def _way(self, present: Resource | None, *, this: bool) -> Way | None:
+        if this and self._us is not None:
+            return self._resources.way
+        return present.about.way if present and present.about else None
 
     def _seen(self, id: str) -> datetime | None:
         both = (self._plugin.listings.get(id), self._remembered.get(id))
@@ -255,7 +262,7 @@ class Acquaintances:
         claims = Counter(each.ver for each in listings)
         for each in listings:
             if claims[each.ver] == 1:
-                self._resources.learn(each.ver, each.device)
+                self._resources.learn(each.ver, each.device, each.way)
             else:
                 self._resources.doubt(each.ver)
 

@@ -27,6 +27,7 @@ from mobility.own.lost import LostSession
 from mobility.own.owned import Owned
 from mobility.protocol.session import Packet
 from mobility.protocol.transfer import Offer, Phase, Request
+from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import Incoming, Link, timing
@@ -70,6 +71,8 @@ class Arrivals:
 
     Attributes:
         news: Set when another offer may wait.
+        on_come, on_go: Called with a session that is about to run here, and when it
+            is gone.
 
     Args:
         stream, store, tasks, transfers: Of the device.
@@ -114,6 +117,8 @@ class Arrivals:
         self._given: deque[Waiting] = deque(maxlen=_MOST_GIVEN)
         self._wanted: set[tuple[str, str]] = set()  # sessions, and who is to offer them
         self.on_lost: Callable[[LostSession], None] = lambda lost: None
+        self.on_come: Callable[[Session], None] = lambda session: None
+        self.on_go: Callable[[Session], None] = lambda session: None
 
     def __contains__(self, session: str) -> bool:
         return session in self._hosted
@@ -273,10 +278,12 @@ class Arrivals:
     def _host(self, hosted: Hosted) -> None:
         id = hosted.session.id
         self._hosted[id] = hosted
+        self.on_come(hosted.session)
 
         def forget() -> None:
             if self._hosted.get(id) is hosted:
                 del self._hosted[id]
+            self.on_go(hosted.session)
             if hosted.lost:
                 self.on_lost(_lost(hosted.offer, hosted.incoming))
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from mobility.app import App, AppFactory
 from mobility.protocol.device import spelled
+from mobility.protocol.filtering import Way
 from mobility.refusal import apart, readable
 
 __all__ = ["Device"]
@@ -32,6 +33,8 @@ class Device:
         busy: Whether it says that it can take no more now.
         verified: Whether the user has compared its fingerprint.
         this: Whether it is the one that asks.
+        way: How packets of an app's service come to it while it is connected, if the
+            service was not asked to invite it.
 
     """
 
@@ -50,6 +53,7 @@ class Device:
     busy: bool = False
     verified: bool = False
     this: bool = False
+    way: Way | None = None
 
     @property
     def takes(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from mobility.own.acquaintances import Acquaintances
 from mobility.own.device import Device
 from mobility.protocol.agreement import Between, Party, agreement_key, recover, share
 from mobility.protocol.device import DeviceDescription, describe
+from mobility.protocol.filtering import Way
 from mobility.store import Store
 from mobility.xmpp.devices.stanza import Listing
 from mobility.xmpp.offers.stanza import Waiting
@@ -37,6 +38,7 @@ class OwnDevices:
     Attributes:
         us: What we say of ourselves.
         known: The others.
+        way: Finds out, on a new session, how packets of services come to us.
 
     Args:
         stream, store: Of this device; the stream is not open yet.
@@ -79,6 +81,7 @@ class OwnDevices:
         )
         self._resources.describe(self.us)
         stream.prepare = self._prepare
+        self.way: Callable[[], Awaitable[Way | None]] = _unknown
 
     @property
     def jid(self) -> str:
@@ -89,6 +92,7 @@ class OwnDevices:
         """On a new session: others read what we are before they see us."""
         self._said = False
         self.known.renew()
+        self._resources.come_by(await self.way())
         if self._wanted:
             with suppress(DirectoryUnavailable, PeerUnreachable):
                 await self.join()
@@ -121,7 +125,20 @@ class OwnDevices:
 
     async def _listing(self) -> Listing:
         seen = datetime.now(UTC).replace(microsecond=0)
-        return Listing(self.us, self.jid, seen, await self._resources.ver())
+        ver, way = await self._resources.ver(), self._resources.way
+        return Listing(self.us, self.jid, seen, ver, way)
+
+    async def come_by(self, way: Way) -> None:
+        """Packets of services come to us so from now on: others are told."""
+        if way is self._resources.way:
+            return
+        self._resources.come_by(way)
+        if self._stream.online:
+            await self._resources.ver()
+            self._stream.show()
+            if self._said:
+                with suppress(MobilityError):
+                    await self._publish()
 
     async def goodbye(self) -> None:
         """Say when we were seen last."""
@@ -187,6 +204,10 @@ class OwnDevices:
             Party(each.identity, each.agreement) for each in (initiator, responder)
         )
         return Between(account, sid, *parties)
+
+
+async def _unknown() -> None:
+    return None
 
 
 def _parts(app: type[App] | AppFactory) -> tuple[str, ...]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from mobility.errors import InvalidState
+from mobility.protocol.numbering import Cursor
 from mobility.protocol.session import Stanza, State
 from mobility.protocol.state import decode_packets, encode_packets
 
-__all__ = ["SECTION", "Standing", "standing_of", "with_standing"]
+__all__ = ["MOST_SOURCES", "SECTION", "Standing", "standing_of", "with_standing"]
 
 SECTION: Final = ".part"  # the name of that file; apps cannot use it
-_MOST: Final = 2**63
+MOST_SOURCES: Final = 16  # of packets, for one part
 _LARGEST: Final = 4_000_000  # bytes
-Cursors = Mapping[str, Mapping[str, int]]
+_MOST: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,17 @@ class Standing:
     How far a part is.
 
     Args:
-        cursors: The last packet of each feed that it had, by qualified name.
+        cursors: In what it hears: of the hub by the empty name, of services by their
+            addresses.
         said: The number of its last word.
         words: Words that nobody has put into an order yet, as far as it knows.
-        waiting: Packets that it had, and has not applied.
+        waiting: Packets without a number that it had, and has not applied.
         counts: What it had, by what became of it.
-        feeds: What services are to know it by: their addresses, and a token each.
+        feeds: What services are to know it by: a token for each address.
 
     """
 
-    cursors: Cursors = field(default_factory=dict)
+    cursors: Mapping[str, Cursor] = field(default_factory=dict)
     said: int = 0
     words: tuple[Stanza, ...] = field(default=(), repr=False)
     waiting: tuple[Stanza, ...] = field(default=(), repr=False)
@@ -53,11 +55,11 @@ def with_standing(state: State, standing: Standing) -> State:
     if SECTION in state.files:
         raise InvalidState("The state has a file with a name that is not allowed.")
     head = {
-        "cursors": standing.cursors,
+        "cursors": {name: one.to_data() for name, one in standing.cursors.items()},
         "said": standing.said,
         "words": len(standing.words),
-        "counts": standing.counts,
-        "feeds": standing.feeds,
+        "counts": dict(standing.counts),
+        "feeds": dict(standing.feeds),
     }
     packets = encode_packets((*standing.words, *standing.waiting))
     section = b"\n".join((json.dumps(head).encode(), packets))
@@ -88,34 +90,26 @@ def _standing(head: bytes, packets: tuple[Stanza, ...]) -> Standing:
         match json.loads(head):
             case {
                 "cursors": dict(cursors),
-                "said": int(said),
-                "words": int(words),
+                "said": said,
+                "words": words,
                 "counts": dict(counts),
                 "feeds": dict(feeds),
-            } if 0 <= words <= len(packets) and all(map(_is_text, feeds.values())):
-                return Standing(
-                    {feed: _counted(names) for feed, names in cursors.items()},
-                    _count(said),
-                    packets[:words],
-                    packets[words:],
-                    _counted(counts),
-                    feeds,
-                )
-    except (ValueError, TypeError, RecursionError):
+            } if (
+                len(cursors) <= MOST_SOURCES
+                and all(map(_is_count, (said, words, *counts.values())))
+                and words <= len(packets)
+                and all(map(_is_text, feeds.values()))
+            ):
+                found = {name: Cursor.from_data(one) for name, one in cursors.items()}
+                both = packets[:words], packets[words:]
+                return Standing(found, said, *both, counts, feeds)
+    except (ValueError, RecursionError):
         pass
     raise InvalidState("How far this part is, is not understood.")
 
 
-def _counted(counts: Any) -> dict[str, int]:
-    if not isinstance(counts, dict):
-        raise TypeError("that counts nothing")
-    return {name: _count(number) for name, number in counts.items()}
-
-
-def _count(number: Any) -> int:
-    if type(number) is not int or not 0 <= number < _MOST:
-        raise ValueError("that is not a number of packets")
-    return number
+def _is_count(number: Any) -> TypeGuard[int]:
+    return type(number) is int and 0 <= number < _MOST
 
 
 def _is_text(value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,6 +15,7 @@ __all__ = ["MODULES", "NOT_FOR_GUESTS", "Guests", "Ports", "ServerConfig", "lua"
 
 MODULES = [
     "mobility_resume",
+    "sift",
     *("roster", "saslauth", "tls", "disco", "posix", "ping", "time", "version"),
     *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
     *("carbons", "mam", "smacks", "csi", "csi_simple", "offline"),
@@ -27,7 +28,7 @@ prosody-modules: every TLS login dies on 0.12. Never `bob` and `carbons_adhoc`."
 # What keeps something for an account, or tells others of it: guests have none.
 NOT_FOR_GUESTS = [
     *("private", "blocklist", "vcard4", "vcard_legacy", "pep", "bookmarks"),
-    *("roster", "carbons", "mam", "offline", "mobility_accounts"),
+    *("roster", "carbons", "mam", "offline", "sift", "mobility_accounts"),
 ]
 
 _PRIVATE_MODULES = ["mobility_lifeline", "mobility_accounts"]
@@ -75,6 +76,8 @@ class Ports:
     c2s: int = 5222
     http: int = 5280
     proxy: int = 5000
+    component: int = 0
+    """On loopback, whatever address the others are on: XEP-0114 has no encryption."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +103,15 @@ class ServerConfig:
     upload_limit: int = 128 * 1024 * 1024
     """Bytes of one uploaded file."""
     guests: Guests = "refused"
+    services: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Domains of what may connect as a component (XEP-0114), and their secrets."""
     as_root: bool = False
     """Prosody refuses to run as root unless it is told to."""
 
     def __post_init__(self) -> None:
         check_domain(self.domain)
+        for name in self.services:
+            check_domain(name)
         try:
             ipaddress.ip_address(self.host)
         except ValueError:
@@ -136,7 +143,7 @@ class ServerConfig:
     @property
     def hosts(self) -> list[str]:
         """All domains that are served, for its certificate."""
-        return [self.domain, *self.components, *self._guests_too]
+        return [self.domain, *self.components, *self.services, *self._guests_too]
 
     @property
     def address(self) -> str:
@@ -166,6 +173,9 @@ class ServerConfig:
             lines += ["", f"Component {lua(name)} {lua(module)}"]
             options = self._component(module)
             lines += [f"\t{key} = {lua(value)}" for key, value in options.items()]
+        for name, secret in self.services.items():
+            lines += ["", f"Component {lua(name)}"]
+            lines += [f"\tcomponent_secret = {lua(secret)}"]
         if self.guests == "welcome":
             lines += ["", f"VirtualHost {lua(self.guests_domain)}"]
             options = self._guests()
@@ -224,6 +234,8 @@ class ServerConfig:
             "network_settings": {"nagle": False},
             "proxy65_ports": [self.ports.proxy],  # these two are read globally only
             "proxy65_interfaces": [self.host],
+            "component_ports": [self.ports.component] if self.services else [],
+            "component_interfaces": ["127.0.0.1"],
         }
         if not self.loopback:
             options["limits"] = {"c2s": {"rate": "10mb/s", "burst": "2s"}}

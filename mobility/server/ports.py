@@ -6,6 +6,7 @@ import errno
 import secrets
 import socket
 from collections.abc import Iterator
+from dataclasses import astuple
 
 from mobility.errors import ServerError
 from mobility.server.config import Ports
@@ -26,7 +27,7 @@ def choose_ports(host: str, wanted: Ports) -> Ports:
         ServerError: A port that was asked for by number cannot be had.
 
     """
-    asked = [port for port in (wanted.c2s, wanted.http, wanted.proxy) if port]
+    asked = [port for port in astuple(wanted) if port]
     for port in asked:
         if asked.count(port) > 1:
             raise ServerError(f"Port {port} was given twice; each service needs one")
@@ -36,6 +37,7 @@ def choose_ports(host: str, wanted: Ports) -> Ports:
         c2s=wanted.c2s or next(free),
         http=wanted.http or next(free),
         proxy=wanted.proxy or next(free),
+        component=wanted.component or next(free),
     )
 
 

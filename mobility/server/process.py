@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from mobility.errors import ServerError
@@ -35,6 +36,7 @@ class Server:
         host: IP address to listen on; 0.0.0.0 is every interface.
         ports: TCP ports; a 0 is replaced by a free one.
         hibernation: Seconds for which a cut connection may be resumed.
+        services: Domain of each service that may connect as a component to its secret.
         guests: "welcome" lets visitors without an account in, who can use displays and
             nothing else; "refused" does not.
 
@@ -53,6 +55,7 @@ class Server:
         ports: Ports = Ports(),  # noqa: B008 - frozen
         hibernation: int = 300,
         guests: Guests = "refused",
+        services: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._config = ServerConfig(
             folder=(folder or default_folder()).expanduser().absolute(),
@@ -62,6 +65,7 @@ class Server:
             ports=ports,
             hibernation=hibernation,
             guests=guests,
+            services=services,
             as_root=os.geteuid() == 0,
         )
         self._program = ""
@@ -97,6 +101,11 @@ class Server:
     @property
     def http_port(self) -> int:
         return self._config.ports.http
+
+    @property
+    def component_port(self) -> int:
+        """Where services connect, on 127.0.0.1."""
+        return self._config.ports.component
 
     @property
     def http_url(self) -> str:

@@ -122,7 +122,9 @@ class Following(Gathering):
         replica = self._replica
         replica.keep_from(news.heard)
         point = replica.point(news.at)
-        if point is not None and point.chain != news.chain:
+        if self._asking or self._awaited is not None:
+            pass  # we are about to be told
+        elif point is not None and point.chain != news.chain:
             log.warning("not everybody was told the same; beginning again")
             self._start(self._sync(anew=True))
         elif self._room is None and news.at > replica.head.at and self._come.is_set():

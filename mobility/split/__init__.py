@@ -1,1 +1,1 @@
-"""An app in parts, each on the device that suits it."""
+"""A session that is split: its parts, where they run, and who feeds them."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mobility.errors import InvalidState, LocalProtocolError
-from mobility.protocol.backlog import Backlog
+from mobility.protocol import numbering
+from mobility.protocol.numbering import Cursor, Numbered, Outbox
 from mobility.protocol.session import Number, Stanza
+from mobility.split.traffic import Meter
 
 __all__ = ["Heads", "Hub", "Listener"]
-
-MOST = 10_000  # packets that a part which was away can still catch up with
-BYTES = 16_000_000  # of them
 
 
 class Listener(Protocol):
@@ -23,6 +21,7 @@ class Listener(Protocol):
 
     Attributes:
         voice: The feed of what is said there.
+        allow: Qualified names of what its part listens to.
 
     """
 
@@ -45,13 +44,14 @@ class Heads:
     How far an order is.
 
     Args:
-        feed, at: What it is called, and how many packets it has.
-        names: How many of each qualified name.
+        feed: What it is called.
+        at: How many packets it has.
+        names: How many of each qualified name, the one said last at the end.
         heard: The last word of each voice that is in it.
 
     """
 
-    feed: str = ""
+    feed: str
     at: int = 0
     names: Mapping[str, int] = field(default_factory=dict)
     heard: Mapping[str, int] = field(default_factory=dict)
@@ -68,23 +68,30 @@ class Hub:
     Attributes:
         on_order: Called with each packet before anybody hears it, to write it down. If
             it raises, nothing was said.
+        meter: Counts what is in the order, and what services say besides.
 
     Args:
-        feed: What the order is called; a new one, if it is empty.
+        heads: Where to go on; with a new order, if there are none.
 
     """
 
-    def __init__(self, feed: str = "") -> None:
-        self.feed = feed or secrets.token_urlsafe(9)
-        self.at = 0
+    def __init__(self, heads: Heads | None = None) -> None:
         self.on_order: Callable[[Stanza], None] = lambda stanza: None
-        self._names: dict[str, int] = {}
-        self._heard: dict[str, int] = {}
-        self._kept: Backlog[Stanza] = Backlog(MOST, BYTES, lambda one: one.weight)
+        self.meter = Meter()
         self._places: dict[Listener, None] = {}
+        self.begin(heads or Heads(secrets.token_urlsafe(9)))
 
     def __repr__(self) -> str:
         return f"<Hub {self.feed} at {self.at}>"
+
+    @property
+    def feed(self) -> str:
+        return self._outbox.feed
+
+    @property
+    def at(self) -> int:
+        """How many packets are in the order."""
+        return self._outbox.at
 
     # --- who listens -----------------------------------------------------------
 
@@ -96,50 +103,57 @@ class Hub:
         """It hears nothing any more."""
         self._places.pop(place, None)
 
+    @property
+    def places(self) -> tuple[Listener, ...]:
+        """Who hears it."""
+        return tuple(self._places)
+
     # --- what is said ----------------------------------------------------------
 
     def say(self, stanza: Stanza, *, by: str = "", said: int = 0) -> Stanza:
         """
-        Put it at the end of the order, and let all places hear it.
+        Put a packet at the end of the order, and let all places hear it.
 
         Args:
             stanza: Whatever number it has is forgotten.
             by, said: Whose word it is, as in `Number`.
 
         """
-        nth = self._names.get(stanza.name, 0) + 1
+        nth = self._outbox.last(stanza.name) + 1
         number = Number(self.feed, self.at + 1, nth, by, said)
         stanza = replace(stanza, number=number)
         self.on_order(stanza)
-        self.adopt(stanza)
+        self._add(stanza, number)
         return stanza
 
     def hear(self, word: Stanza) -> Stanza | None:
         """Put a word into the order, if it is not there; None if it is."""
         assert word.number is not None
-        voice, at = word.number.feed, word.number.at
-        if at <= self.heard(voice):
-            return None
-        return self.say(word, by=voice, said=at)
+        voice, said = word.number.feed, word.number.at
+        return (
+            None if said <= self.heard(voice) else self.say(word, by=voice, said=said)
+        )
 
     def heard(self, voice: str) -> int:
         """The last word of that voice that is in the order."""
         return self._heard.get(voice, 0)
 
     def adopt(self, stanza: Stanza) -> bool:
-        """Take over what is in the order already; False if we have it."""
+        """Take over what is in the order already; False if it is not the next."""
         number = stanza.number
-        if number is None or number.feed != self.feed or number.at <= self.at:
+        if number is None or (number.feed, number.at) != (self.feed, self.at + 1):
             return False
-        self.at = number.at
-        self._names[stanza.name] = number.nth
+        self._add(stanza, number)
+        return True
+
+    def _add(self, stanza: Stanza, number: Number) -> None:
+        self._outbox.say(stanza)
+        self.meter.count(stanza)
         if number.by:
             self._heard[number.by] = max(number.said, self.heard(number.by))
-        self._kept.append(stanza)
         for place in tuple(self._places):
             if stanza.name in place.allow or number.by == place.voice:
                 place.hear(stanza)
-        return True
 
     async def drain(self) -> None:
         """Let the places here apply what they have heard."""
@@ -148,53 +162,27 @@ class Hub:
 
     # --- who was away ----------------------------------------------------------
 
-    def since(
-        self, cursor: Mapping[str, int], names: Collection[str]
-    ) -> tuple[Stanza, ...]:
-        """
-        What came after a cursor, in the order.
+    def since(self, cursor: Cursor, names: Iterable[str]) -> list[Stanza]:
+        """What of these names came after a cursor, in the order, as far as kept."""
+        return [each.stanza for each in self._outbox.since(cursor, names)]
 
-        Args:
-            cursor: The last packet of each qualified name.
-            names: What is wanted.
-
-        Raises:
-            LocalProtocolError: Some of it is not kept any more.
-
-        """
-        found = tuple(
-            stanza
-            for stanza in self._kept
-            if stanza.name in names and _nth(stanza) > cursor.get(stanza.name, 0)
-        )
-        wanted = sum(
-            max(0, self._names.get(name, 0) - cursor.get(name, 0)) for name in names
-        )
-        if len(found) < wanted:
-            raise LocalProtocolError("Too much has happened since; it is not kept.")
-        return found
+    def ends(self, names: Iterable[str]) -> numbering.Heads:
+        """Where the order ends for these names, and what of it is kept."""
+        return self._outbox.heads(names)
 
     # --- what is written down --------------------------------------------------
 
     @property
     def heads(self) -> Heads:
         """How far it is; `begin` goes on from there."""
-        return Heads(self.feed, self.at, dict(self._names), dict(self._heard))
+        return Heads(self.feed, self.at, self._outbox.names, dict(self._heard))
 
     def begin(self, heads: Heads) -> None:
-        """
-        Go on from there; what was kept is forgotten.
-
-        Raises:
-            InvalidState: If these are the heads of nothing.
-
-        """
-        if not heads.feed or sum(heads.names.values()) != heads.at:
-            raise InvalidState("How far these parts are, is not understood.")
-        self.feed, self.at = heads.feed, heads.at
-        self._names, self._heard = dict(heads.names), dict(heads.heard)
-        self._kept.clear()
+        """Go on from there; what was kept is forgotten."""
+        self._outbox = Outbox.again(heads.feed, heads.names)
+        self._heard = dict(heads.heard)
 
 
-def _nth(stanza: Stanza) -> int:
-    return stanza.number.nth if stanza.number else 0
+def as_numbered(stanza: Stanza, number: Number) -> Numbered:
+    """The packet as feeds know it."""
+    return Numbered(number.feed, number.at, number.nth, stanza)

@@ -33,11 +33,11 @@ class Life:
 
     async def lost(self, moved: MovedSession) -> None:
         """Wait until the device that has it seems dead."""
-        missed, signs, seen = 0, 0, False
+        missed, signs, seen = 0, 0, self._is_there(moved)
         while missed < TRIES:
             await asyncio.sleep(PAUSE if missed else EVERY)
             await self._stream.wait_online()
-            there = moved.peer in self._stream.resources.resources
+            there = self._is_there(moved)
             seen, signs = seen or there, signs + 1
             answer = await self._stream.ping(moved.peer, seconds=PAUSE)
             if answer is False and seen and not there:
@@ -45,6 +45,10 @@ class Life:
             missed = 0 if answer else missed + self._stream.online
             if (missed or signs % _ASK == 0) and await _says_so(moved):
                 return
+
+    def _is_there(self, moved: MovedSession) -> bool:
+        """Whether it is logged in to our account, where it was."""
+        return moved.peer in self._stream.resources.resources
 
 
 async def _says_so(moved: MovedSession) -> bool:

@@ -160,15 +160,12 @@ class Moving:
 
     async def _passed(self, seat: Seat, app: App, *, first: bool) -> None:
         """It is elsewhere again; or it stays here after all."""
-        carried = seat.piece.exchange(app)
         if seat.moved is not None:
-            return
-        if not first:
+            seat.piece.exchange(app)
+        elif first:
+            await seat.piece.land(app)
+        else:
             await self._seats.discard(seat)
-            return
-        await app.restore(await carried.snapshot())
-        await app.start()
-        await seat.piece.drain()
 
 
 async def _known(source: Seat) -> tuple[State, tuple[Stanza, ...]]:

@@ -78,14 +78,18 @@ class Order:
 
     def _shorten(self, parted: Parted) -> None:
         gone = [self._since.popleft() for _ in range(_AT_ONCE)]
-        names, heard = {**self._base.names}, {**self._base.heard}
-        at = self._base.at
-        for number in (stanza.number for stanza in gone):
-            assert number is not None
-            at = number.at
-            if number.by:
-                heard[number.by] = max(number.said, heard.get(number.by, 0))
-        names |= {s.name: s.number.nth for s in gone if s.number is not None}
-        self._base = Heads(self._base.feed, at, names, heard)
+        for stanza in gone:
+            self._base = _after(self._base, stanza)
         self.parted = replace(parted, heads=self.heads)
         self._store.shorten(self.parted, _AT_ONCE)
+
+
+def _after(heads: Heads, stanza: Stanza) -> Heads:
+    """Where an order is with one packet more."""
+    number = stanza.number
+    assert number is not None
+    others = {name: nth for name, nth in heads.names.items() if name != stanza.name}
+    heard = dict(heads.heard)
+    if number.by:
+        heard[number.by] = max(number.said, heard.get(number.by, 0))
+    return Heads(heads.feed, number.at, others | {stanza.name: number.nth}, heard)

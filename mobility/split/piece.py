@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mobility.app import App, Part
-from mobility.errors import LocalProtocolError
+from mobility.errors import LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
+from mobility.protocol.numbering import Cursor, Inbox
 from mobility.protocol.session import Number, Stanza, State
-from mobility.protocol.standing import Standing, standing_of, with_standing
+from mobility.protocol.standing import (
+    MOST_SOURCES,
+    Standing,
+    standing_of,
+    with_standing,
+)
 from mobility.split.carried import Carried
-from mobility.split.hub import Hub
+from mobility.split.hub import Hub, as_numbered
 
 if TYPE_CHECKING:
     from mobility.split.whole import PartedApp
@@ -26,7 +31,9 @@ __all__ = ["Piece"]
 
 log = logging.getLogger(__name__)
 ASK_EVERY = 256  # so many packets after a checkpoint, ask for the next one
+MOST_WORDS = 1000  # that are said again, if they are lost; a session keeps more
 _LIFE = 1 << 20  # words between two starts of a device, at most
+_HUB, _RELAYED = "", "relayed"  # among the sources of packets
 
 
 class _Mode(enum.Enum):
@@ -48,10 +55,12 @@ class Piece(App):
 
     Attributes:
         shown: The app of the developer.
-        counts: What came here: ``applied``, ``filtered`` (not allowed), ``doubled``
-            (had before), ``missing`` (holes in what is numbered).
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
+        gauge: On the phone, what the place is sent where the part is now.
+        on_move: Called when the part is elsewhere than before.
+        on_behind: Called if the device that has the part has missed more than is kept:
+            only the state, sent anew, can help it.
 
     Args:
         whole: What it is a part of.
@@ -68,21 +77,26 @@ class Piece(App):
         self.migrates = whole.migrates
         self.formats = app.formats
         self.shown = self._around(app)
-        self.counts: dict[str, int] = {}
         self.feeds: dict[str, str] = {}
+        self.on_move: Callable[[], None] = lambda: None
+        self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
-        self._hub = hub
-        self._mode = _Mode.GUEST if hub is None else _Mode.HERE
         self._whole = whole
-        self._cursors: dict[str, dict[str, int]] = {}
-        self._sent_from: Mapping[str, int] = {}  # where the peer's state stands
+        self._hub = hub
+        self._relayed = Hub()  # what services say that number nothing; ends here
+        self.gauge = (hub or self._relayed).meter.begin(part.allow)
+        self._mode = _Mode.GUEST if hub is None else _Mode.HERE
+        self._inside_of = None if hub is None else whole
+        self._inboxes: dict[str, Inbox] = {}
+        self._plain: deque[Stanza] = deque()  # packets without a number
+        self._counts_here = Counter[str]()
+        self._peer_has: Mapping[str, Cursor] = {}
         self._words: deque[Stanza] = deque()
         self._said = 0
         self._again = False  # this device has stopped since it came
-        self._waiting: deque[Stanza] = deque()
         self._busy = asyncio.Lock()
-        self._inside_of = None if hub is None else whole
+        self._stand(Standing())
         if hub is not None:
             hub.join(self)
 
@@ -94,18 +108,14 @@ class Piece(App):
         app._checkpoint = self.changed
         return app
 
-    def wait(self) -> None:
-        """It is no place yet: it hears nothing."""
-        self._mode = _Mode.BETWEEN
-
-    def alone(self) -> None:
-        """It has no session of its own any more, only that of the whole."""
-        self.session = self._send = self._record = None
-
     def exchange(self, app: App) -> App:
         """From now on that is the part; gives the one before."""
         before, self.shown = self.shown, self._around(app)
         return before
+
+    def alone(self) -> None:
+        """It has no session of its own any more: it is the whole's again."""
+        self._session = self._send = self._record = self._checkpoint = None
 
     @property
     def passes(self) -> bool:
@@ -117,12 +127,61 @@ class Piece(App):
         return self._allow
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """Whose packets it listens to."""
+        return tuple({**dict.fromkeys(self._whole.services), **self.feeds})
+
+    @property
+    def there(self) -> str:
+        """The full JID of where it runs, if that is not here."""
+        session = self._session
+        return session.peer if session and self._mode is _Mode.THERE else ""
+
+    @property
     def voice(self) -> str:
         return "" if self._session is None else self._session.id
 
     @property
     def _shown(self) -> App:
         return self.shown
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """
+        What became of the packets that came here, or to where it was before.
+
+        ``applied``; ``filtered``: not allowed; ``doubled``: had before; ``lost``: not
+        to be had any more; ``missing``: still to come, though others have.
+        """
+        counts = Counter(self._counts_here)
+        for inbox in self._inboxes.values():
+            counts.update(doubled=inbox.doubled, lost=inbox.lost)
+            counts["missing"] += inbox.missing
+        return +counts
+
+    @property
+    def cursors(self) -> Mapping[str, Cursor]:
+        """How far it is in what the hub says (the empty name), and each service."""
+        return {source: inbox.cursor for source, inbox in self._inboxes.items()}
+
+    def inbox(self, source: str) -> Inbox:
+        """
+        Where packets of a service wait; call `wake` when there are some.
+
+        Raises:
+            LocalProtocolError: There are too many services.
+
+        """
+        if source not in self._inboxes and len(self._inboxes) >= MOST_SOURCES:
+            raise LocalProtocolError("No part is fed by so many services.")
+        return self._inboxes.setdefault(source, Inbox(self._allow))
+
+    def wake(self) -> None:
+        """Have what waits applied soon, by the session."""
+        if self._session is not None:
+            self._session.wake()
+
+    # --- what the part says ----------------------------------------------------
 
     def record(self, stanza: Stanza) -> bool:
         if self._record is None and self._inside_of is not None:
@@ -135,16 +194,16 @@ class Piece(App):
         elif self._inside_of is not None:
             self._inside_of.changed()
 
-    # --- what the part says ----------------------------------------------------
-
     async def _say(self, stanza: Stanza) -> None:
         if self._hub is not None:
             await self._whole.say(stanza)
             return
-        if self.session is None:
+        if self._session is None:
             raise LocalProtocolError("This part runs in no session yet.")
+        if len(self._words) >= MOST_WORDS:
+            raise PeerUnreachable("Too much was said here that nobody has heard yet.")
         word = replace(stanza, number=Number(self.voice, self._said + 1))
-        self.session.tell(word)  # refuses what is no XML: then none was said
+        self._session.tell(word)  # refuses what is no XML: then none was said
         self._said += 1
         self._words.append(word)
 
@@ -157,6 +216,20 @@ class Piece(App):
         elif self._mode is _Mode.THERE and self._session is not None:
             self._session.tell(stanza)
 
+    def bring(self, stanza: Stanza) -> None:
+        """
+        Take a packet of a service that does not number what it says.
+
+        The phone does so for where the part is: the packet is passed on, and again if
+        it has not come there. To a device where the part runs, somebody else's server
+        has brought it, and what is lost on the way is lost.
+        """
+        if self._hub is not None:
+            self.hear(self._relayed.say(stanza))
+        elif self._session is not None and self._session.runs:
+            self.record(stanza)
+            self._take(replace(stanza, number=None))
+
     async def receive(self, stanza: Stanza) -> None:
         """
         Take what came from the other device.
@@ -167,19 +240,18 @@ class Piece(App):
             self._take(stanza)
             await self.drain()
         elif self._is_word(stanza):
-            await self._whole.hear(stanza)
+            said = replace(stanza, sender="", id="")  # no place is named to another
+            await self._whole.hear(said)
         else:
-            self._count("filtered")  # no device but ours is asked for packets
+            self._counts_here["filtered"] += 1  # nobody asks that device for packets
 
     async def replay(self, stanza: Stanza) -> None:
         """Take what came since the state was captured."""
         if self._is_word(stanza):
             self._words.append(replace(stanza, replayed=False))
         elif stanza.number is None:  # the part has recorded it: it came another way
-            await (self._keep_for_later(stanza) if self.passes else self._apply(stanza))
-
-    async def _keep_for_later(self, stanza: Stanza) -> None:
-        self._waiting.append(stanza)
+            self._plain.append(stanza)
+            await self._drained()
 
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
@@ -191,73 +263,74 @@ class Piece(App):
     def _take(self, stanza: Stanza) -> None:
         """Have it wait to be applied, if it is allowed and new."""
         number = stanza.number
-        if number is not None and number.by == self.voice:
+        if number is not None and number.by and number.by == self.voice:
             self._acknowledge(number.said)
         if stanza.name not in self._allow:
-            self._count("filtered")
-        elif number is None or self._is_next(stanza.name, number):
-            self._waiting.append(stanza)
+            self._counts_here["filtered"] += 1
+        elif number is None:
+            self._plain.append(stanza)
+        else:
+            self._inbox_of(number.feed).take(as_numbered(stanza, number))
 
-    def _is_next(self, name: str, number: Number) -> bool:
-        cursor = self._cursors.setdefault(number.feed, {})
-        last = cursor.get(name, 0)
-        if number.nth <= last:
-            self._count("doubled")
-            return False
-        if number.nth > last + 1:
-            self._count("missing", number.nth - last - 1)
-        cursor[name] = number.nth
-        return True
+    def _inbox_of(self, feed: str) -> Inbox:
+        """The hub's, or that of what is passed on; which begins with the phone."""
+        if feed == self._inboxes[_HUB].cursor.feed:
+            return self._inboxes[_HUB]
+        if self.inbox(_RELAYED).cursor.feed not in {"", feed}:
+            self._inboxes[_RELAYED] = Inbox(self._allow, Cursor(feed))
+        return self._inboxes[_RELAYED]
 
     def _acknowledge(self, said: int) -> None:
         """These words are in the order."""
         while self._words and _at(self._words[0]) <= said:
             self._words.popleft()
 
-    def _count(self, what: str, number: int = 1) -> None:
-        self.counts[what] = self.counts.get(what, 0) + number
+    async def _drained(self) -> None:
+        if self._mode in {_Mode.HERE, _Mode.GUEST}:
+            await self.drain()
 
     async def drain(self) -> None:
         """Apply what waits; whoever is at it goes on until nothing does."""
-        while self._waiting and not self.passes and not self._busy.locked():
+        while not self._busy.locked() and (stanza := self._next()):
             async with self._busy:
-                await self._apply(self._waiting.popleft())
+                await self._apply(stanza)
+
+    def _next(self) -> Stanza | None:
+        if self.passes:
+            return None
+        if self._plain:
+            return self._plain.popleft()
+        for inbox in self._inboxes.values():
+            if packet := inbox.pop():
+                return packet.stanza
+        return None
 
     async def _apply(self, stanza: Stanza) -> None:
-        self._count("applied")
+        self._counts_here["applied"] += 1
         apply = self.shown.replay if stanza.replayed else self.shown.receive
         try:
             await apply(stanza)
         except Exception as exc:  # a bug with one packet must not end the session
             log.error("a part failed to apply a packet: %s", traced(exc))
-        if self.counts["applied"] % ASK_EVERY == 0:
+        if self._counts_here["applied"] % ASK_EVERY == 0:
             self.changed()
-
-    @contextlib.asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """While nothing is applied; what came meanwhile is, thereafter."""
-        async with self._busy:
-            yield
-        await self.drain()
 
     # --- where it is -----------------------------------------------------------
 
     async def snapshot(self) -> State:
-        async with self._alone():
+        async with self._busy:
+            while stanza := self._next():
+                await self._apply(stanza)
             state = await self.shown.snapshot()
             standing = self._standing()
-        self._sent_from = standing.cursors.get(self._feed, {})
+        await self.drain()
+        self._peer_has = standing.cursors
         return with_standing(state, standing)
 
     def _standing(self) -> Standing:
-        return Standing(
-            {feed: dict(cursor) for feed, cursor in self._cursors.items()},
-            self._said,
-            tuple(self._words),
-            tuple(self._waiting),
-            dict(self.counts),
-            dict(self.feeds),
-        )
+        counts = {name: n for name, n in self.counts.items() if name != "missing"}
+        packets = tuple(self._words), tuple(self._plain)
+        return Standing(self.cursors, self._said, *packets, counts, dict(self.feeds))
 
     async def restore(self, state: State) -> None:
         plain, standing = standing_of(state)
@@ -274,17 +347,37 @@ class Piece(App):
         plain, standing = standing_of(state)
         recorded = (stanza for stanza in since if stanza.number is None)
         waiting = (*standing.waiting, *recorded)
+        self._mode = _Mode.BETWEEN
         standing = Standing(standing.cursors, waiting=waiting)
         await self.restore(with_standing(plain, standing))
 
+    async def land(self, app: App) -> None:
+        """What passed here stays here, and that is the part from now on."""
+        async with self._busy:
+            state = await self.shown.snapshot()
+            self.exchange(app)
+            await app.restore(state)
+            await app.start()
+        if self._hub is not None:
+            self._be_here(self._hub)
+        await self.drain()
+
     def _stand(self, standing: Standing) -> None:
-        self._cursors = {feed: {**names} for feed, names in standing.cursors.items()}
+        cursors = {_HUB: Cursor(self._feed), **standing.cursors}
+        self._inboxes = {
+            source: Inbox(self._allow, cursor) for source, cursor in cursors.items()
+        }
         self._words = deque(replace(word, replayed=False) for word in standing.words)
-        self._waiting = deque(standing.waiting)
-        self.counts, self.feeds = {**standing.counts}, {**standing.feeds}
+        self._plain = deque(standing.waiting)
+        self._counts_here = Counter(standing.counts)
+        self.feeds = dict(standing.feeds)
         self._said = standing.said
         if self._again:  # more may have been said than was written down
             self._said = (self._said // _LIFE + 1) * _LIFE
+
+    @property
+    def _feed(self) -> str:
+        return "" if self._hub is None else self._hub.feed
 
     def migrate(self, state: State, schema: int) -> State:
         plain, standing = standing_of(state)
@@ -306,17 +399,34 @@ class Piece(App):
 
     async def _come_home(self, hub: Hub) -> None:
         """It runs here: say what the hub has not heard, and hear what came since."""
-        words, self._words = tuple(self._words), deque()
         self._mode = _Mode.BETWEEN
+        words, self._words = tuple(self._words), deque()
         for word in words:
             await self._whole.hear(word)
         self._said = max(self._said, hub.heard(self.voice))
-        self._mode = _Mode.HERE
-        self._catch_up(hub, self._cursors.get(hub.feed, {}))
+        if not self.passes:
+            self._be_here(hub)
 
-    def _catch_up(self, hub: Hub, cursor: Mapping[str, int]) -> None:
-        for stanza in hub.since(cursor, self._allow):
-            self.hear(stanza)
+    def _be_here(self, hub: Hub) -> None:
+        self._mode = _Mode.HERE
+        self._catch_up(self.cursors)
+        self._inboxes[_HUB].learn(hub.ends(self._allow))
+        self._moved(hub)
+
+    def _moved(self, hub: Hub) -> None:
+        self.gauge = hub.meter.begin(self._allow)
+        self.on_move()
+
+    def _catch_up(self, had: Mapping[str, Cursor]) -> None:
+        """Hear what came since, wherever it is now."""
+        for source, order in self._orders.items():
+            for stanza in order.since(had.get(source, Cursor()), self._allow):
+                self.hear(stanza)
+
+    @property
+    def _orders(self) -> Mapping[str, Hub]:
+        """What is told from here, if it is the phone."""
+        return {} if self._hub is None else {_HUB: self._hub, _RELAYED: self._relayed}
 
     async def stop(self) -> None:
         if self._hub is not None:
@@ -327,26 +437,33 @@ class Piece(App):
         """From now on, packets flow to and from a peer that runs it, or sent it."""
         if self._hub is None:
             self._again = life > 0
-            return
-        self._mode = _Mode.THERE
-        self._catch_up(self._hub, self._sent_from)
+        else:
+            self._mode = _Mode.THERE
+            self._resends()
+            self._moved(self._hub)
 
     def _expects(self, state: State) -> None:
         """That is what the peer had, when it was last heard of."""
         _, standing = standing_of(state)
-        self._sent_from = standing.cursors.get(self._feed, {})
+        self._peer_has = standing.cursors
 
-    @property
-    def _feed(self) -> str:
-        return "" if self._hub is None else self._hub.feed
+    def _resends(self) -> None:
+        """Say all again that the peer may not have; what it has, it drops."""
+        self._catch_up(self._peer_has)
+        if any(self._is_gone(order, source) for source, order in self._orders.items()):
+            log.warning("a device has missed more packets of a part than are kept")
+            self.on_behind()
+
+    def _is_gone(self, hub: Hub, source: str) -> bool:
+        cursor = self._peer_has.get(source, Cursor())
+        had = cursor.heads if cursor.feed == hub.feed else {}
+        spans = hub.ends(self._allow).spans
+        return any(span.first > had.get(name, 0) + 1 for name, span in spans.items())
 
     async def close(self) -> None:
         if self._hub is not None:
             self._hub.leave(self)
-        self._waiting.clear()
-        self._words.clear()
-        self._cursors.clear()
-        self.feeds.clear()
+        self._stand(Standing())
         await self.shown.close()
 
 

@@ -98,15 +98,7 @@ class Seats:
     # --- which there are ---------------------------------------------------------
 
     def of(self, part: str) -> list[Seat]:
-        """
-        Those of one part.
-
-        Raises:
-            LocalProtocolError: There is no such part.
-
-        """
-        if part not in self._of:
-            raise LocalProtocolError(f"This session has no part {part!r}.")
+        """Those of one part."""
         return self._of[part]
 
     def all(self) -> list[Seat]:
@@ -165,6 +157,7 @@ class Seats:
 
         """
         owned = self.home.owned
+        self.home.claim(self.session.id)
         for name in self.app.names:
             id = f"{self.session.id}.{name}"
             self._of[name] = [self.new(id, name, self.app.piece(name))]

@@ -109,7 +109,8 @@ class Split:
     @contextlib.asynccontextmanager
     async def _changing(self, part: str) -> AsyncIterator[None]:
         """Nobody else changes meanwhile where it is; thereafter it is looked after."""
-        self._seats.of(part)  # there is such a part
+        if part not in self.app.names:
+            raise LocalProtocolError(f"This session has no part {part!r}.")
         async with self._locks[part]:
             if self._ending:
                 raise LocalProtocolError("This session is not split any more.")

@@ -43,11 +43,6 @@ class PartedApp(App):
 
     services: tuple[str, ...] = ()
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the parts."""
-        return tuple(self._pieces)
-
     def part(self, name: str) -> App:
         """
         That part here; made by its factory when it is asked for first.
@@ -70,6 +65,11 @@ class PartedApp(App):
         self._declared(name)
         return self._pieces[name]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its parts."""
+        return tuple(self._pieces)
+
     def copy_of(self, name: str) -> Piece:
         """
         One more place of that part elsewhere; to `begin` from what another one has.
@@ -79,9 +79,7 @@ class PartedApp(App):
 
         """
         carried = Carried(self.part(name))
-        piece = Piece(self, self._declared(name), carried, hub=self.hub)
-        piece.wait()
-        return piece
+        return Piece(self, self._declared(name), carried, hub=self.hub)
 
     def appoint(self, name: str, place: Piece) -> None:
         """Let that place be the one whose part this is, if it comes here."""

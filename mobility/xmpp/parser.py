@@ -111,8 +111,8 @@ class Parser:
             raise RuleBroken("not-well-formed") from None
 
     def _pad(self, count: int) -> None:
-        # Of so large a tag expat did see a part, and would wait (see _take). Blanks make
-        # it look; the content of such a stanza is not kept, so they are nobody's.
+        # Of so large a tag expat did see a part, and would wait (see _take). Blanks
+        # make it look; the content of such a stanza is not kept, so they are nobody's.
         self._expat.Parse(b" " * count)
         self._fed += count
         self._at += count

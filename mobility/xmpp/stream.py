@@ -25,12 +25,15 @@ from mobility.xmpp.directory import MobilityDirectory
 from mobility.xmpp.login import MobilityLogin
 from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.places import MobilityPlaces
+from mobility.xmpp.probing import MobilityProbing
 from mobility.xmpp.published import MobilityPublished
 from mobility.xmpp.resources import MobilityResources
 from mobility.xmpp.rooms import MobilityRooms
 from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
 from mobility.xmpp.session import MobilitySession
 from mobility.xmpp.sharing import MobilitySharing
+from mobility.xmpp.sifting import MobilitySifting
+from mobility.xmpp.split import MobilitySplit
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.upload import Uploads
 from mobility.xmpp.visit import MobilityVisit
@@ -48,6 +51,9 @@ FEATURES: Final = (
     MobilityLogin,
     MobilityDelegation,
     MobilitySharing,
+    MobilitySifting,
+    MobilityProbing,
+    MobilitySplit,
     MobilityRooms,
     MobilityAsking,
     MobilityCodes,
@@ -115,7 +121,7 @@ class Stream:
         on_change: Callable[[bool], None] = lambda online: None,
     ) -> None:
         self._account = _account(jid, login)
-        self._priority = priority
+        self._priority = self._usual = priority
         self._patience = patience
         self._address = (host, port or 5222) if host else (None, None)
         self._on_change = on_change
@@ -129,6 +135,7 @@ class Stream:
         self._failure: ConnectionFailed | None = None
         self.prepare: Callable[[], Awaitable[None]] | None = None
         self._busy = False
+        self._said: tuple[int | None, bool] = (None, False)  # priority, busy
         self._starting: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self.xmpp = xmpp = _connection(self._account, host, ca_file, reach)
@@ -157,6 +164,9 @@ class Stream:
         self.published = MobilityPublished.of(xmpp)
         self.places = MobilityPlaces.of(xmpp)
         self.sharing = MobilitySharing.of(xmpp)
+        self.sifting = MobilitySifting.of(xmpp)
+        self.probing = MobilityProbing.of(xmpp)
+        self.splitting = MobilitySplit.of(xmpp)
         self.rooms = MobilityRooms.of(xmpp)
         self.asking = MobilityAsking.of(xmpp)
         self.directory = MobilityDirectory.of(xmpp)
@@ -362,10 +372,13 @@ class Stream:
             self._start()
 
     def _start(self) -> None:
-        self._show()
+        self._priority = self._usual  # no filter of the last session holds any more
+        self.show()
         self._online(resumed=False)
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Say that we are there, and what our presence stands for."""
+        self._said = self._priority, self._busy
         if self._priority is not None:
             show = "dnd" if self._busy else None
             self.xmpp.send_presence(ppriority=self._priority, pshow=show)
@@ -379,9 +392,40 @@ class Stream:
     def busy(self, busy: bool) -> None:
         changed, self._busy = busy != self._busy, busy
         if changed and self.online:
-            self._show()
+            self.show()
+
+    @property
+    def priority(self) -> int | None:
+        """Of our presence."""
+        return self._priority
+
+    def raise_priority(self) -> None:
+        """
+        Have what is for the account brought here too, until `lower_priority`.
+
+        For who has seen that the server keeps people's messages from us: otherwise they
+        would end here (RFC 6121 §8.5.2). A new session begins with the usual priority.
+        """
+        if self._usual is not None:
+            self._prioritise(max(self._usual, 0))
+
+    def lower_priority(self) -> None:
+        """What is for the account is for others."""
+        self._prioritise(self._usual)
+
+    def _prioritise(self, priority: int | None) -> None:
+        changed, self._priority = priority != self._priority, priority
+        if changed and self.online:
+            self.show()
+
+    @property
+    def shown(self) -> bool:
+        """Whether others are told that we are there."""
+        return self._usual is not None
 
     def _on_resumed(self, _: Any) -> None:
+        if self._said != (self._priority, self._busy):
+            self.show()
         self._online(resumed=True)
 
     def _online(self, *, resumed: bool) -> None:

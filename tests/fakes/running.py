@@ -77,6 +77,10 @@ class RunningServer:
         return self._server.c2s_port
 
     @property
+    def component_port(self) -> int:
+        return self._server.component_port
+
+    @property
     def http_port(self) -> int:
         return self._server.http_port
 

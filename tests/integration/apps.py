@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Literal
 
 from mobility import App, InvalidState, Stanza, State
 
@@ -62,8 +63,12 @@ class Board(App):
         """Wait for something that this board will show."""
         async with asyncio.timeout(DEADLINE):
             while not true():
-                self._news.clear()
-                await self._news.wait()
+                await self.news()
+
+    def news(self) -> Coroutine[None, None, Literal[True]]:
+        """What waits until something happens to this board from now on."""
+        self._news.clear()
+        return self._news.wait()
 
     async def has(self, *strokes: str) -> None:
         """Wait until these, and no others, are on the board."""

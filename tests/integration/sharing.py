@@ -123,8 +123,8 @@ class Circle:
 
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who share find out quickly what is missing."""
-    monkeypatch.setattr(sharing, "TICK", 0.3)
-    monkeypatch.setattr(participation, "TICK", 0.3)
+    monkeypatch.setattr(sharing, "TICK", 0.5)
+    monkeypatch.setattr(participation, "TICK", 0.5)
     monkeypatch.setattr(ordering, "SOON", 0.1)
 
 
@@ -140,12 +140,31 @@ def board(part: Participation) -> Board:
 
 
 async def all_have(*boards: Board, count: int) -> tuple[str, ...]:
-    """Wait until all have so many strokes; they must be the same."""
-    for each in boards:
-        try:
-            await each.until(lambda each=each: len(each.strokes) == count)  # type: ignore[misc]
-        except TimeoutError:
-            raise AssertionError(f"{each.strokes}") from None
-    first = tuple(boards[0].strokes)
-    assert all(tuple(each.strokes) == first for each in boards)
-    return first
+    """
+    Wait until all have the same strokes, so many.
+
+    Each shows at once what its own user drew, and moves it to where it belongs once
+    it hears the order: for a moment two boards may have all, and not be the same.
+    """
+
+    def same() -> bool:
+        first = boards[0].strokes
+        return len(first) == count and all(each.strokes == first for each in boards)
+
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while not same():
+                await any_news(*boards)
+    except TimeoutError:
+        raise AssertionError([each.strokes for each in boards]) from None
+    return tuple(boards[0].strokes)
+
+
+async def any_news(*boards: Board) -> None:
+    """Wait until something happens on one of them."""
+    waiting = [asyncio.ensure_future(each.news()) for each in boards]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.device import DeviceDescription
+from mobility.protocol.filtering import Way
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 from mobility.xmpp.times import moment, stamp
@@ -43,6 +44,7 @@ class Listing:
         jid: The full JID that it used last.
         seen: When it was connected last, as far as it could say so.
         ver: Of the presence that goes with this description (XEP-0115); or empty.
+        way: How packets of an app's service come to it, likewise.
 
     """
 
@@ -50,6 +52,7 @@ class Listing:
     jid: str
     seen: datetime
     ver: str = ""
+    way: Way | None = None
 
 
 def to_xml(listing: Listing) -> Element:
@@ -61,6 +64,8 @@ def to_xml(listing: Listing) -> Element:
     )
     if listing.ver:
         element.set("ver", listing.ver)
+    if listing.way is not None:
+        element.set("way", listing.way)
     for name in _KEYS:
         SubElement(element, f"{{{ns.DEVICES}}}{name}").text = b64(getattr(device, name))
     for uri, schema in device.apps.items():
@@ -89,6 +94,7 @@ def from_xml(element: Element) -> Listing:
         jid=element.get("jid", ""),
         seen=moment(element.get("seen", "")),
         ver=ver,
+        way=next((way for way in Way if way == element.get("way")), None),
     )
 
 

@@ -25,6 +25,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 from mobility.protocol.device import DeviceDescription
+from mobility.protocol.filtering import Way
 from mobility.xmpp.feature import Feature
 from mobility.xmpp.pep import MobilityPep
 from mobility.xmpp.resources import stanza
@@ -73,6 +74,7 @@ class MobilityResources(Feature):
         known: What presences stand for.
         changed: Called when they, or what is known of them, changed.
         asked: Each called when the server asks what our presence stands for.
+        way: What we say of how packets come here.
         learnt: Called with what to remember over a restart, for `recall`.
 
     """
@@ -99,7 +101,9 @@ class MobilityResources(Feature):
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._waiting = True  # until whoever wants to know has looked elsewhere first
         self._ours: tuple[str, list[Element]] = ("bot", [])
-        self._observes = False
+        self._feature = stanza.SIFTS
+        self._device: DeviceDescription | None = None
+        self.way: Way | None = None
         self._disco: Any = self.xmpp.plugin["xep_0030"]
         self._caps: Any = self.xmpp.plugin["xep_0115"]
         # WORKAROUND: slixmpp 1.17 asks each contact, each resource and the server what
@@ -120,11 +124,18 @@ class MobilityResources(Feature):
 
     def describe(self, device: DeviceDescription) -> None:
         """Say that we are this device; to be called before we are online."""
-        self._ours = device.kind, [stanza.to_form(device)]
+        self._device = device
+        self.come_by(None)
 
     def observe(self) -> None:
         """Say that we only look; to be called before we are online."""
-        self._ours, self._observes = ("console", []), True
+        self._ours, self._feature = ("console", []), stanza.OBSERVER
+
+    def come_by(self, way: Way | None) -> None:
+        """From `ver` on, say that packets of an app's service come here so."""
+        self.way = way
+        if self._device is not None:
+            self._ours = self._device.kind, [stanza.to_form(self._device, way)]
 
     async def ver(self) -> str:
         """What our presence stands for (XEP-0115 §5.1), once we are connected."""
@@ -136,13 +147,16 @@ class MobilityResources(Feature):
         """Use what was `learnt` before a restart."""
         self._recalled = remembered
 
-    def learn(self, ver: str, device: DeviceDescription) -> None:
+    def learn(
+        self, ver: str, device: DeviceDescription, way: Way | None = None
+    ) -> None:
         """
         A device told by another way what its presence stands for.
 
         Nobody signed that: what a resource says itself counts before it.
         """
-        caps, about = self._ours_of(ver), About(device.kind, stanza.NAME, device)
+        caps = self._ours_of(ver)
+        about = About(device.kind, stanza.NAME, device, way=way)
         if caps not in self.known and self._told.get(caps) != about:
             _put(self._told, caps, about)
             self._settle(caps, about)
@@ -197,7 +211,7 @@ class MobilityResources(Feature):
         """What we answer who asks what we are."""
         query = deepcopy(self._disco.static.get_info(jid, node, ifrom, data).xml)
         kind, form = self._ours
-        stanza.introduce(query, kind, observer=self._observes)
+        stanza.introduce(query, kind, [self._feature])
         if node and ifrom and str(ifrom) in self._servers:
             for asked in self.asked:
                 asked()

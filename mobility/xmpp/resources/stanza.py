@@ -5,7 +5,7 @@ XML of what a resource says of itself: disco#info (XEP-0030), with a form of our
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -19,12 +19,15 @@ from mobility.protocol.device import (
     check_device,
     read_app,
 )
+from mobility.protocol.filtering import Way
 from mobility.protocol.handshake import claim
 from mobility.xmpp import ns
 from mobility.xmpp.exchange import b64, number, raw
 
 __all__ = [
     "NAME",
+    "OBSERVER",
+    "SIFTS",
     "About",
     "Caps",
     "about",
@@ -40,6 +43,7 @@ __all__ = [
 INFO: Final = "{http://jabber.org/protocol/disco#info}"
 NAME: Final = "Mobility"  # of our identity: a device's own is not for everybody
 OBSERVER: Final = f"{ns.DEVICES}#observer"  # the feature of a command that only looks
+SIFTS: Final = "urn:xmpp:sift:2"  # of a device that looks at what comes to it itself
 _CAPS: Final = "{http://jabber.org/protocol/caps}c"
 _FORM: Final = "{jabber:x:data}"
 _KEYS: Final = ("identity", "agreement", "signature")
@@ -75,6 +79,7 @@ class About:
         name: Name of that.
         device: What it says as one of ours, checked; None if it is none.
         observes: Whether it is a command that only looks, and is gone in a moment.
+        way: How packets of an app's service come to it, if it says so.
 
     """
 
@@ -82,6 +87,7 @@ class About:
     name: str = ""
     device: DeviceDescription | None = None
     observes: bool = False
+    way: Way | None = None
 
 
 def caps(presence: Element) -> Caps | None:
@@ -99,27 +105,26 @@ def about(query: Element) -> About:
         (i for i in query.findall(f"{INFO}identity") if i.get("category") == "client"),
         Element(""),
     )
+    features = {each.get("var") for each in query.findall(f"{INFO}feature")}
     return About(
         kind=claim(client.get("type", "")),
         name=claim(client.get("name", "")),
-        device=_device(query),
-        observes=any(
-            feature.get("var") == OBSERVER
-            for feature in query.findall(f"{INFO}feature")
-        ),
+        observes=OBSERVER in features,
+        **_of_device(query),
     )
 
 
-def _device(query: Element) -> DeviceDescription | None:
+def _of_device(query: Element) -> dict[str, Any]:
     found = list(forms(query))
     if len(found) != 1:
-        return None
+        return {}
     try:
         device = _described(found[0])
         check_device(device)
     except MobilityError:
-        return None
-    return device
+        return {}
+    way = _value(found[0], "way")
+    return {"device": device, "way": Way(way) if way in {*Way} else None}
 
 
 def query(iq: Element) -> Element | None:
@@ -127,15 +132,15 @@ def query(iq: Element) -> Element | None:
     return iq.find(f"{INFO}query")
 
 
-def introduce(answer: Element, kind: str, *, observer: bool) -> None:
+def introduce(answer: Element, kind: str, features: Iterable[str]) -> None:
     """Say of which kind of client an answer is; forms of ours that are in it go."""
     for old in tuple(forms(answer)):
         answer.remove(old)
     if answer.find(f"{INFO}identity") is None:
         identity = {"category": "client", "type": kind, "name": NAME}
         answer.insert(0, Element(f"{INFO}identity", identity))
-        if observer:
-            SubElement(answer, f"{INFO}feature", var=OBSERVER)
+        for feature in features:
+            SubElement(answer, f"{INFO}feature", var=feature)
 
 
 def is_ambiguous(answer: Element) -> bool:
@@ -173,7 +178,7 @@ def forms(query: Element) -> Iterator[Element]:
             yield form
 
 
-def to_form(device: DeviceDescription) -> Element:
+def to_form(device: DeviceDescription, way: Way | None = None) -> Element:
     """What a device says of itself, for disco#info."""
     form = Element(f"{_FORM}x", type="result")
     _field(form, "FORM_TYPE", ns.DEVICES, type="hidden")
@@ -186,6 +191,8 @@ def to_form(device: DeviceDescription) -> Element:
         app_line(uri, schema, device.parts.get(uri, ()))
         for uri, schema in device.apps.items()
     ]
+    if way is not None:
+        _field(form, "way", way)
     if lines:
         _field(form, "app", *lines, type="text-multi")
     return form

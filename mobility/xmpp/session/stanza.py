@@ -26,16 +26,13 @@ from mobility.xmpp.text import legal
 
 __all__ = [
     "ELEMENT",
-    "NUMBER",
     "SESSION",
     "carried",
     "from_xml",
-    "numbered",
     "packet",
     "payload",
     "to_message",
     "to_xml",
-    "with_number",
 ]
 
 SESSION: Final = f"{{{ns.SESSION}}}session"
@@ -43,6 +40,7 @@ ELEMENT: Final = f"{{{ns.SESSION}}}checkpoint"
 NUMBER: Final = f"{{{ns.SPLIT}}}number"
 DEEPEST = 16
 _LONGEST = 200
+_LONGEST_JID = 3071
 _FIELDS: Final = ("sid", "epoch", "number", "frame", "frames")
 # Names are written into the stream as they are, so they hold nothing that ends one: a
 # namespace is a URI (RFC 3986 §2), and names that begin with "xml" are XML's own.
@@ -61,38 +59,33 @@ def to_message(message: Element, sent: Packet) -> None:
 
     """
     message.append(payload(sent.stanza))
-    SubElement(
+    about = SubElement(
         message,
         SESSION,
         {"sid": sent.sid, "epoch": str(sent.epoch), "number": str(sent.number)},
     )
     if sent.stanza.number is not None:
-        message.append(with_number(sent.stanza.number))
+        about.append(_with_number(sent.stanza.number, sent.stanza.sender))
 
 
-def with_number(number: Number) -> Element:
-    """``<number>``: where the packet beside it is in what its sender says."""
-    fields = {"feed": number.feed, "at": number.at, "nth": number.nth}
-    fields |= {"by": number.by, "said": number.said} if number.by else {}
-    return Element(NUMBER, {name: str(value) for name, value in fields.items()})
+def _with_number(number: Number, sender: str) -> Element:
+    """``<number>``: where the packet is in the feed that it comes from."""
+    fields = {"feed": number.feed, "at": str(number.at), "nth": str(number.nth)}
+    if number.by:
+        fields |= {"by": number.by, "said": str(number.said)}
+    if sender:
+        fields["from"] = legal(sender)
+    return Element(NUMBER, fields)
 
 
-def numbered(message: Element) -> Number | None:
-    """
-    Where the packet in a message is in what its sender says, if that is numbered.
-
-    Raises:
-        RemoteProtocolError: If it is no number.
-
-    """
-    element = message.find(NUMBER)
+def _numbered(stanza: Stanza, about: Element) -> Stanza:
+    element = about.find(NUMBER)
     if element is None:
-        return None
-    at, nth, said = (
-        number(element.get(name, "0"), most=2**63 - 1) for name in ("at", "nth", "said")
-    )
+        return stanza
+    at, nth, said = (number(element.get(name, "0")) for name in ("at", "nth", "said"))
     feed, by = (element.get(name, "")[:_LONGEST] for name in ("feed", "by"))
-    return Number(feed, at, nth, by, said)
+    sender = element.get("from", "")[:_LONGEST_JID]
+    return replace(stanza, number=Number(feed, at, nth, by, said), sender=sender)
 
 
 def payload(stanza: Stanza) -> Element:
@@ -141,7 +134,7 @@ def packet(message: Element) -> Packet:
         about.get("sid", ""),
         number(about.get("epoch")),
         number(about.get("number")),
-        replace(carried(message), number=numbered(message)),
+        _numbered(carried(message), about),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from mobility import App, InvalidState, Part, PartedApp, Stanza, State
 
-__all__ = ["URI", "Chat", "Game", "Map", "moved", "said"]
+__all__ = ["URI", "Chat", "Game", "Listing", "Map", "Remote", "moved", "said"]
 
 URI = "https://example.org/apps/game"
 MOVE, SAY = f"{{{URI}}}move", f"{{{URI}}}say"
@@ -27,6 +30,13 @@ class Listing(App):
         self.lines: list[str] = []
         self.runs = True
         self.closed = False
+        self._news = asyncio.Event()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait for something that it hears."""
+        while not true():
+            self._news.clear()
+            await self._news.wait()
 
     async def snapshot(self) -> State:
         return State({"lines": list(self.lines)}, title="A part")
@@ -38,6 +48,7 @@ class Listing(App):
 
     async def replay(self, stanza: Stanza) -> None:
         self.lines.append(stanza.text)
+        self._news.set()
 
     async def start(self) -> None:
         self.runs = True

@@ -1,0 +1,56 @@
+"""A device to which its server brings only what the parts that run there listen to."""
+
+from __future__ import annotations
+
+from mobility.client.devices import Devices
+from mobility.protocol.filtering import Way
+from mobility.session import Session
+from mobility.split.filtering import Filter, Filtering
+from mobility.split.piece import Piece
+from mobility.split.relaying import Relaying
+
+__all__ = ["Filters"]
+
+
+class Filters(Devices):
+    """What a device does so that packets of an app's service come where they belong."""
+
+    def _wire(self) -> None:
+        super()._wire()
+        self._filtering = Filtering(self.stream, self._tasks)
+        self._relaying = Relaying(self.stream, self._filtering, self._tasks)
+        self._arrivals.on_come = self._come
+        self._arrivals.on_go = self._gone
+        if self._own is not None:
+            self._own.known.watchers.add(self._relaying.news)
+            self._own.way = self._checked
+            self._filtering.changed = self._say_so
+
+    def _on_change(self, online: bool) -> None:
+        super()._on_change(online)
+        if online:
+            self._filtering.online(resumed=self.stream.resumed)
+
+    async def _checked(self) -> Way:
+        return (await self._filtering.check()).way
+
+    def _come(self, session: Session) -> None:
+        if isinstance(session.app, Piece):
+            self._relaying.host(session.app)
+
+    def _gone(self, session: Session) -> None:
+        if isinstance(session.app, Piece):
+            self._relaying.release(session.app)
+
+    def _say_so(self) -> None:
+        self._tasks.start(self._devices().come_by(self._filtering.now.way))
+
+    async def filtering(self) -> Filter:
+        """
+        What the server of the account does so that parts get what they listen to.
+
+        It is asked, and tried, on each new session, and again now if it did not do so.
+        """
+        if self._filtering.now.problem:
+            await self._filtering.check()
+        return self._filtering.now

@@ -1,0 +1,152 @@
+"""Whom a service feeds: members, and the participants that they had it invite."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mobility.dispatch import bare
+from mobility.errors import RemoteProtocolError
+from mobility.protocol.feeding import Invite, Say
+from mobility.protocol.numbering import Numbered, Outbox
+
+__all__ = ["Fed", "Heard", "Member", "Participant"]
+
+MOST_FED = 32  # parts of a member
+_MOST_HEARD = 10_000  # connections of which we know what they said last
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """
+    Where a part of a member's session runs, and is fed.
+
+    Args:
+        jid: Full JID of the device.
+        session, part: What the member calls them.
+        allow: Qualified names of the packets that it gets.
+        live: Whether it has all so far, and gets each packet as it is said.
+
+    """
+
+    jid: str
+    session: str
+    part: str
+    allow: frozenset[str]
+    live: bool
+
+
+@dataclass
+class Fed:
+    """
+    A participant, as the service looks after it.
+
+    Attributes:
+        jid, session, part, token, allow: As it was invited; the JID may change.
+        live: As in `Participant`.
+        asked: When it was last asked whether it is still there.
+        pause: Seconds until it is asked again.
+        since: When it was last known to be there.
+        busy: Whether it is being asked.
+
+    """
+
+    jid: str
+    session: str
+    part: str
+    token: str = field(repr=False)
+    allow: frozenset[str]
+    live: bool = False
+    asked: float = 0.0
+    pause: float = 1.0
+    since: float = 0.0
+    busy: bool = False
+
+    @property
+    def seen(self) -> Participant:
+        return Participant(self.jid, self.session, self.part, self.allow, self.live)
+
+
+class Member:
+    """
+    One account that a service knows.
+
+    Attributes:
+        jid: The bare JID.
+        outbox: All that is sent to it.
+        fed: Participants by token.
+        told: Up to which packet its ends were told.
+
+    """
+
+    def __init__(self, jid: str, *, kept: int) -> None:
+        self.jid = jid
+        self.outbox = Outbox(secrets.token_urlsafe(12), kept=kept)
+        self.fed: dict[str, Fed] = {}
+        self.told = 0
+
+    def __repr__(self) -> str:
+        return f"<Member {self.jid}: {len(self.fed)} participants>"
+
+    def invite(self, invite: Invite, now: float) -> Fed:
+        """
+        A part runs there from now on.
+
+        Raises:
+            RemoteProtocolError: If the member has too many.
+
+        """
+        if len(self.fed) >= MOST_FED and invite.token not in self.fed:
+            raise RemoteProtocolError("Too many parts of this member are fed already.")
+        where = invite.participant, invite.session, invite.part
+        fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
+        self.fed[invite.token] = fed
+        return fed
+
+    def addressees(self, packet: Numbered) -> Iterable[str]:
+        """
+        Whom a packet goes to: each once, however many of its parts listen to it.
+
+        Before anybody was invited that is the account, whose server then knows best.
+        """
+        if not self.fed:
+            return (self.jid,)
+        name = packet.name
+        return {fed.jid for fed in self.fed.values() if fed.live and name in fed.allow}
+
+    def listeners(self) -> Iterator[tuple[str, frozenset[str] | None]]:
+        """Who has all so far, and what each listens to; None is everything."""
+        if not self.fed:
+            yield self.jid, None
+            return
+        allowed: dict[str, frozenset[str]] = {}
+        for fed in self.fed.values():
+            if fed.live:
+                allowed[fed.jid] = allowed.get(fed.jid, frozenset()) | fed.allow
+        yield from allowed.items()
+
+    def lost(self, jid: str) -> None:
+        """Something did not get there."""
+        for fed in self.fed.values():
+            if fed.jid == jid:
+                fed.live, fed.pause, fed.asked = False, 1.0, 0.0
+
+    def drop(self, token: str) -> None:
+        self.fed.pop(token, None)
+
+
+class Heard:
+    """What was said to a service, so that it takes each packet once."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], int] = {}  # who said something last is last
+
+    def is_new(self, peer: str, say: Say) -> bool:
+        """Whether this was not said before; from now on it was."""
+        key = bare(peer), say.feed
+        last = self._last.pop(key, 0)
+        self._last[key] = max(last, say.at)
+        if len(self._last) > _MOST_HEARD:
+            del self._last[next(iter(self._last))]
+        return say.at > last

@@ -1,0 +1,128 @@
+"""Packets of services that know nothing of us, brought to parts wherever those run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mobility.dispatch import bare
+from mobility.protocol.filtering import Way
+from mobility.protocol.session import Stanza
+from mobility.split.filtering import Filtering
+from mobility.split.piece import Piece
+from mobility.split.whole import PartedApp
+from mobility.tasks import Tasks
+from mobility.xmpp.stream import Stream
+
+__all__ = ["Relaying"]
+
+log = logging.getLogger(__name__)
+
+
+class Relaying:
+    """
+    What one device does about such packets.
+
+    As a phone it hears those for its parts that are here, or that are where no server
+    filters: there it passes them on. As a device where a part of the phone's runs, it
+    hears those for that, if its server filters.
+
+    Args:
+        stream, filtering, tasks: Of the device.
+
+    """
+
+    def __init__(self, stream: Stream, filtering: Filtering, tasks: Tasks) -> None:
+        self._stream = stream
+        self._filtering = filtering
+        self._tasks = tasks
+        self._wholes: dict[PartedApp, None] = {}
+        self._hosted: dict[Piece, None] = {}
+        self._running: asyncio.Task[None] | None = None
+        self.news = asyncio.Event()
+
+    # --- whose packets ---------------------------------------------------------
+
+    def attend(self, whole: PartedApp) -> None:
+        """From now on, bring its parts what its services say."""
+        self._wholes[whole] = None
+        self._begin()
+
+    def leave(self, whole: PartedApp) -> None:
+        """It is not ours any more, or over."""
+        self._wholes.pop(whole, None)
+        self.news.set()
+
+    def host(self, piece: Piece) -> None:
+        """A part of another device's is to run here."""
+        self._hosted[piece] = None
+        self._begin()
+
+    def release(self, piece: Piece) -> None:
+        """It does not run here any more."""
+        self._hosted.pop(piece, None)
+        self.news.set()
+
+    def _begin(self) -> None:
+        if self._running is None:
+            self._stream.splitting.plain = self._hear
+            self._stream.splitting.listen()
+            self._running = self._tasks.start(self._run())
+        self.news.set()
+
+    async def _run(self) -> None:
+        """Listen to what parts need here, whenever that may have changed, for ever."""
+        while True:
+            await self.news.wait()
+            self.news.clear()
+            await self._filtering.listen(self.names())
+
+    def names(self) -> frozenset[str]:
+        """Of the packets that have to come to this device."""
+        names: set[str] = set()
+        for whole in self._wholes:
+            for piece in self._ends(whole) if whole.services else ():
+                names |= piece.allow
+        for piece in self._hosted:
+            names |= piece.allow if piece.services else frozenset[str]()
+        return frozenset(names)
+
+    def _ends(self, whole: PartedApp) -> Iterator[Piece]:
+        """Of its parts, those whose packets have to come here first."""
+        for piece in whole.hub.places:
+            if isinstance(piece, Piece):
+                piece.on_move = self.news.set
+                if self.way_to(piece.there) is Way.RELAY:
+                    yield piece
+
+    def way_to(self, jid: str) -> Way:
+        """How packets come to a device, as that says; to this one, if it is empty."""
+        resource = self._stream.resources.resources.get(jid)
+        about = resource.about if resource else None
+        return (about.way if about else None) or Way.RELAY
+
+    # --- packets ---------------------------------------------------------------
+
+    def _hear(self, peer: str, stanza: Stanza) -> None:
+        stanza = replace(stanza, sender=peer)
+        for whole in self._wholes:
+            if _is_of(peer, whole.services) and whole.record(stanza):
+                whole.hub.meter.count(stanza)
+                self._pass_on(whole, stanza)
+        for piece in self._hosted:
+            if stanza.name in piece.allow and _is_of(peer, piece.services):
+                piece.bring(stanza)
+                self._tasks.start(piece.drain())
+
+    def _pass_on(self, whole: PartedApp, stanza: Stanza) -> None:
+        for piece in self._ends(whole):
+            if stanza.name in piece.allow:
+                piece.bring(stanza)
+        self._tasks.start(whole.hub.drain())
+
+
+def _is_of(peer: str, services: tuple[str, ...]) -> bool:
+    """An account may be anywhere; a domain is itself."""
+    return peer in services or bare(peer) in services
