@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,23 +39,55 @@ class Where(Protocol):
     def address(self) -> dict[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Desks:
     """
     The devices of one person.
 
-    Args:
+    Attributes:
         laptop: Has the talk.
         others: By name.
         addresses: Of their pages, the laptop's first.
-        changed: Set whenever one of them shows something else.
 
     """
 
     laptop: Laptop
-    others: dict[str, Device]
-    addresses: dict[str, str]
-    changed: asyncio.Event
+
+    def __init__(self, place: Where) -> None:
+        self.others: dict[str, Device] = {}
+        self.addresses = {"Laptop": ""}
+        self._place = place
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def own(self, desk: Desk, substitutes: dict[str, str]) -> AsyncIterator[None]:
+        """Connect the laptop, which has that talk."""
+
+        def make(client: Client, show: Callable[[], None]) -> Laptop:
+            return Laptop(
+                client, desk, show=self._telling(show), substitutes=substitutes
+            )
+
+        async with opened(client_of(self._place, "Laptop"), make) as (device, address):
+            self.laptop, self.addresses["Laptop"] = device, address
+            yield
+
+    @asynccontextmanager
+    async def other(self, name: str) -> AsyncIterator[Device]:
+        """Connect another one."""
+
+        def make(client: Client, show: Callable[[], None]) -> Device:
+            return Device(client, show=self._telling(show))
+
+        async with opened(client_of(self._place, name), make) as (device, address):
+            self.others[name], self.addresses[name] = device, address
+            yield device
+
+    def _telling(self, show: Callable[[], None]) -> Callable[[], None]:
+        def shown() -> None:
+            show()
+            self._changed.set()
+
+        return shown
 
     async def until(self, true: Callable[[], bool], what: str) -> None:
         """
@@ -69,8 +100,8 @@ class Desks:
         try:
             async with asyncio.timeout(PATIENCE):
                 while not true():
-                    self.changed.clear()
-                    await self.changed.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             raise MobilityError(f"The round failed: {what}.") from None
 
@@ -80,29 +111,12 @@ async def open_desks(
     place: Where, desk: Desk, *, substitutes: dict[str, str]
 ) -> AsyncIterator[Desks]:
     """Connect a laptop that has the talk, a wall, a tablet and a phone."""
-    changed = asyncio.Event()
-
-    def both(show: Callable[[], None]) -> Callable[[], None]:
-        def shown() -> None:
-            show()
-            changed.set()
-
-        return shown
-
-    def laptop(client: Client, show: Callable[[], None]) -> Laptop:
-        return Laptop(client, desk, show=both(show), substitutes=substitutes)
-
-    def other(client: Client, show: Callable[[], None]) -> Device:
-        return Device(client, show=both(show))
-
+    desks = Desks(place)
     async with contextlib.AsyncExitStack() as stack:
-        others, addresses = {}, {"Laptop": ""}
         for name in ("Wall", "Tablet", "Phone"):
-            one = opened(client_of(place, name), other)
-            others[name], addresses[name] = await stack.enter_async_context(one)
-        own = opened(client_of(place, "Laptop"), laptop)
-        first, addresses["Laptop"] = await stack.enter_async_context(own)
-        yield Desks(first, others, addresses, changed)
+            await stack.enter_async_context(desks.other(name))
+        await stack.enter_async_context(desks.own(desk, substitutes))
+        yield desks
 
 
 def client_of(place: Where, name: str) -> Client:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ from examples.desk.desk import Desk
 from examples.desk.device import Device
 from examples.desk.laptop import Laptop
 from examples.desk.parts import Notes, Remote, Slides
-from examples.desk.window import opened
-from mobility import Client, MobilityError
+from mobility import MobilityError
 from mobility.split import life
 from tests.fakes.running import RunningServer
 from tests.integration.people import address, soon, variables
@@ -181,21 +180,16 @@ async def test_a_wall_that_was_restarted_shows_the_slides_again(
     monkeypatch.setattr(life, "EVERY", 60.0)  # it is back before anybody asks
     async with at_home(home) as desks:
         phone = desks.others["Phone"]
-        async with opened(client_of(home, "Beamer"), a_device) as (beamer, _):
+        async with desks.other("Beamer") as beamer:
             await desks.until(lambda: "Beamer" in desks.laptop.devices, "the beamer")
             await soon(desks.laptop.place({"slides": "Beamer", "remote": "Phone"}))
             await phone.do("turn", 2)
             await desks.until(lambda: page(beamer) == 2, "the beamer")
         await phone.do("turn", 3)
-        async with opened(client_of(home, "Beamer"), a_device) as (beamer, _):
-            async with asyncio.timeout(10):
-                while page(beamer) != 3:  # noqa: ASYNC110  its page is not open
-                    await asyncio.sleep(0.02)
+        async with desks.other("Beamer") as beamer:
+            await desks.until(lambda: page(beamer) == 3, "the beamer, later")
             assert desks.laptop.view()["places"]["parts"][0]["on"] == ["Beamer"]
-
-
-def a_device(client: Client, show: Callable[[], None]) -> Device:
-    return Device(client, show=show)
+            await soon(desks.laptop.close())
 
 
 async def test_a_talk_can_be_offered_to_a_device_as_a_whole(home: Home) -> None:
