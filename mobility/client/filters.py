@@ -5,9 +5,11 @@ from __future__ import annotations
 from mobility.client.devices import Devices
 from mobility.protocol.filtering import Way
 from mobility.session import Session
+from mobility.split.feeding import Feeding
 from mobility.split.filtering import Filter, Filtering
 from mobility.split.piece import Piece
 from mobility.split.relaying import Relaying
+from mobility.split.whole import PartedApp
 
 __all__ = ["Filters"]
 
@@ -19,6 +21,9 @@ class Filters(Devices):
         super()._wire()
         self._filtering = Filtering(self.stream, self._tasks)
         self._relaying = Relaying(self.stream, self._filtering, self._tasks)
+        self._feeding = Feeding(self.stream, self._tasks)
+        self._relaying.fed = self._feeding.reaches
+        self._feeding.changed = self._relaying.news.set
         self._arrivals.on_come = self._come
         self._arrivals.on_go = self._gone
         if self._own is not None:
@@ -30,6 +35,7 @@ class Filters(Devices):
         super()._on_change(online)
         if online:
             self._filtering.online(resumed=self.stream.resumed)
+            self._feeding.online(resumed=self.stream.resumed)
 
     async def _checked(self) -> Way:
         return (await self._filtering.check()).way
@@ -37,13 +43,28 @@ class Filters(Devices):
     def _come(self, session: Session) -> None:
         if isinstance(session.app, Piece):
             self._relaying.host(session.app)
+            self._feeding.host(session.app)
 
     def _gone(self, session: Session) -> None:
         if isinstance(session.app, Piece):
             self._relaying.release(session.app)
+            self._feeding.release(session.app)
 
     def _say_so(self) -> None:
         self._tasks.start(self._devices().come_by(self._filtering.now.way))
+
+    def attend(self, app: PartedApp) -> None:
+        """
+        Bring the parts of an app what its services say, wherever they run.
+
+        A service that knows of parts (`Service`) is told where each one runs, and sends
+        it what is for it. Others write to this device, or to the account. Parts on
+        devices for which the account's server filters (`filtering`) have it from there,
+        as far as it is written to the account; to the others this device passes it on.
+        Until the app's session ends.
+        """
+        self._relaying.attend(app)
+        self._feeding.attend(app)
 
     async def filtering(self) -> Filter:
         """

@@ -38,6 +38,7 @@ class Splits(Filters):
             lost=Life(self.stream).lost,
             fresh=self._fresh,
             here=self._here,
+            way=self._relaying.way,
             claim=self._claim,
             free=self._offered.discard,
         )
@@ -86,6 +87,7 @@ class Splits(Filters):
         over = partial(self._splits.pop, session.id, None)
         split = Split(self._home, app, session, substitutes or {}, on_over=over)
         self._splits[session.id] = split
+        self.attend(app)
         return split
 
     async def splits(

@@ -36,19 +36,19 @@ class Way(enum.StrEnum):
     """The phone gets them, and passes on what the part listens to."""
 
 
-def way(*, invited: bool, own: bool, filtered: bool) -> Way:
+def way(*, invited: bool, filtered: bool) -> Way:
     """
     How packets come to a device: the nearest to their source that can filter does.
 
     Args:
         invited: Whether the service has invited it.
-        own: Whether it is logged in to the user's account, and shows that it is there.
-        filtered: Whether the server was seen to filter for it.
+        filtered: Whether it is logged in to the user's account, shows that it is there,
+            and has seen that the server filters for it.
 
     """
     if invited:
         return Way.SERVICE
-    return Way.SERVER if own and filtered else Way.RELAY
+    return Way.SERVER if filtered else Way.RELAY
 
 
 def for_account(names: Iterable[str], features: Set[str] = frozenset()) -> Sift:

@@ -24,6 +24,8 @@ __all__ = [
     "Answer",
     "Handover",
     "History",
+    "Invited",
+    "KioskRequest",
     "Line",
     "Offer",
     "Phase",
@@ -33,7 +35,14 @@ __all__ = [
 ]
 
 INBAND: Final = "INBAND-XMPP"  # the only mechanism that we offer and accept
+_MOST_PARAMS = 16
+_LONGEST_PARAM = 3071  # characters, as of a JID (RFC 7622)
 _URI = re.compile(r"[A-Za-z0-9:/?#@!$()*+,;=._~%\[\]-]{1,500}")
+
+
+def _check_app(uri: str) -> None:
+    if not _URI.fullmatch(uri) or is_reserved(f"{{{uri}}}message"):
+        raise RemoteProtocolError("That is not the URI of an app.")
 
 
 class Role(enum.Enum):
@@ -82,8 +91,7 @@ class Offer:
     mechanisms: tuple[str, ...] = (INBAND,)
 
     def __post_init__(self) -> None:
-        if not _URI.fullmatch(self.app) or is_reserved(f"{{{self.app}}}message"):
-            raise RemoteProtocolError("That is not the URI of an app.")
+        _check_app(self.app)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,55 @@ class Answer(Offer):
     @property
     def accepts(self) -> bool:
         return INBAND in self.mechanisms
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """
+    A service asks a kiosk to show a session.
+
+    Args:
+        app: URI of the app.
+        params: What tells the session from others; each service has its own.
+
+    Raises:
+        RemoteProtocolError: If that is not the URI of an app, or too much.
+
+    """
+
+    app: str
+    params: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_app(self.app)
+        if len(self.params) > _MOST_PARAMS or max(map(len, self.params), default=0) > (
+            _LONGEST_PARAM
+        ):
+            raise RemoteProtocolError("That is no session.")
+
+
+@dataclass(frozen=True, slots=True)
+class KioskRequest:
+    """
+    Somebody asks a service to invite a kiosk.
+
+    Args:
+        app: URI of the app.
+        kiosk: Full JID, as it was scanned.
+
+    Raises:
+        RemoteProtocolError: If that is not the URI of an app, or no full JID.
+
+    """
+
+    app: str
+    kiosk: str
+
+    def __post_init__(self) -> None:
+        _check_app(self.app)
+        bare, slash, resource = self.kiosk.partition("/")
+        if not (bare and slash and resource) or len(self.kiosk) > _LONGEST_PARAM:
+            raise RemoteProtocolError("That is not the address of a kiosk.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,9 +187,14 @@ class Outbox:
         return Heads(self.feed, spans)
 
     def since(self, cursor: Cursor, names: Iterable[str]) -> Iterator[Numbered]:
-        """What a receiver of these names has not had, as far as it is still here."""
-        had = cursor.heads if cursor.feed == self.feed else _NONE
-        heads = {name: had.get(name, 0) for name in names}
+        """
+        What a receiver of these names has not had, as far as it is still here.
+
+        To one that is in another feed that is nothing, before it has heard our heads.
+        """
+        if cursor.feed != self.feed:
+            return
+        heads = {name: cursor.heads.get(name, 0) for name in names}
         for packet in self._kept:
             if packet.nth > heads.get(packet.name, LARGEST):
                 yield packet
@@ -202,6 +207,7 @@ class Inbox:
     Args:
         names: Of the packets that it hears; others are nothing to it.
         cursor: What it has had already.
+        others: What it has had of other feeds, in one of which it may go on.
 
     Attributes:
         received: Packets that were delivered by `pop`.
@@ -212,18 +218,25 @@ class Inbox:
 
     """
 
-    def __init__(self, names: Iterable[str], cursor: Cursor = Cursor()) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        cursor: Cursor = Cursor(),
+        *,
+        others: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    ) -> None:
         self.names = frozenset(names)
+        self._others = others
         self.received = self.doubled = self.lost = 0
         self.gone: deque[Gone] = deque(maxlen=MOST_GONE)
-        self._begin(cursor)
+        self._begin(cursor.feed, cursor.heads)
 
     def __repr__(self) -> str:
         return f"<Inbox: {self.received} received, {self.missing} missing>"
 
-    def _begin(self, cursor: Cursor) -> None:
-        self._feed = cursor.feed
-        self._had = {name: cursor.heads.get(name, 0) for name in self.names}
+    def _begin(self, feed: str, heads: Mapping[str, int]) -> None:
+        self._feed = feed
+        self._had = {name: heads.get(name, 0) for name in self.names}
         self._known = dict(self._had)  # the last that was said, as far as we know
         self._early: dict[tuple[str, int], Numbered] = {}
         self._size = 0  # bytes of these
@@ -260,7 +273,8 @@ class Inbox:
         """
         if packet.name not in self.names:
             return False
-        self._feed = self._feed or packet.feed
+        if not self._feed:
+            self._begin(packet.feed, self._others.get(packet.feed, _NONE))
         if packet.feed != self._feed:
             self.astray = True
             return False
@@ -327,7 +341,7 @@ class Inbox:
         over, and this one begins.
         """
         if heads.feed != self._feed:
-            self._begin(Cursor(heads.feed))
+            self._begin(heads.feed, self._others.get(heads.feed, _NONE))
         for name in self.names:
             self._learn(name, heads.spans.get(name, Span(1, 0)))
         for packet in tuple(self._early.values()):

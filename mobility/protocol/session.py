@@ -57,7 +57,8 @@ class Number:
         nth: Counts those of this qualified name, from 1, so that a filter makes no
             hole; 0 for a word, that nobody has put into an order yet.
         by: Whose word it was, if the sender is the hub of a split session and has put
-            it into its order: the voice's own feed.
+            it into its order: the voice's own feed. Of what the phone passes on for a
+            service, as that has numbered it: the service.
         said: And what its number was there.
 
     """

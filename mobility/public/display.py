@@ -57,6 +57,7 @@ from mobility.public.scene import (
     Scene,
     Wiping,
 )
+from mobility.split.feeding import Feeding
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Ways
@@ -222,6 +223,7 @@ class PublicDisplay:
                 guests=self._guests,
                 tasks=self._tasks,
             )
+            self._feeding = Feeding(self.stream, self._tasks)
             self._listen(self.stream)
             self.stream.logins.receive = self._on_login
             await stack.enter_async_context(self.stream)
@@ -233,6 +235,7 @@ class PublicDisplay:
                 ground=self._ground(self.stream),
                 visits=self.stream.visits,
                 counting=self._count,
+                feeding=self._feeding,
                 receipt=lambda secret: sign_receipt(self._identity, secret),
             )
             self._stack = stack.pop_all()
@@ -284,6 +287,7 @@ class PublicDisplay:
                 self._screen(Offline())
             return
         self._admission.renew()
+        self._feeding.online(resumed=self.stream.resumed)
         if not isinstance(self._scene, Inviting | Offline):
             self._screen(self._scene)
         if self._visit is not None and self._delegate is None:

@@ -20,6 +20,8 @@ from mobility.protocol.session import Packet
 from mobility.protocol.visit import Leave, Stay, Terms
 from mobility.refusal import made, refusal, whole
 from mobility.session import Session
+from mobility.split.feeding import Feeding
+from mobility.split.piece import Piece
 from mobility.transfer import Incoming, Link, timing
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.stream import Stream
@@ -45,6 +47,7 @@ class House:
     visits: MobilityVisit
     counting: Callable[[float | None], None]  # the countdown, or None when it is off
     receipt: Callable[[bytes], bytes]  # signs that a visit's traces are wiped
+    feeding: Feeding
 
 
 class Visit:
@@ -229,6 +232,8 @@ class Visit:
         incoming.on_peer = self._follow
         hosted.on_gone = lambda: self._forget(hosted)
         self._hosted[hosted.session.id] = hosted
+        if isinstance(app, Piece):
+            self._house.feeding.host(app)
         try:
             await hosted.arrive()
         except Exception as exc:
@@ -238,6 +243,8 @@ class Visit:
 
     def _forget(self, hosted: Hosted) -> None:
         del self._hosted[hosted.session.id]
+        if isinstance(hosted.session.app, Piece):
+            self._house.feeding.release(hosted.session.app)
         self._leaving.append(hosted)
 
     # --- the end ---------------------------------------------------------------

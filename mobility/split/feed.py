@@ -7,8 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from mobility.errors import MobilityError, PeerUnreachable, RemoteProtocolError
 from mobility.protocol.feeding import Dismiss, Invitation, Invite, Say, Sync, Word
@@ -39,7 +38,7 @@ class Feed:
 
     Attributes:
         service: Its JID; only what comes from there is heard.
-        session, part, token: What tells the part from others.
+        token: What tells the part from others.
         inbox: Whoever applies the packets takes them from there.
         ready: Called when there may be some.
         uninvited: Called when the service does not know us (any more).
@@ -50,12 +49,12 @@ class Feed:
         self,
         wire: MobilitySplit,
         service: str,
-        about: tuple[str, str, str],
+        token: str,
         inbox: Inbox,
         ready: Callable[[], None],
     ) -> None:
         self.service = service
-        self.session, self.part, self.token = about
+        self.token = token
         self.inbox = inbox
         self.ready = ready
         self.uninvited: Callable[[], None] = lambda: None
@@ -64,7 +63,7 @@ class Feed:
         self._pauses = _Pauses()
 
     def __repr__(self) -> str:
-        return f"<Feed {self.part} from {self.service}: {self.inbox}>"
+        return f"<Feed from {self.service}: {self.inbox}>"
 
     def catch_up(self) -> None:
         """Ask for what is missing, soon."""
@@ -109,7 +108,7 @@ class Feed:
                 return
             except MobilityError as exc:
                 log.debug("no sync: %s", type(exc).__name__)
-            if not self._incomplete:
+            if not self._incomplete and self.inbox.reach.feed == before.feed:
                 return
             if self.inbox.reach == before:
                 await self._pauses.wait()
@@ -121,32 +120,27 @@ class Feeds:
     """
     All feeds of a connection, and what is said to services over it.
 
+    Attributes:
+        expected: Asked whether a service's invitation is good that no feed is for yet;
+            if so, it has said `expect`.
+
     Args:
         stream: The connection.
+        tasks: What owns its jobs.
 
     """
 
-    def __init__(self, stream: Connected) -> None:
+    def __init__(self, stream: Connected, tasks: Tasks) -> None:
+        self.expected: Callable[[str, Invitation], bool] = lambda peer, word: False
         self._wire = stream.splitting
-        self._tasks = Tasks()
-        self._feeds: dict[str, tuple[Feed, asyncio.Task[None]]] = {}  # by token
+        self._tasks = tasks
+        self._feeds: dict[Feed, asyncio.Task[None]] = {}
         self._said: dict[str, _Saying] = {}
+        self._cut = asyncio.Event()  # set when nothing is answered any more
 
-    async def __aenter__(self) -> Self:
         self._wire.receive = self._receive
         self._wire.packet = self._on_packet
         self._wire.heads = self._on_heads
-        return self
-
-    async def __aexit__(
-        self,
-        typ: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._wire.ignore()
-        self._feeds.clear()
-        await self._tasks.__aexit__(typ, exc, tb)
 
     # --- what is heard ---------------------------------------------------------
 
@@ -154,8 +148,6 @@ class Feeds:
         self,
         service: str,
         *,
-        session: str,
-        part: str,
         token: str,
         inbox: Inbox,
         ready: Callable[[], None],
@@ -165,44 +157,49 @@ class Feeds:
 
         Args:
             service: Its JID, as the part's state names it.
-            session, part: What the member calls them.
             token: Came with the part's state, so an invitation that has it is good.
+                Empty for a device of the member's own, which nobody invites: it is
+                sent what comes for the account.
             inbox: Where its packets come.
             ready: Called when there may be some to `Inbox.pop`.
 
         """
-        feed = Feed(self._wire, service, (session, part, token), inbox, ready)
-        self.stop(token)
-        self._feeds[token] = feed, self._tasks.start(feed.run())
+        feed = Feed(self._wire, service, token, inbox, ready)
+        self._feeds[feed] = self._tasks.start(feed.run())
         return feed
 
-    def stop(self, token: str) -> None:
+    def stop(self, feed: Feed) -> None:
         """Take no more; the service still has to be told."""
-        if token in self._feeds:
-            _, job = self._feeds.pop(token)
+        if job := self._feeds.pop(feed, None):
             job.cancel()
 
     def online(self, *, resumed: bool) -> None:
         """We were away, and something may have been lost meanwhile."""
-        if not resumed:
-            for feed, _ in self._feeds.values():
-                feed.catch_up()
+        if resumed:
+            return
+        self._cut.set()
+        self._cut = asyncio.Event()
+        for feed, job in self._feeds.items():
+            job.cancel()  # it may wait for an answer that does not come
+            self._feeds[feed] = self._tasks.start(feed.run())
+            feed.catch_up()
 
     async def _receive(self, peer: str, word: Word) -> Word | None:
         if not isinstance(word, Invitation):
             raise RemoteProtocolError("This is not a service.")
-        feed, _ = self._feeds.get(word.token, (None, None))
-        if feed is None or (feed.service, feed.session, feed.part) != (
-            peer,
-            word.session,
-            word.part,
-        ):
+        if not (self._catch_up(peer, word.token) or self.expected(peer, word)):
             raise RemoteProtocolError("Nobody expects this here.")
-        feed.catch_up()
+        self._catch_up(peer, word.token)
         return None
 
+    def _catch_up(self, peer: str, token: str) -> bool:
+        expected = [feed for feed in self._of(peer) if feed.token == token]
+        for feed in expected:
+            feed.catch_up()
+        return bool(expected)
+
     def _of(self, peer: str) -> list[Feed]:
-        return [feed for feed, _ in self._feeds.values() if feed.service == peer]
+        return [feed for feed in self._feeds if feed.service == peer]
 
     def _on_packet(self, peer: str, packet: Numbered) -> None:
         for feed in self._of(peer):
@@ -254,14 +251,23 @@ class Feeds:
         pauses = _Pauses()
         try:
             async with asyncio.timeout(SAYING):
-                while True:
-                    try:
-                        await self._wire.ask(service, say, seconds=_ANSWER)
-                        return
-                    except PeerUnreachable:
-                        await pauses.wait()
+                while not await self._heard(service, say):
+                    await pauses.wait()
         except TimeoutError:
             raise PeerUnreachable("The service does not answer.") from None
+
+    async def _heard(self, service: str, say: Say) -> bool:
+        """Whether it has answered."""
+        cut = asyncio.ensure_future(self._cut.wait())
+        asking = asyncio.ensure_future(self._wire.ask(service, say, seconds=_ANSWER))
+        try:
+            await asyncio.wait({cut, asking}, return_when=asyncio.FIRST_COMPLETED)
+            return asking.done() and asking.result() is None
+        except PeerUnreachable:
+            return False
+        finally:
+            cut.cancel()
+            asking.cancel()
 
 
 @dataclass

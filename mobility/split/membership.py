@@ -14,6 +14,7 @@ from mobility.protocol.numbering import Numbered, Outbox
 __all__ = ["Fed", "Heard", "Member", "Participant"]
 
 MOST_FED = 32  # parts of a member
+MOST_KIOSKS = 4  # of a member
 _MOST_HEARD = 10_000  # connections of which we know what they said last
 
 
@@ -64,6 +65,10 @@ class Fed:
     busy: bool = False
 
     @property
+    def where(self) -> tuple[str, str, str]:
+        return self.jid, self.session, self.part
+
+    @property
     def seen(self) -> Participant:
         return Participant(self.jid, self.session, self.part, self.allow, self.live)
 
@@ -76,7 +81,9 @@ class Member:
         jid: The bare JID.
         outbox: All that is sent to it.
         fed: Participants by token.
-        told: Up to which packet its ends were told.
+        kiosks: Full JIDs of old kiosks (Mobilis), which get packets without numbers,
+            and when each was last seen.
+        told, when: Up to which packet its ends were told, and when.
 
     """
 
@@ -84,7 +91,8 @@ class Member:
         self.jid = jid
         self.outbox = Outbox(secrets.token_urlsafe(12), kept=kept)
         self.fed: dict[str, Fed] = {}
-        self.told = 0
+        self.kiosks: dict[str, float] = {}
+        self.told, self.when = 0, 0.0
 
     def __repr__(self) -> str:
         return f"<Member {self.jid}: {len(self.fed)} participants>"
@@ -100,9 +108,22 @@ class Member:
         if len(self.fed) >= MOST_FED and invite.token not in self.fed:
             raise RemoteProtocolError("Too many parts of this member are fed already.")
         where = invite.participant, invite.session, invite.part
-        fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
-        self.fed[invite.token] = fed
+        fed = self.fed.get(invite.token)
+        if fed is None or fed.where != where or fed.allow != invite.allow:
+            fed = Fed(*where, invite.token, invite.allow, asked=now, since=now)
+            self.fed[invite.token] = fed
         return fed
+
+    def check_room_for(self, kiosk: str) -> None:
+        """
+        See that one more old kiosk may show it.
+
+        Raises:
+            RemoteProtocolError: If the member has too many.
+
+        """
+        if len(self.kiosks) >= MOST_KIOSKS and kiosk not in self.kiosks:
+            raise RemoteProtocolError("Too many kiosks show this already.")
 
     def addressees(self, packet: Numbered) -> Iterable[str]:
         """
@@ -128,9 +149,19 @@ class Member:
 
     def lost(self, jid: str) -> None:
         """Something did not get there."""
+        self.kiosks.pop(jid, None)
         for fed in self.fed.values():
             if fed.jid == jid:
                 fed.live, fed.pause, fed.asked = False, 1.0, 0.0
+
+    def back_to(self, before: Fed | None, fed: Fed) -> None:
+        """It could not be invited there: it is fed where it was before, if anywhere."""
+        if before is fed:
+            fed.live = False
+        elif self.fed.get(fed.token) is fed:
+            self.drop(fed.token)
+            if before is not None:
+                self.fed[fed.token] = before
 
     def drop(self, token: str) -> None:
         self.fed.pop(token, None)

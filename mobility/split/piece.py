@@ -58,7 +58,7 @@ class Piece(App):
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
         gauge: On the phone, what the place is sent where the part is now.
-        on_move: Called when the part is elsewhere than before.
+        watchers: Each set when the part is elsewhere than before.
         on_behind: Called if the device that has the part has missed more than is kept:
             only the state, sent anew, can help it.
 
@@ -78,7 +78,7 @@ class Piece(App):
         self.formats = app.formats
         self.shown = self._around(app)
         self.feeds: dict[str, str] = {}
-        self.on_move: Callable[[], None] = lambda: None
+        self.watchers: set[asyncio.Event] = set()
         self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
@@ -130,6 +130,20 @@ class Piece(App):
     def services(self) -> tuple[str, ...]:
         """Whose packets it listens to."""
         return tuple({**dict.fromkeys(self._whole.services), **self.feeds})
+
+    @property
+    def name(self) -> str:
+        """What the whole calls it."""
+        return self._part
+
+    @property
+    def here(self) -> bool:
+        """On the phone, whether it runs there."""
+        return self._mode is _Mode.HERE
+
+    def peer_has(self, source: str) -> Cursor:
+        """On the phone, how far the other device is, as far as that is known."""
+        return self._peer_has.get(source, Cursor())
 
     @property
     def there(self) -> str:
@@ -270,10 +284,13 @@ class Piece(App):
         elif number is None:
             self._plain.append(stanza)
         else:
-            self._inbox_of(number.feed).take(as_numbered(stanza, number))
+            self._inbox_of(number).take(as_numbered(stanza, number))
 
-    def _inbox_of(self, feed: str) -> Inbox:
-        """The hub's, or that of what is passed on; which begins with the phone."""
+    def _inbox_of(self, number: Number) -> Inbox:
+        """The hub's, a service's, or of what the phone passes on, and begins there."""
+        feed = number.feed
+        if number.by in self.feeds:
+            return self.inbox(number.by)
         if feed == self._inboxes[_HUB].cursor.feed:
             return self._inboxes[_HUB]
         if self.inbox(_RELAYED).cursor.feed not in {"", feed}:
@@ -415,7 +432,8 @@ class Piece(App):
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
-        self.on_move()
+        for watcher in self.watchers:
+            watcher.set()
 
     def _catch_up(self, had: Mapping[str, Cursor]) -> None:
         """Hear what came since, wherever it is now."""

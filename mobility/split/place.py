@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mobility.app import App
 from mobility.errors import PeerUnreachable, TransferRefused, VisitEnded
 from mobility.own.device import Device
+from mobility.protocol.filtering import Way
 from mobility.refusal import check_way_back
+from mobility.split.traffic import Traffic
 from mobility.visit.screen import Screen
 
 __all__ = ["Place", "Substitutes", "Target", "check", "is_at"]
@@ -28,6 +30,9 @@ class Place:
         jid: Its full JID.
         device: Its id, if it is one of the user's own; else empty.
         here: Whether it is this device.
+        way: How packets of the app's services come there; None if it has none, or if
+            they are written to this very device.
+        traffic: What this device knows that it is sent there, and spared.
 
     """
 
@@ -36,6 +41,8 @@ class Place:
     jid: str
     device: str = ""
     here: bool = False
+    way: Way | None = field(default=None, compare=False)
+    traffic: Traffic = field(default=Traffic(), compare=False)
 
 
 # Where a part may go whose device dies: those that are named for it, in their order;

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mobility.dispatch import bare
-from mobility.protocol.filtering import Way
+from mobility.protocol.filtering import Way, way
 from mobility.protocol.session import Stanza
 from mobility.split.filtering import Filtering
 from mobility.split.piece import Piece
@@ -29,12 +29,17 @@ class Relaying:
     filters: there it passes them on. As a device where a part of the phone's runs, it
     hears those for that, if its server filters.
 
+    Attributes:
+        news: Set when something may be elsewhere than before.
+        fed: Whether all services of a part know where it is, and write there.
+
     Args:
         stream, filtering, tasks: Of the device.
 
     """
 
     def __init__(self, stream: Stream, filtering: Filtering, tasks: Tasks) -> None:
+        self.fed: Callable[[Piece], bool] = lambda piece: False
         self._stream = stream
         self._filtering = filtering
         self._tasks = tasks
@@ -48,12 +53,10 @@ class Relaying:
     def attend(self, whole: PartedApp) -> None:
         """From now on, bring its parts what its services say."""
         self._wholes[whole] = None
+        for part in whole.parts:
+            if part.app is not None:
+                whole.piece(part.name)  # it is made when it is asked for first
         self._begin()
-
-    def leave(self, whole: PartedApp) -> None:
-        """It is not ours any more, or over."""
-        self._wholes.pop(whole, None)
-        self.news.set()
 
     def host(self, piece: Piece) -> None:
         """A part of another device's is to run here."""
@@ -82,32 +85,50 @@ class Relaying:
     def names(self) -> frozenset[str]:
         """Of the packets that have to come to this device."""
         names: set[str] = set()
-        for whole in self._wholes:
-            for piece in self._ends(whole) if whole.services else ():
+        pieces = [*self._hosted]
+        for whole in self._attended():
+            pieces += self._ends(whole)
+        for piece in pieces:
+            if piece.services and not self.fed(piece):
                 names |= piece.allow
-        for piece in self._hosted:
-            names |= piece.allow if piece.services else frozenset[str]()
         return frozenset(names)
+
+    def _attended(self) -> list[PartedApp]:
+        """Those that are not over, or given away."""
+        for whole in tuple(self._wholes):
+            if whole.session is not None and whole.session.over:
+                del self._wholes[whole]
+        return [*self._wholes]
 
     def _ends(self, whole: PartedApp) -> Iterator[Piece]:
         """Of its parts, those whose packets have to come here first."""
         for piece in whole.hub.places:
             if isinstance(piece, Piece):
-                piece.on_move = self.news.set
-                if self.way_to(piece.there) is Way.RELAY:
+                piece.watchers.add(self.news)
+                if not self._is_filtered(piece.there):
                     yield piece
 
-    def way_to(self, jid: str) -> Way:
-        """How packets come to a device, as that says; to this one, if it is empty."""
+    def way(self, piece: Piece) -> Way | None:
+        """See `Place.way`."""
+        if not piece.services:
+            return None
+        invited = self.fed(piece)
+        if piece.there:
+            return way(invited=invited, filtered=self._is_filtered(piece.there))
+        brought = piece.allow <= self._filtering.now.names
+        return way(invited=invited, filtered=True) if invited or brought else None
+
+    def _is_filtered(self, jid: str) -> bool:
+        """Whether a device has seen that its server filters for it, as it says."""
         resource = self._stream.resources.resources.get(jid)
         about = resource.about if resource else None
-        return (about.way if about else None) or Way.RELAY
+        return about is not None and about.way is Way.SERVER
 
     # --- packets ---------------------------------------------------------------
 
     def _hear(self, peer: str, stanza: Stanza) -> None:
         stanza = replace(stanza, sender=peer)
-        for whole in self._wholes:
+        for whole in self._attended():
             if _is_of(peer, whole.services) and whole.record(stanza):
                 whole.hub.meter.count(stanza)
                 self._pass_on(whole, stanza)

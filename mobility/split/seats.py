@@ -15,6 +15,7 @@ from mobility.errors import LocalProtocolError
 from mobility.moved import MovedSession
 from mobility.own.arrivals import News
 from mobility.own.owned import Owned
+from mobility.protocol.filtering import Way
 from mobility.protocol.split import Group
 from mobility.session import Session
 from mobility.split.order import Order
@@ -55,6 +56,7 @@ class Home:
         lost: Waits until the device seems dead that has a session.
         fresh: What is known of a device now.
         here: What this device is as a place, of whichever part.
+        way: How packets of services come to a part.
         claim: Told the id of a session that goes nowhere by itself from now on.
         free: And that this is so no more.
 
@@ -69,6 +71,7 @@ class Home:
     lost: Callable[[MovedSession], Awaitable[None]]
     fresh: Callable[[Target], Target]
     here: Callable[[str], Place]
+    way: Callable[[Piece], Way | None]
     claim: Callable[[str], None]
     free: Callable[[str], None]
 
@@ -125,8 +128,11 @@ class Seats:
     def place(self, seat: Seat) -> Place:
         moved = seat.moved
         if moved is None or not moved.away:
-            return self.home.here(seat.part)
-        return Place(seat.part, moved.place, moved.peer, moved.device)
+            place = self.home.here(seat.part)
+        else:
+            place = Place(seat.part, moved.place, moved.peer, moved.device)
+        piece = seat.piece
+        return replace(place, way=self.home.way(piece), traffic=piece.gauge.now)
 
     @property
     def places(self) -> Mapping[str, tuple[Place, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,10 +28,12 @@ from mobility.protocol.feeding import (
     Sync,
     Word,
 )
+from mobility.protocol.mobilis import Invited, KioskRequest
 from mobility.protocol.session import Stanza
 from mobility.split.membership import Fed, Heard, Member, Participant
 from mobility.tasks import Tasks
 from mobility.xmpp.component import Component
+from mobility.xmpp.mobilis import MobilisTransfer
 from mobility.xmpp.stream import Stream
 
 __all__ = ["Service", "Spoken"]
@@ -41,6 +43,7 @@ TICK = 1.0  # seconds after which who is fed hears where the feed ends
 CHECK = 30.0  # seconds after which a participant is asked whether it is still there
 FORGET = 600.0  # seconds until one that does not answer is forgotten
 _ANSWER = 10.0  # seconds for a participant to answer
+_DECIDE = 120.0  # seconds for somebody in front of a kiosk
 _CHUNK = 1000  # packets that are sent again at a time
 _MOST_WAITING = 10_000  # packets that wait for a slow app
 _MOST_OF_ONE = 500  # of them of one account
@@ -81,6 +84,8 @@ class Service:
         host, port, ca_file: Where the server is, as for a `Client`. A component's is on
             this machine, or behind a tunnel: nothing encrypts what is said to it.
         kept: How many packets to keep for each member.
+        app: URI of the app, for kiosks that know no other wire than Mobilis'.
+        kiosk: Qualified names of the packets that those show; none by default.
 
     Raises (on entering):
         ConnectionFailed: With a sentence that names the server and the reason.
@@ -96,6 +101,8 @@ class Service:
         port: int | None = None,
         ca_file: Path | None = None,
         kept: int = 20_000,
+        app: str = "",
+        kiosk: Iterable[str] = (),
     ) -> None:
         self._connection: Component | Stream
         if "@" in jid:
@@ -116,6 +123,8 @@ class Service:
         self._wire = self._connection.splitting
         self._tasks = Tasks()
         self._kept = kept
+        self._app = app
+        self._kiosk = frozenset(kiosk)
         self._members: dict[str, Member] = {}
         self._heard = Heard()
         self._spoken: asyncio.Queue[Spoken] = asyncio.Queue(_MOST_WAITING)
@@ -129,6 +138,10 @@ class Service:
         self._wire.plain = self._on_plain
         self._wire.bounced = self._on_bounced
         self._wire.listen()
+        xmpp = self._connection.xmpp
+        xmpp.register_plugin(MobilisTransfer.name)
+        self._old_wire = MobilisTransfer.of(xmpp)
+        self._old_wire.requested = self._on_kiosk
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._connection)
             await stack.enter_async_context(self._tasks)
@@ -207,6 +220,8 @@ class Service:
         if self._connection.online:  # who is away asks for it
             for jid in member.addressees(packet):
                 self._wire.feed(jid, packet)
+            for jid in member.kiosks if stanza.name in self._kiosk else ():
+                self._wire.feed_plain(jid, stanza)
 
     # --- what it hears ---------------------------------------------------------
 
@@ -254,25 +269,35 @@ class Service:
         member = self._members.get(bare(peer))
         if member is None:
             raise RemoteProtocolError("You are no member here.")
+        before = member.fed.get(invite.token)
         fed = member.invite(invite, _now())
         try:
             await self._ask(member, fed)
         except MobilityError:
-            member.drop(fed.token)
+            member.back_to(before, fed)
             raise
 
+    async def _on_kiosk(self, peer: str, request: KioskRequest) -> None:
+        """A kiosk of Mobilis decides itself, or a person in front of it."""
+        member = self._of_account(peer)
+        if request.app != self._app or not self._kiosk:
+            raise RemoteProtocolError("No kiosk can show this.")
+        member.check_room_for(request.kiosk)
+        said = Invited(self._app, (self.jid,))
+        await self._old_wire.invite(request.kiosk, said, seconds=_DECIDE)
+        member.check_room_for(request.kiosk)  # others may have come meanwhile
+        member.kiosks[request.kiosk] = _now()
+
     def _on_dismiss(self, peer: str, dismiss: Dismiss) -> None:
-        member, fed = self._find(dismiss.token)
-        if bare(peer) not in {member.jid, bare(fed.jid)}:
-            raise RemoteProtocolError("That is not fed here.")
+        member, _ = self._find(dismiss.token, peer)
         member.drop(dismiss.token)
 
     def _on_sync(self, peer: str, sync: Sync) -> None:
         if not sync.token:
             self._resend(self._of_account(peer), peer, sync)
             return
-        member, fed = self._find(sync.token)
-        if bare(peer) != bare(fed.jid):
+        member, fed = self._find(sync.token, peer)
+        if bare(peer) != bare(fed.jid) or not sync.cursor.heads.keys() <= fed.allow:
             raise RemoteProtocolError("That is not fed here.")
         fed.jid = peer  # it may have come back under another resource
         fed.since, fed.pause = _now(), 1.0
@@ -285,20 +310,23 @@ class Service:
             raise RemoteProtocolError("You are no member here.")
         return member
 
-    def _find(self, token: str) -> tuple[Member, Fed]:
+    def _find(self, token: str, peer: str) -> tuple[Member, Fed]:
+        """Who a token is about, if that is for this one to say."""
         for member in self._members.values():
-            if fed := member.fed.get(token):
+            fed = member.fed.get(token)
+            if fed and bare(peer) in {bare(fed.jid), member.jid}:
                 return member, fed
         raise RemoteProtocolError("That is not fed here.")
 
     def _resend(self, member: Member, jid: str, sync: Sync) -> bool:
         """Whether it has all now; otherwise it asks again for more."""
-        names = frozenset(sync.cursor.heads)
+        names = sync.cursor.heads.keys()
         missing = member.outbox.since(sync.cursor, names)
         for packet in islice(missing, _CHUNK):
             self._wire.feed(jid, packet)
         self._wire.tell(jid, member.outbox.heads(names))
-        return next(missing, None) is None
+        in_it = sync.cursor.feed == member.outbox.feed or not member.outbox.at
+        return in_it and next(missing, None) is None
 
     # --- who is there ----------------------------------------------------------
 
@@ -318,16 +346,17 @@ class Service:
             await asyncio.sleep(TICK)
             if self._connection.online:
                 for member in tuple(self._members.values()):
-                    self._tell(member)
+                    self._tell(member, _now())
+                    self._look_at_kiosks(member, _now())
                     for fed in tuple(member.fed.values()):
                         self._check(member, fed, _now())
 
-    def _tell(self, member: Member) -> None:
+    def _tell(self, member: Member, now: float) -> None:
         """Say where the feed ends, so that whoever has lost the last of it knows."""
-        if member.told != member.outbox.at:
+        if member.told != member.outbox.at or now > member.when + CHECK:
             for jid, names in member.listeners():
                 self._wire.tell(jid, member.outbox.heads(names))
-            member.told = member.outbox.at
+            member.told, member.when = member.outbox.at, now
 
     def _check(self, member: Member, fed: Fed, now: float) -> None:
         if now > fed.since + FORGET:
@@ -344,6 +373,16 @@ class Service:
             fed.live = False
         except MobilityError:  # it is there, and does not run this part
             member.drop(fed.token)
+
+    def _look_at_kiosks(self, member: Member, now: float) -> None:
+        for jid, seen in member.kiosks.items():
+            if now > seen + CHECK:
+                member.kiosks[jid] = now
+                self._tasks.start(self._look_at(member, jid))
+
+    async def _look_at(self, member: Member, kiosk: str) -> None:
+        if await self._old_wire.refuses_ping(kiosk):
+            member.kiosks.pop(kiosk, None)
 
     async def _ask(self, member: Member, fed: Fed) -> None:
         fed.busy, fed.asked = True, _now()

@@ -20,4 +20,6 @@ ERRORS = "urn:xmpp:tmp:mobility:errors:0"
 
 # Of Mobilis (2012), which we did not choose.
 MOBILIS = "mobilis:iq:sessionmobility#sessiontransfer"
+MOBILIS_INVITATION = "mobilis:iq:sessionmobility#sessioninvitation"
+MOBILIS_KIOSK = "mobilis:iq:sessionmobility#kioskrequest"
 MOBILIS_HISTORY = "urn:xmpp:forward:state"

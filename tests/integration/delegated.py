@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import fromstring
@@ -22,6 +22,7 @@ from tests.integration.people import soon
 __all__ = ["Raw", "opened", "owner", "policy", "raw", "token_login"]
 
 CLIENT = "jabber:client"
+R = TypeVar("R", bound="Raw")
 
 
 class Raw(Connection):
@@ -156,7 +157,7 @@ def policy(**changes: Any) -> Policy:
 
 
 @contextlib.asynccontextmanager
-async def opened(client: Raw) -> AsyncIterator[Raw]:
+async def opened(client: R) -> AsyncIterator[R]:
     """Close it in the end, whatever became of it."""
     try:
         yield client

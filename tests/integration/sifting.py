@@ -1,17 +1,17 @@
-"""Who takes part where a server withholds stanzas: a session with a filter, and others."""
+"""Who takes part where a server withholds stanzas from a session with a filter."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import tostring
 
 from mobility.protocol.sift import Sift
 from mobility.xmpp.sifting import stanza
 from tests.integration.delegated import CLIENT, Raw, opened, verdict
 from tests.integration.people import Running
 
-__all__ = ["Sifted", "befriended", "entered", "ids", "sift", "xml"]
+__all__ = ["Sifted", "befriended", "entered"]
 
 
 class Sifted(Raw):
@@ -23,29 +23,18 @@ class Sifted(Raw):
 
     async def sift(self, rules: Sift | str) -> str:
         """Ask for these; ``result``, or the condition of the error."""
-        text = rules if isinstance(rules, str) else xml(rules)
-        return verdict(await self.answer(text, kind="set"))
+        if isinstance(rules, Sift):
+            rules = tostring(stanza.to_stanza(rules).xml, encoding="unicode")
+        return verdict(await self.answer(rules, kind="set"))
 
     def show(self, priority: int = 0) -> None:
         """Become available."""
         self.say(f"<presence ><priority>{priority}</priority></presence>")
 
-    def ids(self, name: str = "") -> list[str]:
+    def ids(self, name: str) -> list[str]:
         """Of the stanzas of this name that came here, in order."""
-        return ids(self.heard, name)
-
-
-def xml(rules: Sift) -> str:
-    return tostring(stanza.to_stanza(rules).xml, encoding="unicode")
-
-
-def ids(stanzas: list[Element], name: str = "") -> list[str]:
-    tag = f"{{{CLIENT}}}{name}"
-    return [each.get("id", "") for each in stanzas if not name or each.tag == tag]
-
-
-async def sift(session: Raw, rules: str) -> str:
-    return verdict(await session.answer(rules, kind="set"))
+        tag = f"{{{CLIENT}}}{name}"
+        return [each.get("id", "") for each in self.heard if each.tag == tag]
 
 
 @contextlib.asynccontextmanager

@@ -54,6 +54,8 @@ async def test_the_devices_are_listed_with_what_they_can(
         assert found[1]["apps"] == [
             {"uri": "urn:slides", "schema": 3, "parts": ["notes", "remote control"]}
         ]
+        assert [each["filter"] for each in found] == ["server", "server"]
+        assert "your server" in printed
         assert len(phone.now) == 2  # who only looks is nobody's device
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
+from slixmpp.xmlstream import StanzaBase
 
 from mobility import Client, Way
 from mobility.protocol.sift import OFF, Sift
@@ -39,10 +40,9 @@ async def listening(
     async with Client(jid, password, **address(server) | options) as device:
         heard: list[Element] = []
 
-        def hear(stanza: object) -> object:
-            xml = getattr(stanza, "xml", None)
-            if xml is not None and xml.tag == f"{{{CLIENT}}}message":
-                heard.append(xml)
+        def hear(stanza: StanzaBase) -> StanzaBase:
+            if stanza.xml.tag == f"{{{CLIENT}}}message":
+                heard.append(stanza.xml)
             return stanza
 
         device.stream.xmpp.add_filter("in", hear)
@@ -66,7 +66,8 @@ async def settled(device: Client, *people: Sifted) -> None:
     """All that these said has come by now."""
     for person in people:
         await person.is_heard_after()
-    await soon(device.stream.xmpp.plugin["xep_0199"].send_ping(device.stream.jid))
+    jid = device.stream.xmpp.boundjid
+    await soon(device.stream.xmpp.plugin["xep_0199"].send_ping(jid))
 
 
 async def test_our_server_is_seen_to_filter(

@@ -11,7 +11,7 @@ from mobility import App, Client, Session
 from tests.integration.parts import Table, heard, lines
 from tests.integration.people import soon
 from tests.integration.test_giving import Household, home
-from tests.integration.test_own_devices import person
+from tests.integration.test_own_devices import offered, person
 from tests.unit.split.apps import Game, Listing, Map, moved, said
 
 __all__ = ["home", "person"]  # fixtures
@@ -127,3 +127,30 @@ async def test_a_word_that_the_hub_has_not_heard_moves_with_the_part(
         assert lines(shown(session)) == []
         await heard(await table.back("map"), "lost on its way")
         assert table.game.hub.at == 1
+
+
+async def test_a_whole_moves_too_and_its_parts_here_are_its_remote_control(
+    phone: Client, home: Household
+) -> None:
+    game = Game()
+    async with home.on("Wall", apps=[Game]) as wall:
+        await game.part("chat").send(moved("here"))
+        there = [each for each in await phone.devices() if each.name == "Wall"]
+        sending = asyncio.create_task(phone.offer(game, to=there))
+        session = await soon((await offered(wall)).accept())
+        away = await sending
+        talking = asyncio.create_task(talk(game.part("chat"), 100))
+        assert isinstance(session.app, Game)
+        wall_map = listing(session.app.part("map"))
+        texts = await talking
+        await wall_map.send(moved("there"))
+        await soon(wall_map.until(lambda: "there" in wall_map.lines))
+        here = listing(game.part("map"))
+        await soon(here.until(lambda: "there" in here.lines))
+        assert here.lines == wall_map.lines
+        assert sorted(here.lines) == sorted(["here", *texts, "there"])
+        talking = asyncio.create_task(talk(game.part("chat"), 100))
+        await soon(away.retrieve())
+        await talking
+        await soon(here.until(lambda: len(here.lines) == 202))
+        assert sorted(here.lines) == sorted(["here", "there", *texts, *texts])

@@ -16,12 +16,11 @@ from mobility.xmpp.sifting.stanza import inbound
 from tests.fakes.federation import HOME, VENUE, Federation
 from tests.fakes.running import RunningServer
 from tests.integration.delegated import CLIENT
-from tests.integration.sifting import Sifted, befriended, entered
+from tests.integration.sifting import Sifted, entered
 from tests.stanza.sift_examples import EXAMPLES
 
 SIFT = "urn:xmpp:sift:2"
 DISCO = "http://jabber.org/protocol/disco#info"
-CARBONS = "<enable xmlns='urn:xmpp:carbons:2'/>"
 
 SILENCE = "<sift xmlns='urn:xmpp:sift:2'><message/></sift>"
 
@@ -58,15 +57,12 @@ class Saying:
 
     def _texts(self) -> Iterator[str]:
         bare = self.me.partition("/")[0]
-        # Prosody drops a headline to one's own account, and gives chat to all of it.
         is_own = self.sender.boundjid.bare == bare
-        kind = "chat" if is_own else "headline"
         for to, payload in itertools.product((self.me, bare), PAYLOADS):
-            type = "headline" if to == self.me else kind
-            yield f"<message to='{to}' type='{type}' id='ID'>{payload}</message>"
+            yield f"<message to='{to}' type='headline' id='ID'>{payload}</message>"
         for payload in QUESTIONS:
             yield f"<iq to='{self.me}' type='get' id='ID'>{payload}</iq>"
-        # Presence to one's own account is for everybody, and comes to each full address.
+        # Presence to one's own account comes to the full address of each session.
         shown_to = (self.me,) if is_own else (self.me, bare)
         for to, payload in itertools.product(shown_to, SHOWN):
             yield f"<presence to='{to}' id='ID'>{payload}</presence>"
@@ -98,7 +94,7 @@ async def heard_as_decided(session: Sifted, sift: Sift, *senders: Saying) -> Non
     assert {e.get("id", "") for e in said} & heard == expected
 
 
-RANDOM = {
+COMBINED = {
     f"{kind} {sender} {recipient}": Sift({kind: Rule(sender, recipient, allow)})
     for kind, (sender, recipient), allow in zip(
         itertools.cycle(Kind),
@@ -137,7 +133,7 @@ async def test_every_kind_sender_and_recipient_is_decided_as_our_engine_does(
     ):
         me, numbers = str(pda.boundjid), itertools.count()
         senders = [Saying(each, me, numbers) for each in (home, juliet)]
-        for name, sift in RANDOM.items():
+        for name, sift in COMBINED.items():
             with subtests.test(name):
                 assert await pda.sift(sift) == "result"
                 await heard_as_decided(pda, sift, *senders)
@@ -272,3 +268,32 @@ async def test_a_sifted_question_is_answered_and_an_answer_comes_through(
         assert await pda.ask(ping, to=str(juliet.boundjid)) == "result"
         assert await pda.sift(OFF) == "result"
         assert await juliet.ask(ping, to=str(pda.boundjid)) == "result"
+
+
+PUSHES = {  # whether a rule for IQs withholds what the account itself says to a session
+    (Sender.ALL, Recipient.ALL): True,
+    (Sender.SELF, Recipient.FULL): True,
+    (Sender.LOCAL, Recipient.ALL): True,
+    (Sender.OTHERS, Recipient.ALL): False,
+    (Sender.REMOTE, Recipient.ALL): False,
+    (Sender.ALL, Recipient.BARE): False,
+}
+
+
+async def test_what_has_no_address_is_of_the_account_and_for_the_session(
+    server: RunningServer, subtests: pytest.Subtests
+) -> None:
+    roster = "<query xmlns='jabber:iq:roster'><item jid='{}@capulet.lit'/></query>"
+    async with entered(server, server.add(), "pda") as pda:
+        for number, ((sender, recipient), withheld) in enumerate(PUSHES.items()):
+            with subtests.test(f"{sender} {recipient}"):
+                sift = Sift({Kind.IQ: Rule(sender, recipient)})
+                assert await pda.sift(sift) == "result"
+                before = len(pda.heard)
+                assert await pda.ask(roster.format(number), kind="set") == "result"
+                await pda.is_heard_after()
+                pushes = [e for e in pda.heard[before:] if e.get("type") == "set"]
+                assert (not pushes) == withheld
+                for push in pushes:
+                    inbound_ = inbound(push, str(pda.boundjid))
+                    assert sift.passes(inbound_, str(pda.boundjid))

@@ -75,7 +75,7 @@ def test_whatever_is_lost_late_or_doubled_all_come_once_and_in_order(
     inbox.learn(outbox.heads())
     got += popped(inbox)
     assert (inbox.missing == 0) == (got == passed)
-    for packet in outbox.since(inbox.cursor, heard):
+    for packet in outbox.since(inbox.reach, heard):
         inbox.take(packet)
     got += popped(inbox)
     assert got == passed
@@ -139,6 +139,21 @@ def test_a_sender_that_begins_anew_is_believed_by_its_heads_only() -> None:
     assert not inbox.astray
     assert inbox.missing == 2
     assert inbox.take(packet)
+
+
+def test_a_receiver_goes_on_in_a_feed_that_it_knows_from_before() -> None:
+    outbox, packets = said(A, A, A)
+    for begin in (Inbox.learn, Inbox.take):
+        inbox = Inbox({A}, others={"f": {A: 2}, "other": {A: 9}})
+        assert not list(outbox.since(inbox.reach, {A}))
+        if begin is Inbox.learn:
+            inbox.learn(outbox.heads())
+        else:
+            inbox.take(packets[2])
+        assert inbox.reach.feed == "f"
+        for packet in outbox.since(inbox.reach, {A}):
+            inbox.take(packet)
+        assert popped(inbox) == [packets[2]]
 
 
 def test_a_forged_number_is_forgotten_when_the_sender_says_where_it_ends() -> None:

@@ -30,7 +30,7 @@ local always = set {
 	disco_info; ping; bytestreams;
 	"http://jabber.org/protocol/ibb";
 	"urn:xmpp:tmp:mobility:visit:0"; "urn:xmpp:tmp:mobility:login:0";
-	"urn:xmpp:tmp:mobility:transfer:0"; session_ns;
+	"urn:xmpp:tmp:mobility:transfer:0"; session_ns; "urn:xmpp:tmp:mobility:split:0";
 };
 -- Says something about the payload beside it, and nothing by itself.
 local beside = set {
@@ -53,7 +53,8 @@ local of_component = {
 	};
 };
 local bind = "urn:ietf:params:xml:ns:xmpp-bind";
-local of_account = set { "urn:ietf:params:xml:ns:xmpp-session"; ping; };
+-- What it withholds from itself by mod_sift is withheld besides: it never gets more so.
+local of_account = set { "urn:ietf:params:xml:ns:xmpp-session"; ping; "urn:xmpp:sift:2"; };
 local resumption = set { "urn:xmpp:sm:2"; "urn:xmpp:sm:3"; };
 
 local function is_stanza(element)

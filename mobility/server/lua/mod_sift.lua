@@ -185,7 +185,6 @@ end
 
 -- Behind what restricts a session, and before what counts and queues.
 local function add_filter(session)
-	remove_filter(session);
 	session.sift.filter = filter_of(session);
 	filters.add_filter(session, "stanzas/out", session.sift.filter, 400);
 end

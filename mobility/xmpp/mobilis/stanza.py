@@ -13,21 +13,29 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from mobility.errors import InvalidState, RemoteProtocolError
-from mobility.protocol.mobilis import Line, Offer
+from mobility.protocol.mobilis import Invited, KioskRequest, Line, Offer
 from mobility.xmpp import ns
 from mobility.xmpp.text import legal
 
 __all__ = [
     "FORWARDED",
+    "INVITATION",
+    "KIOSK",
     "NO_STORE",
     "QUERY",
     "forwarded",
     "history",
+    "invitation",
+    "invited",
+    "kiosk",
+    "kiosk_request",
     "proposal",
     "query",
 ]
 
 QUERY: Final = f"{{{ns.MOBILIS}}}query"
+INVITATION: Final = f"{{{ns.MOBILIS_INVITATION}}}query"
+KIOSK: Final = f"{{{ns.MOBILIS_KIOSK}}}query"
 FORWARDED: Final = f"{{{ns.MOBILIS_HISTORY}}}forwarded"
 NO_STORE: Final = "{urn:xmpp:hints}no-store"  # XEP-0334: comes back, or is lost
 _DELAY: Final = "{urn:xmpp:delay}delay"
@@ -56,6 +64,59 @@ def proposal(element: Element) -> tuple[str, tuple[str, ...]]:
     path = f"{{{ns.MOBILIS}}}mechanisms/{{{ns.MOBILIS}}}mechanism"
     found = [(each.text or "").strip() for each in element.findall(path)]
     return app.strip(), tuple(found[:_MOST_MECHANISMS])
+
+
+def invitation(said: Invited) -> Element:
+    """``<query>`` with the URI of the app and the parameters of the session."""
+    return _with_params(ns.MOBILIS_INVITATION, said.app, said.params)
+
+
+def invited(element: Element) -> Invited:
+    """
+    What an invitation says.
+
+    Raises:
+        RemoteProtocolError: If it is none.
+
+    """
+    return Invited(*_params(ns.MOBILIS_INVITATION, element))
+
+
+def kiosk(said: KioskRequest) -> Element:
+    """
+    ``<query>`` with the URI of the app, and the kiosk's JID as the only parameter.
+
+    Of Mobilis' own only the namespace is known: the content is made like that of an
+    invitation.
+    """
+    return _with_params(ns.MOBILIS_KIOSK, said.app, (said.kiosk,))
+
+
+def kiosk_request(element: Element) -> KioskRequest:
+    """
+    What a kiosk request says.
+
+    Raises:
+        RemoteProtocolError: If it is none.
+
+    """
+    app, params = _params(ns.MOBILIS_KIOSK, element)
+    return KioskRequest(app, params[0] if params else "")
+
+
+def _with_params(space: str, app: str, params: Sequence[str]) -> Element:
+    element = Element(f"{{{space}}}query")
+    SubElement(element, f"{{{space}}}appuri").text = legal(app)
+    inside = SubElement(element, f"{{{space}}}params")
+    for param in params:
+        SubElement(inside, f"{{{space}}}param").text = legal(param)
+    return element
+
+
+def _params(space: str, element: Element) -> tuple[str, tuple[str, ...]]:
+    app = element.findtext(f"{{{space}}}appuri") or ""
+    found = element.findall(f"{{{space}}}params/{{{space}}}param")
+    return app.strip(), tuple((each.text or "").strip() for each in found)
 
 
 def forwarded(lines: Sequence[Line]) -> Element:

@@ -75,6 +75,7 @@ class MobilitySplit(Exchange[Word]):
         self.packet = lambda peer, packet: None
         self.heads = lambda peer, heads: None
         self.plain = lambda peer, stanza: None
+        self._plain_of: dict[str, Callable[[Stanza], None]] = {}
         self.bounced = lambda peer: None
 
     def feed(self, peer: str, packet: Numbered) -> None:
@@ -102,7 +103,21 @@ class MobilitySplit(Exchange[Word]):
     def listen(self) -> None:
         """Hear packets without a number, too: of who does not know this wire."""
         path = MatchXPath("{jabber:client}message")
+        self.xmpp.remove_handler(_PLAIN)
         self.xmpp.register_handler(Callback(_PLAIN, path, self._on_message))
+
+    def listen_to(self, peer: str, take: Callable[[Stanza], None] | None) -> None:
+        """Have such packets of one peer go elsewhere; as before, with None."""
+        self._plain_of.pop(peer, None)
+        if take is not None:
+            self._plain_of[peer] = take
+            self.listen()
+
+    def feed_plain(self, peer: str, packet: Stanza) -> None:
+        """Send a packet without a number, to who does not know this wire."""
+        message = self.xmpp.make_message(mto=peer, mtype="headline")
+        message.xml.append(stanza.payload(packet))
+        message.send()
 
     def tell(self, peer: str, heads: Heads) -> None:
         """Say where a feed ends."""
@@ -126,7 +141,11 @@ class MobilitySplit(Exchange[Word]):
             said = stanza.carried(message.xml)
         except RemoteProtocolError:
             return  # people may write to a service as well
-        self.plain(str(message["from"]), said)
+        peer = str(message["from"])
+        if peer in self._plain_of:
+            self._plain_of[peer](said)
+        else:
+            self.plain(peer, said)
 
     def _on_heads(self, message: StanzaBase) -> None:
         element = message.xml.find(stanza.HEADS)

@@ -7,7 +7,18 @@ from collections.abc import Callable
 
 from mobility import App, InvalidState, Part, PartedApp, Stanza, State
 
-__all__ = ["URI", "Chat", "Game", "Listing", "Map", "Remote", "moved", "said"]
+__all__ = [
+    "MOVE",
+    "SAY",
+    "URI",
+    "Chat",
+    "Game",
+    "Listing",
+    "Map",
+    "Remote",
+    "moved",
+    "said",
+]
 
 URI = "https://example.org/apps/game"
 MOVE, SAY = f"{{{URI}}}move", f"{{{URI}}}say"
@@ -75,7 +86,7 @@ class Remote(Listing):
 class Game(PartedApp):
     uri = URI
     schema = 2
-    parts = (
+    parts: tuple[Part, ...] = (
         Part("map", (MOVE,), Map),
         Part("chat", (MOVE, SAY), Chat),
         Part("remote", (), Remote),

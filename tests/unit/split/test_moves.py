@@ -90,7 +90,7 @@ async def plays_on(world: World, play: Play) -> None:
 
 
 @given(play=plays)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_happens_each_place_hears_all_of_it_once_and_in_order(
     play: Play,
 ) -> None:
