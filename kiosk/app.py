@@ -7,13 +7,15 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from kiosk import wire
 from kiosk.packets import Bucket, InvalidPacket, from_page, to_page
+from kiosk.parts import PageParts
 from kiosk.settings import AppSettings
 from kiosk.since import Since
 from kiosk.stage import Stage
-from mobility import App, InvalidState, MobilityError, Stanza, State
+from mobility import App, InvalidState, MobilityError, Part, Stanza, State
 
 __all__ = ["PageApp", "PageAppFactory"]
 
@@ -32,16 +34,24 @@ class PageApp(App):
 
     What is needed to put it back after a reload of the page is kept in memory: the
     last state, and the packets since. It is dropped with the session.
+
+    Args:
+        app, stage: Which page, and where it is shown.
+        part: What the page shows of the app; empty for all of it.
+        clock: Monotonic seconds.
+
     """
 
     def __init__(
         self,
         app: AppSettings,
         stage: Stage,
+        part: str = "",
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.uri, self.schema = app.uri, app.schema
+        self._shows = part
         self.frame = ""
         self._stage = stage
         self._clock = clock
@@ -199,7 +209,7 @@ class PageApp(App):
             name: self._stage.hold(self.frame, body)
             for name, body in state.files.items()
         }
-        message = {"type": "restore", "frame": self.frame}
+        message = {"type": "restore", "frame": self.frame, "part": self._shows}
         self._stage.tell({**message, "data": state.data, "files": files})
 
     def _ask(self, number: int) -> None:
@@ -212,7 +222,7 @@ class PageApp(App):
 
 @dataclass(frozen=True, slots=True)
 class PageAppFactory:
-    """Makes a :class:`PageApp` for each session of one registered app."""
+    """Makes what runs each session, or part of one, of a registered app."""
 
     app: AppSettings
     stage: Stage
@@ -225,5 +235,13 @@ class PageAppFactory:
     def schema(self) -> int:
         return self.app.schema
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self._parted().parts
+
     def __call__(self) -> App:
-        return PageApp(self.app, self.stage)
+        return self._parted() if self.app.parts else PageApp(self.app, self.stage)
+
+    def _parted(self) -> PageParts:
+        page = partial(PageApp, self.app, self.stage)
+        return PageParts(self.uri, self.schema, self.app.parts, page)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from kiosk.parts import read_parts
 from kiosk.plan import Address, BrowserPlan
 from kiosk.table import Table
-from mobility import Coordinates, Level, SettingsError, Spot
+from mobility import Coordinates, Level, Part, SettingsError, Spot
 
 __all__ = [
     "AppSettings",
@@ -52,12 +53,17 @@ URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s{}<>\"\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """An app that this screen can run: its page is the folder ``path``."""
+    """
+    An app that this screen can run: its page is the folder ``path``.
+
+    The page shows the whole app, or some of its parts if there are any.
+    """
 
     uri: str
     path: Path
     schema: int = 1
     name: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,4 +287,5 @@ def _app(table: Table, folder: Path) -> AppSettings:
         path=path,
         schema=table.number("schema", 1, 1, 1_000_000),
         name=table.text("name"),
+        parts=read_parts(path, uri),
     )

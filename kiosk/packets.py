@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from mobility import Stanza
 
-__all__ = ["Bucket", "InvalidPacket", "from_page", "to_page"]
+__all__ = ["Bucket", "InvalidPacket", "from_page", "qualified", "to_page"]
 
 DEPTH = 16
 ATTRIBUTES = 64
@@ -61,7 +61,7 @@ def _element(packet: object, namespace: str, depth: int) -> tuple[Stanza, int]:
         raise InvalidPacket(f"A packet may be {DEPTH} elements deep.")
     if not isinstance(packet, Mapping) or not packet.keys() <= KEYS:
         raise InvalidPacket("A packet has name, attributes, text and children only.")
-    name = _name(packet.get("name"), namespace)
+    name = qualified(packet.get("name"), namespace)
     attributes = _attributes(packet.get("attributes", {}))
     text = _text(packet.get("text", ""))
     children = packet.get("children", [])
@@ -74,7 +74,14 @@ def _element(packet: object, namespace: str, depth: int) -> tuple[Stanza, int]:
     return stanza, size + sum(part for _, part in inner)
 
 
-def _name(name: object, namespace: str) -> str:
+def qualified(name: object, namespace: str) -> str:
+    """
+    The whole name of a packet.
+
+    Raises:
+        InvalidPacket: If it is none.
+
+    """
     if isinstance(name, str):
         if LOCAL.fullmatch(name):
             return f"{{{namespace}}}{name}"

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk.line import Beat, Came, Failed, Left, Refused, Rival, Showed, Word
-from mobility import App, AppFactory, Comparing, Hosting, PublicDisplay, Scene, Visit
+from mobility import (
+    App,
+    AppFactory,
+    Comparing,
+    Hosting,
+    Part,
+    PublicDisplay,
+    Scene,
+    Visit,
+)
 
 __all__ = ["Report"]
 
@@ -96,6 +105,10 @@ class _Counted:
     @property
     def schema(self) -> int:
         return self.factory.schema
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return getattr(self.factory, "parts", ())
 
     def __call__(self) -> App:
         self.tried[self.uri] += 1

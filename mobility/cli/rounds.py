@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 
 from slixmpp import JID
 
+from mobility.app import App
 from mobility.chromium import find_chromium
 from mobility.cli.browser import open_browser
 from mobility.cli.presenter import load_presenter, presenter_module
@@ -28,7 +29,18 @@ from mobility.public.scene import Comparing, Inviting, Scene
 from mobility.server import Ports, Server
 from mobility.visit.introduction import Introduction
 
-__all__ = ["Place", "Screen", "go_round", "kiosk", "measure", "open_place"]
+__all__ = [
+    "Place",
+    "Screen",
+    "Shown",
+    "go_round",
+    "kiosk",
+    "measure",
+    "open_place",
+    "open_screen",
+]
+
+NAME = "Demo screen"
 
 
 class Screen(Protocol):
@@ -80,15 +92,36 @@ async def open_place(folder: Path) -> AsyncIterator[Place]:
         yield Place(server, folder, server.c2s_port, *accounts)
 
 
-def _settings(place: Place) -> str:
-    """The kiosk's TOML file, for the presenter on a free port."""
-    page = Path(presenter_module().__path__[0]) / "display"
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """
+    What a screen can show.
+
+    Args:
+        app: The SDK's side of it, where there is no browser.
+        name: What visitors read.
+        page: The folder of its page.
+
+    """
+
+    app: type[App]
+    name: str
+    page: Path
+
+    @classmethod
+    def presenter(cls) -> Shown:
+        app = type(load_presenter(None, 1))
+        return cls(app, "Presenter", Path(presenter_module().__path__[0]) / "display")
+
+
+def _settings(place: Place, shown: Shown, name: str) -> str:
+    """The kiosk's TOML file, on a free port."""
     return f"""\
 data = "kiosk"
 
 [account]
 jid = "{place.display[0]}"
-name = "Demo screen"
+name = "{name}"
 operator = "You"
 place = "This machine"
 
@@ -104,18 +137,29 @@ scans = 600
 listen = "127.0.0.1:0"
 
 [[apps]]
-uri = "{load_presenter(None, 1).uri}"
-name = "Presenter"
-path = "{page}"
+uri = "{shown.app.uri}"
+name = "{shown.name}"
+path = "{shown.page}"
 """
 
 
 @asynccontextmanager
-async def kiosk(place: Place) -> AsyncIterator[str]:
-    """Run the kiosk daemon as a process of its own; gives the address of its page."""
+async def kiosk(
+    place: Place, shown: Shown | None = None, *, name: str = NAME
+) -> AsyncIterator[str]:
+    """
+    Run the kiosk daemon as a process of its own; gives the address of its page.
+
+    Args:
+        place: With the display's account, and the folder for all that it writes.
+        shown: The presenter, unless it is something else.
+        name: What it calls itself.
+
+    """
     _, password = place.display
     folder = place.folder
-    (folder / "kiosk.toml").write_text(_settings(place))
+    settings = _settings(place, shown or Shown.presenter(), name)
+    (folder / "kiosk.toml").write_text(settings)
     with (folder / "kiosk.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "kiosk", str(folder / "kiosk.toml")),
@@ -150,15 +194,14 @@ class Pageless:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, place: Place) -> AsyncIterator[Self]:
+    async def open(cls, place: Place, shown: Shown, name: str) -> AsyncIterator[Self]:
         screen = cls()
-        presenter = type(load_presenter(None, 1))
         async with PublicDisplay(
             *place.display,
-            name="Demo screen",
+            name=name,
             operator="You",
             place="This machine",
-            apps=[presenter],
+            apps=[shown.app],
             show=screen._scenes.put_nowait,
             data=place.folder / "display",
             scans=600,
@@ -197,12 +240,26 @@ class Pageless:
 
 
 @asynccontextmanager
-async def _screen(place: Place) -> AsyncIterator[tuple[Screen, str]]:
+async def open_screen(
+    place: Place, shown: Shown | None = None, *, name: str = NAME
+) -> AsyncIterator[tuple[Screen, str]]:
+    """
+    A kiosk with a browser, or where there is none the SDK's own display.
+
+    Args:
+        place, shown, name: As for `kiosk`.
+
+    Returns:
+        The screen, and what shows its page: ``chromium`` or ``none``.
+
+    """
+    shown = shown or Shown.presenter()
     async with AsyncExitStack() as stack:
         if find_chromium() is None:
-            yield await stack.enter_async_context(Pageless.open(place)), "none"
+            pageless = Pageless.open(place, shown, name)
+            yield await stack.enter_async_context(pageless), "none"
             return
-        address = await stack.enter_async_context(kiosk(place))
+        address = await stack.enter_async_context(kiosk(place, shown, name=name))
         browser = await stack.enter_async_context(open_browser(address))
         yield browser, "chromium"
 
@@ -226,7 +283,7 @@ async def measure(
     figures: dict[str, Any] = {}
     async with (
         open_place(folder) as place,
-        _screen(place) as (screen, page),
+        open_screen(place) as (screen, page),
         Client(*place.phone, data=folder / "phone", **place.address) as phone,
     ):
         for number in range(rounds):

@@ -35,7 +35,7 @@ export class Frames {
     frame.queue ? frame.queue.push(act) : act();
   }
 
-  restore({ frame: name, data, files }) {
+  restore({ frame: name, part, data, files }) {
     const frame = this.#frames.get(name);
     if (!frame) return;
     // later messages queue behind the files
@@ -48,7 +48,7 @@ export class Frames {
     });
     const fetched = Promise.all(bodies).then(
       (entries) => () => {
-        const state = { data, files: Object.fromEntries(entries) };
+        const state = { part, data, files: Object.fromEntries(entries) };
         const transfer = entries.map(([, body]) => body);
         frame.element.contentWindow?.postMessage({ mobility: "restore", state }, frame.origin, transfer);
       },
