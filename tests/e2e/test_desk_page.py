@@ -16,8 +16,16 @@ from pathlib import Path
 import pytest
 from playwright.async_api import async_playwright, expect
 
+from examples.desk.demo import open_desks
+from examples.desk.desk import Desk
+from examples.desk.device import Device
+from examples.desk.parts import Remote, Slides
+from examples.presenter.phone import DECK
+from mobility import Introduction, Invitation
 from mobility.chromium import find_chromium
-from tests.e2e.conftest import FLAGS
+from mobility.cli.presenter import load_presenter
+from mobility.cli.rounds import Shown, kiosk, open_place
+from tests.e2e.conftest import FLAGS, Venue
 from tests.e2e.test_demo import left
 
 DEADLINE = 90.0
@@ -96,6 +104,53 @@ async def test_the_phone_turns_the_wall_and_the_laptop_says_what_is_shown_where(
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
     assert left(folder) == []
+
+
+async def test_the_slides_go_to_a_public_screen_and_nothing_else_does(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(load_presenter(None, 1).document, notes=("Keep this to yourself",))
+    async with (
+        open_place(tmp_path) as place,
+        kiosk(place, Shown(Desk, "Desk", DECK)) as address,
+        open_desks(place, desk, substitutes={}) as desks,
+        async_playwright() as play,
+    ):
+        profile = tmp_path / "profile"
+        context = await play.chromium.launch_persistent_context(
+            profile, executable_path=find_chromium(), args=FLAGS
+        )
+        page = context.pages[0]
+        await page.goto(address)
+        venue = Venue(place, context, page, address, profile)
+
+        async def approve(introduction: Introduction) -> str:
+            return await venue.digits()
+
+        await desks.laptop.place({"remote": "Phone"})
+        split = desks.laptop.split
+        assert split is not None
+        invitation = Invitation.parse(await venue.scan())
+        async with desks.laptop.client.visit(invitation, approve=approve) as screen:
+            await split.move("slides", to=screen)
+            await venue.slide(1)
+            await desks.others["Phone"].do("turn", 2)
+            frame = await venue.slide(2)
+            await frame.press("body", "ArrowRight")  # somebody at the screen
+            await desks.until(lambda: turned(desks.others["Phone"]) == 3, "the phone")
+            assert "Keep this" not in await frame.content()
+            await split.bring("slides")
+        assert screen.clean
+        slides = desk.part("slides")
+        assert isinstance(slides, Slides)
+        assert slides.page == 3
+        await context.close()
+
+
+def turned(device: Device) -> int:
+    remote = device.parts["remote"]
+    assert isinstance(remote, Remote)
+    return remote.position.page
 
 
 async def test_a_round_without_a_person_prints_every_figure_and_leaves_nothing(
