@@ -91,7 +91,7 @@ async def test_the_phone_turns_the_wall_and_the_laptop_says_what_is_shown_where(
         await tablet.get_by_role("button", name="Start").click()
         await expect(phone.locator("#remote .time")).not_to_have_text("0:00")
 
-        await laptop.get_by_label("Where the notes are").select_option("Laptop")
+        await laptop.get_by_label("Which device has the notes").select_option("Laptop")
         await expect(laptop.locator("#now")).to_contain_text("The talk itself moves")
         await expect(tablet.locator("#notes")).to_be_hidden()
         await expect(tablet.locator("#timer")).to_be_visible()

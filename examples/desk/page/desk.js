@@ -102,7 +102,7 @@ function row({ part, on, busy }, devices) {
     const others = there.filter((name) => name === from || !on.includes(name));
     const options = others.map((name) => new Option(name, name, false, name === from));
     if (on.length > 1) options.push(new Option("Not there", ""));
-    return list(`Where the ${part} are`, options, (to) =>
+    return list(`Which device has the ${part}`, options, (to) =>
       to ? act("move", { part, from, to }) : act("drop", { part, on: from }));
   });
   const free = devices.filter((name) => !on.includes(name));
