@@ -28,12 +28,14 @@ class Part:
         name: How the app calls it; without a dot or a bar.
         allow: Qualified names of the packets that it listens to.
         app: Makes the part, which is a small app of its own; see `PartedApp`.
+        says: Qualified names of what it may say, whoever runs it; anything, if None.
 
     """
 
     name: str
     allow: tuple[str, ...] = ()
     app: Callable[[], App] | None = None
+    says: tuple[str, ...] | None = None
 
 
 class App:
@@ -125,7 +127,13 @@ class App:
         """The peer has missed more than the session keeps."""
 
     def _expects(self, state: State) -> None:
-        """What the peer has is known to have been this."""
+        """
+        What the peer has is known to have been this.
+
+        Raises:
+            InvalidState: It cannot have been.
+
+        """
 
     async def snapshot(self) -> State:
         """Capture the state. The app goes on running; what comes later is replayed."""

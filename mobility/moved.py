@@ -374,8 +374,9 @@ class MovedSession:
         heard, schema, raw = whole
         state = decode_state(raw, known=self._files)
         state = self._migrated(state, schema)
+        self.app._expects(state)
         self._save(state)
-        self.session.forget_heard(heard, state)
+        self.session.forget_heard(heard)
 
     def _save(self, state: State) -> None:
         assert self._kept is not None

@@ -588,9 +588,8 @@ class Session:
             self._wake.set()
             await self.app.start()
 
-    def forget_heard(self, heard: int, state: State) -> None:
-        """The owner has our packets up to this one, in a checkpoint of this state."""
-        self.app._expects(state)
+    def forget_heard(self, heard: int) -> None:
+        """The owner has our packets up to this one, in a checkpoint."""
         self._acknowledged = max(self._acknowledged, heard)
         while self._unheard and self._unheard[0].number <= heard:
             self._unheard.popleft()

@@ -138,6 +138,10 @@ class Hub:
         """The last word of that voice that is in the order."""
         return self._heard.get(voice, 0)
 
+    def forget(self, voice: str) -> None:
+        """That voice says nothing any more."""
+        self._heard.pop(voice, None)
+
     def adopt(self, stanza: Stanza) -> bool:
         """Take over what is in the order already; False if it is not the next."""
         number = stanza.number
@@ -165,6 +169,12 @@ class Hub:
     def since(self, cursor: Cursor, names: Iterable[str]) -> list[Stanza]:
         """What of these names came after a cursor, in the order, as far as kept."""
         return [each.stanza for each in self._outbox.since(cursor, names)]
+
+    def has(self, cursor: Cursor) -> bool:
+        """Whether all that is before that cursor was said here."""
+        known = cursor.feed == self.feed
+        last = self._outbox.last
+        return known and all(nth <= last(name) for name, nth in cursor.heads.items())
 
     def ends(self, names: Iterable[str]) -> numbering.Heads:
         """Where the order ends for these names, and what of it is kept."""

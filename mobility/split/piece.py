@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mobility.app import App, Part
-from mobility.errors import LocalProtocolError, PeerUnreachable
+from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
 from mobility.protocol.numbering import Cursor, Inbox
 from mobility.protocol.session import Number, Stanza, State
@@ -82,6 +82,7 @@ class Piece(App):
         self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
+        self._says = None if part.says is None else frozenset(part.says)
         self._whole = whole
         self._hub = hub
         self._relayed = Hub()  # what services say that number nothing; ends here
@@ -153,7 +154,9 @@ class Piece(App):
 
     @property
     def voice(self) -> str:
-        return "" if self._session is None else self._session.id
+        """Another one in each epoch, so none is spoiled by who had it before."""
+        session = self._session
+        return "" if session is None else f"{session.id}.{session.epoch}"
 
     @property
     def _shown(self) -> App:
@@ -165,7 +168,8 @@ class Piece(App):
         What became of the packets that came here, or to where it was before.
 
         ``applied``; ``filtered``: not allowed; ``doubled``: had before; ``lost``: not
-        to be had any more; ``missing``: still to come, though others have.
+        to be had any more; ``missing``: still to come, though others have; ``refused``:
+        from a device, which has nothing of the kind to say.
         """
         counts = Counter(self._counts_here)
         for inbox in self._inboxes.values():
@@ -208,7 +212,12 @@ class Piece(App):
         elif self._inside_of is not None:
             self._inside_of.changed()
 
+    def _may_say(self, stanza: Stanza) -> bool:
+        return self._says is None or stanza.name in self._says
+
     async def _say(self, stanza: Stanza) -> None:
+        if not self._may_say(stanza):
+            raise ValueError(f"{self._part!r} does not say {stanza.name!r}")
         if self._hub is not None:
             await self._whole.say(stanza)
             return
@@ -253,11 +262,11 @@ class Piece(App):
         if self._hub is None:
             self._take(stanza)
             await self.drain()
-        elif self._is_word(stanza):
+        elif self._is_word(stanza) and self._may_say(stanza):
             said = replace(stanza, sender="", id="")  # no place is named to another
             await self._whole.hear(said)
         else:
-            self._counts_here["filtered"] += 1  # nobody asks that device for packets
+            self._counts_here["refused"] += 1  # nobody asks that device for this
 
     async def replay(self, stanza: Stanza) -> None:
         """Take what came since the state was captured."""
@@ -351,9 +360,16 @@ class Piece(App):
 
     async def restore(self, state: State) -> None:
         plain, standing = standing_of(state)
+        self._check(standing)
         async with self._busy:
             await self.shown.restore(plain)
             self._stand(standing)
+
+    def _check(self, standing: Standing) -> None:
+        """Whoever claims to have heard what was never said would never hear again."""
+        cursor = standing.cursors.get(_HUB)
+        if self._hub is not None and cursor is not None and not self._hub.has(cursor):
+            raise InvalidState("This part has not heard what was said to it.")
 
     async def begin(self, state: State, since: Iterable[Stanza]) -> None:
         """
@@ -420,7 +436,8 @@ class Piece(App):
         words, self._words = tuple(self._words), deque()
         for word in words:
             await self._whole.hear(word)
-        self._said = max(self._said, hub.heard(self.voice))
+        hub.forget(self.voice)
+        self._said = 0
         if not self.passes:
             self._be_here(hub)
 
@@ -463,6 +480,7 @@ class Piece(App):
     def _expects(self, state: State) -> None:
         """That is what the peer had, when it was last heard of."""
         _, standing = standing_of(state)
+        self._check(standing)
         self._peer_has = standing.cursors
 
     def _resends(self) -> None:

@@ -144,9 +144,18 @@ class PartedApp(App):
         if ordered is not None:
             await self._said(ordered)
 
-    async def _said(self, ordered: Stanza) -> None:
-        await self.send(ordered)
+    async def _said(self, stanza: Stanza) -> None:
+        await self.send(stanza)
         await self.hub.drain()
+        await self.ordered(stanza)
+
+    async def ordered(self, stanza: Stanza) -> None:
+        """
+        Called where the order is made, with each packet once it is in it.
+
+        By then the parts here have heard it. What is for a service, say, is said to it
+        here; `stanza.number` tells a packet from others.
+        """
 
     # --- moved as a whole ------------------------------------------------------
 

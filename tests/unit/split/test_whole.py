@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mobility import InvalidState, Stanza, State
-from tests.unit.split.apps import Chat, Game, Map, Remote, moved, said
+from tests.unit.split.apps import SAY, Chat, Game, Map, Remote, moved, said
 
 
 def lines(game: Game, part: str) -> list[str]:
@@ -78,3 +78,26 @@ async def test_a_whole_stops_and_closes_its_parts() -> None:
     assert not game.part("map").runs  # type: ignore[attr-defined]
     await game.close()
     assert lines(game, "chat") == []
+
+
+async def test_a_part_says_what_it_may_and_nothing_else() -> None:
+    game = Game()
+    game.parts = (replace(Game.parts[0], says=(SAY,)), *Game.parts[1:])
+    with pytest.raises(ValueError, match="'map' does not say"):
+        await game.part("map").send(moved("a"))
+    await game.part("map").send(said("b"))
+    assert lines(game, "chat") == ["b"]
+
+
+async def test_the_whole_is_told_what_is_in_the_order_when_its_parts_know() -> None:
+    told: list[tuple[int, str, list[str]]] = []
+
+    class Told(Game):
+        async def ordered(self, stanza: Stanza) -> None:
+            assert stanza.number is not None
+            told.append((stanza.number.at, stanza.text, list(lines(self, "chat"))))
+
+    game = Told()
+    await game.part("remote").send(moved("a"))
+    await game.say(said("b"))
+    assert told == [(1, "a", ["a"]), (2, "b", ["a", "b"])]

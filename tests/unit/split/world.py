@@ -262,7 +262,8 @@ class World:
         state, seat.heard = await seat.there.checkpoint()
         seat.saved, seat.tail = carried(state), b"[]"
         seat.at_risk.clear()
-        seat.session.forget_heard(seat.heard, seat.saved)
+        seat.piece._expects(seat.saved)
+        seat.session.forget_heard(seat.heard)
 
     async def is_copied(self, source: Seat) -> Seat:
         """Another device shows the same part; it goes on from what is known here."""
