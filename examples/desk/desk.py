@@ -11,6 +11,7 @@ __all__ = ["URI", "Desk", "read_notes"]
 
 TURN, PAGES, POINT = packet("turn"), packet("pages"), packet("point")
 WRITE, CLOCK = packet("write"), packet("clock")
+SLIDES = (TURN, PAGES, POINT, WRITE)
 
 
 class Desk(PartedApp):
@@ -24,10 +25,10 @@ class Desk(PartedApp):
     uri = URI
     schema = 1
     parts = (
-        Part("slides", allow=(TURN, PAGES, POINT, WRITE), app=Slides),
-        Part("notes", allow=(TURN, PAGES), app=Notes),
-        Part("timer", allow=(CLOCK,), app=Timer),
-        Part("remote", allow=(TURN, PAGES, CLOCK), app=Remote),
+        Part("slides", SLIDES, Slides, says=SLIDES),  # there may be keys at the wall
+        Part("notes", (TURN, PAGES), Notes, says=()),
+        Part("timer", (CLOCK,), Timer, says=(CLOCK,)),
+        Part("remote", (TURN, PAGES, CLOCK), Remote, says=(TURN, CLOCK)),
     )
 
     def __init__(

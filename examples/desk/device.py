@@ -101,6 +101,9 @@ class Device:
             await self._done(action, value)
         except LocalProtocolError:
             raise ValueError("It has just gone elsewhere.") from None
+        except MobilityError as exc:  # nobody has heard what was said here for long
+            self.problem = str(exc)
+            self._show()
 
     async def _done(self, action: Any, value: Any) -> None:
         match action, value:
