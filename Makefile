@@ -1,5 +1,6 @@
 # Every target does its own set-up, once: see scripts/setup.
 #   make demo [DOC=talk.pdf]   carry a talk from a phone to a display and back
+#   make demo-desk             its slides, notes and remote control on a device each
 #   make demo-chase            a game whose map goes from a phone to screens
 #   make test                  everything that CI runs
 #   make check                 for daily work: under a minute
@@ -9,15 +10,20 @@
 #                              is the oldest that we support)
 PYTHON ?= python3
 DOC ?=
+ARGS ?=
 
 bin := .venv/bin
 export PYTHON
 
-.PHONY: demo demo-chase test check static bench docs setup lock
+.PHONY: demo demo-desk demo-chase test check static bench docs setup lock
 
 demo:
 	@scripts/setup demo
 	@$(bin)/mobility demo $(if $(DOC),--doc '$(DOC)')
+
+demo-desk:
+	@scripts/setup demo
+	@$(bin)/python -m examples.desk demo $(if $(DOC),--doc '$(DOC)') $(ARGS)
 
 demo-chase:
 	@scripts/setup demo

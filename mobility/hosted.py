@@ -193,6 +193,8 @@ class Hosted:
             self._become_own(),
         ):
             self._start(job)
+        if self._was_here:  # what was said while we were away comes again
+            self._start(self.incoming.inquire())
 
     def _touched(self) -> None:
         self._changes.touch()

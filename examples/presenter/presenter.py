@@ -53,9 +53,7 @@ class Presenter(App):
 
     async def turn(self, page: int) -> None:
         """Go to a page; one that does not exist is the nearest that does."""
-        self.page = self._within(page)
-        self.on_change()
-        await self.send(Stanza(f"{{{URI}}}turn", {"page": str(self.page)}))
+        await self._say("turn", {"page": str(self._within(page))})
 
     def count(self, pages: int) -> None:
         """Whoever shows the document here says how many pages it has."""
@@ -65,21 +63,21 @@ class Presenter(App):
 
     async def point(self, x: float, y: float) -> None:
         """Point at a spot, in fractions of the page from its upper left corner."""
-        self.pointer = (_fraction(x), _fraction(y))
-        self.on_change()
-        at = {"x": f"{self.pointer[0]:.4f}", "y": f"{self.pointer[1]:.4f}"}
-        await self.send(Stanza(f"{{{URI}}}point", at))
+        at = {"x": f"{_fraction(x):.4f}", "y": f"{_fraction(y):.4f}"}
+        await self._say("point", at)
 
     async def stop_pointing(self) -> None:
-        self.pointer = None
-        self.on_change()
-        await self.send(Stanza(f"{{{URI}}}point"))
+        await self._say("point", {})
 
     async def write(self, text: str) -> None:
         """Write on the screen; nothing takes the text away again."""
-        self.text = text[:LONGEST]
-        self.on_change()
-        await self.send(Stanza(f"{{{URI}}}write", text=self.text))
+        await self._say("write", {}, text[:LONGEST])
+
+    async def _say(self, name: str, attributes: dict[str, str], text: str = "") -> None:
+        """Here, and then to whoever shows it elsewhere."""
+        stanza = Stanza(f"{{{self.uri}}}{name}", attributes, text)
+        await self.replay(stanza)
+        await self.send(stanza)
 
     # --- what the SDK asks -----------------------------------------------------
 

@@ -262,3 +262,24 @@ async def test_what_could_not_be_retracted_is_when_the_server_answers_again(
                     break
         await phone.devices()  # so it has heard that, too
         assert not phone._store.groups()
+
+
+async def test_a_device_that_was_restarted_hears_at_once_what_was_said_meanwhile(
+    person: Person, tmp_path: Path
+) -> None:
+    async with phone_and(person) as (phone, _), Tasks() as tasks:
+        board, data = Board(strokes=("first",)), tmp_path / "laptop"
+        async with person.device("Laptop", data=data) as laptop:
+            tasks.start(accepted(laptop))
+            moved = await soon(phone.offer(board, to=await phone.devices()))
+        await board.draw("meanwhile")
+        async with person.device("Laptop", data=data) as laptop:
+            (offer,) = laptop.arriving()
+            session = await soon(offer.accept())
+            await session.app.has("first", "meanwhile")
+            await soon(moved.retrieve())
+        assert board.strokes == ["first", "meanwhile"]
+
+
+async def accepted(device: Client) -> None:
+    await (await offered(device)).accept()

@@ -1,0 +1,1 @@
+"""One person's talk on several of their devices: each shows the part that fits it."""
