@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
-from mobility.protocol.numbering import Cursor, Inbox
+from mobility.protocol.numbering import Cursor, Heads, Inbox
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import (
     MOST_SOURCES,
@@ -191,6 +191,14 @@ class Piece(App):
     def cursors(self) -> Mapping[str, Cursor]:
         """How far it is in what the hub says (the empty name), and each service."""
         return {source: inbox.cursor for source, inbox in self._inboxes.items()}
+
+    def ends(self, known: Mapping[str, Heads]) -> dict[str, Heads]:
+        """On the phone, where all that comes to this place ends, of what it allows."""
+        passed_on = {_RELAYED: self._relayed.ends(self._allow)}
+        return {
+            source: heads.of(self._allow)
+            for source, heads in {**known, **passed_on}.items()
+        }
 
     def inbox(self, source: str) -> Inbox:
         """

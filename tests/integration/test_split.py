@@ -69,8 +69,9 @@ async def test_parts_go_to_own_devices_and_displays_alike(home: House) -> None:
     await chat.send(moved("east"))
     await (await home.on("Lobby")).has("begin", "east")
     await chat.has("begin", "east")
-    assert split.report().said == {MOVE: 1}
-    (here,) = (each for each in split.report().heard if each.place.here)
+    report = await soon(split.report())
+    assert report.sent == {"": {MOVE: 1}}
+    here = next(each for each in report.heard if each.place.here)
     assert (here.missing, here.doubled, here.lost) == (0, 0, 0)
     await soon(split.retrieve())
     await home.everywhere("begin", "east")
