@@ -77,6 +77,12 @@ async def test_parts_go_to_own_devices_and_displays_alike(home: House) -> None:
     await home.everywhere("begin", "east")
 
 
+async def test_an_app_in_parts_cannot_be_shared_with_other_people(home: House) -> None:
+    with pytest.raises(LocalProtocolError, match="cannot be shared"):
+        home.phone.share(home.game, show=lambda scene: None)
+    assert home.game.session is None
+
+
 async def as_it_was(home: House) -> None:
     """All of it is here, and goes on."""
     assert not home.phone._away
