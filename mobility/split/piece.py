@@ -472,14 +472,23 @@ class Piece(App):
                 self._counts_here["refused"] += 1
         hub.forget(self.voice)
         self._said = 0
-        if not self.passes:
+        if self.passes:
+            self._learn_ends()
+        else:
             self._be_here(hub)
 
     def _be_here(self, hub: Hub) -> None:
         self._mode = _Mode.HERE
         self._catch_up(self.cursors)
-        self._inboxes[_HUB].learn(hub.ends(self._allow))
+        self._learn_ends()
         self._moved(hub)
+
+    def _learn_ends(self) -> None:
+        """What is not kept any more never comes: nothing waits for it."""
+        for source, order in self._orders.items():
+            inbox = self._inboxes.get(source)
+            if inbox is not None and inbox.cursor.feed == order.feed:
+                inbox.learn(order.ends(self._allow))
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
@@ -520,8 +529,7 @@ class Piece(App):
     def _resends(self) -> None:
         """Say all again that the peer may not have; what it has, it drops."""
         self._catch_up(self._peer_has)
-        if any(self._is_gone(order, source) for source, order in self._orders.items()):
-            log.warning("a device has missed more packets of a part than are kept")
+        if self.lags:
             self.on_behind()
 
     def _lacks(self, stanza: Stanza) -> bool:
@@ -530,6 +538,13 @@ class Piece(App):
             return False
         cursors = (one for one in self._peer_has.values() if one.feed == number.feed)
         return any(number.nth > one.heads.get(stanza.name, 0) for one in cursors)
+
+    @property
+    def lags(self) -> bool:
+        """On the phone, whether the other device may lack what nobody keeps."""
+        return self._mode is _Mode.THERE and any(
+            self._is_gone(order, source) for source, order in self._orders.items()
+        )
 
     def _is_gone(self, hub: Hub, source: str) -> bool:
         cursor = self._peer_has.get(source, Cursor())
