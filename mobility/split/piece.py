@@ -15,6 +15,7 @@ from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
 from mobility.protocol.numbering import Cursor, Heads, Inbox
+from mobility.protocol.rate import Rate
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import (
     MOST_SOURCES,
@@ -97,6 +98,7 @@ class Piece(App):
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
         self._said = 0
+        self._rate: Rate | None = None  # of what is said, once something was
         self._again = False  # this device has stopped since it came
         self._busy = asyncio.Lock()
         self._stand(Standing())
@@ -241,8 +243,8 @@ class Piece(App):
             return
         if self._session is None:
             raise LocalProtocolError("This part runs in no session yet.")
-        if len(self._words) >= MOST_WORDS:
-            raise PeerUnreachable("Too much was said here that nobody has heard yet.")
+        if len(self._words) >= MOST_WORDS or self._floods(stanza):
+            raise PeerUnreachable("Too much is said here. Try again in a moment.")
         word = replace(stanza, number=Number(self.voice, self._said + 1))
         self._session.tell(word)  # refuses what is no XML: then none was said
         self._said += 1
@@ -280,7 +282,7 @@ class Piece(App):
         if self._hub is None:
             self._take(stanza)
             await self.drain()
-        elif self._is_word(stanza) and self._may_say(stanza):
+        elif self._is_to_hear(stanza):
             said = replace(stanza, sender="", id="")  # no place is named to another
             await self._whole.hear(said)
         else:
@@ -293,6 +295,20 @@ class Piece(App):
         elif stanza.number is None:  # the part has recorded it: it came another way
             self._plain.append(stanza)
             await self._drained()
+
+    def _is_to_hear(self, word: Stanza) -> bool:
+        """Whether it may be said there, and is not too much."""
+        if not (self._is_word(word) and self._may_say(word)):
+            return False
+        assert self._hub is not None
+        return _at(word) <= self._hub.heard(self.voice) or not self._floods(word)
+
+    def _floods(self, word: Stanza) -> bool:
+        """Whether that is too much; where it is said, that is told sooner than here."""
+        now = asyncio.get_running_loop().time()
+        if self._rate is None:
+            self._rate = Rate(now, times=1 if self._hub is None else 2)
+        return not self._rate.take(now, word.weight)
 
     def _is_own(self, word: Stanza) -> bool:
         """Whether it was said here, in whichever epoch."""
