@@ -218,6 +218,8 @@ class Feeding:
 
     async def _settle(self, line: _Line) -> bool:
         """Whether the part is fed where it is now."""
+        if line.piece.gone or self._is_deaf(line):
+            self._stop(line)
         where = line.piece.there or (self._stream.jid if line.piece.here else "")
         if not where or (where == line.told and not line.passed):
             return True  # on its way, or all is well
@@ -230,6 +232,11 @@ class Feeding:
             line.told = where
             self.changed()
         return not line.passed
+
+    def _is_deaf(self, line: _Line) -> bool:
+        """Whether we take packets for a state of the part that is not any more."""
+        feed = None if line.passed else line.feed
+        return feed is not None and not line.piece.takes_from(feed.inbox)
 
     async def _feed(self, line: _Line, where: str) -> None:
         if where != line.told:

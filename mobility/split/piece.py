@@ -144,7 +144,12 @@ class Piece(App):
     @property
     def here(self) -> bool:
         """On the phone, whether it runs there."""
-        return self._mode is _Mode.HERE
+        return self._mode is _Mode.HERE and not self.gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is elsewhere with the whole."""
+        return not self._whole.here
 
     def peer_has(self, source: str) -> Cursor:
         """On the phone, how far the other device is, as far as that is known."""
@@ -213,6 +218,10 @@ class Piece(App):
         if source not in self._inboxes and len(self._inboxes) >= MOST_SOURCES:
             raise LocalProtocolError("No part is fed by so many services.")
         return self._inboxes.setdefault(source, Inbox(self._allow))
+
+    def takes_from(self, inbox: Inbox) -> bool:
+        """Whether what waits there is applied; no more, once another state came."""
+        return inbox in self._inboxes.values()
 
     def wake(self) -> None:
         """Have what waits applied soon, by the session."""
@@ -508,6 +517,10 @@ class Piece(App):
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
+        self.tell()
+
+    def tell(self) -> None:
+        """It is elsewhere than before."""
         for watcher in self.watchers:
             watcher.set()
 
