@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from mobility import InvalidState, Stanza, State
-from tests.unit.split.apps import SAY, Chat, Game, Map, Remote, moved, said
+from mobility import InvalidState, Part, Stanza, State
+from tests.unit.split.apps import MOVE, SAY, Chat, Game, Map, Remote, moved, said
 
 
 def lines(game: Game, part: str) -> list[str]:
@@ -101,3 +101,10 @@ async def test_the_whole_is_told_what_is_in_the_order_when_its_parts_know() -> N
     await game.part("remote").send(moved("a"))
     await game.say(said("b"))
     assert told == [(1, "a", ["a"]), (2, "b", ["a", "b"])]
+
+
+def test_a_part_that_nothing_makes_is_no_place() -> None:
+    class Half(Game):
+        parts = (Part("map", (MOVE,), Map), Part("paper", (MOVE,)))
+
+    assert [place.name for place in Half().places] == ["map"]
