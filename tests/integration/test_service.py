@@ -543,4 +543,5 @@ async def test_one_who_asks_for_the_same_again_and_again_is_sent_it_so_often_onl
         for _ in range(10):
             sync = Sync(lobby.feed.token, fresh)
             await lobby.stream.splitting.ask(service.jid, sync)
-        assert 100 <= lobby.feed.inbox.doubled <= 250
+        # of a thousand; a sync of its own may have been on its way before
+        assert 100 <= lobby.feed.inbox.doubled <= 400
