@@ -179,7 +179,7 @@ class Piece(App):
 
         ``applied``; ``filtered``: not allowed; ``doubled``: had before; ``lost``: not
         to be had any more; ``missing``: still to come, though others have; ``refused``:
-        from a device, which has nothing of the kind to say.
+        from who has nothing of the kind to say.
         """
         counts = Counter(self._counts_here)
         for inbox in self._inboxes.values():
@@ -258,7 +258,10 @@ class Piece(App):
         has brought it, and what is lost on the way is lost.
         """
         if self._hub is not None:
-            self.hear(self._relayed.say(stanza))
+            try:
+                self.hear(self._relayed.say(stanza))
+            except ValueError:  # names that the other device would not read
+                self._counts_here["refused"] += 1
         elif self._session is not None and self._session.runs:
             self.record(stanza)
             self._take(replace(stanza, number=None))
@@ -272,11 +275,16 @@ class Piece(App):
         if self._hub is None:
             self._take(stanza)
             await self.drain()
-        elif self._is_word(stanza) and self._may_say(stanza):
-            said = replace(stanza, sender="", id="")  # no place is named to another
-            await self._whole.hear(said)
+        elif self._is_word(stanza):
+            await self._put_in(stanza)
         else:
             self._counts_here["refused"] += 1  # nobody asks that device for this
+
+    async def _put_in(self, word: Stanza) -> None:
+        """Have a word ordered that another device has said, if it may say that."""
+        said = replace(word, sender="", id="")  # no place is named to another
+        if not self._may_say(word) or not await self._whole.hear(said):
+            self._counts_here["refused"] += 1
 
     async def replay(self, stanza: Stanza) -> None:
         """Take what came since the state was captured."""
@@ -458,8 +466,8 @@ class Piece(App):
         self._mode = _Mode.BETWEEN
         words, self._words = tuple(self._words), deque()
         for word in words:
-            if self._may_say(word) and self._is_own(word):
-                await self._whole.hear(word)
+            if self._is_own(word):
+                await self._put_in(word)
             else:  # the device that had it has made that up
                 self._counts_here["refused"] += 1
         hub.forget(self.voice)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from mobility.app import App, Part
-from mobility.errors import InvalidState
+from mobility.errors import InvalidState, RemoteProtocolError
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
 from mobility.split.carried import Carried
@@ -138,11 +138,21 @@ class PartedApp(App):
             await self.send(word)
             self._last_word += 1
 
-    async def hear(self, word: Stanza) -> None:
-        """Put into the order what a part elsewhere has said, if it is not there."""
-        ordered = self.hub.hear(word)
+    async def hear(self, word: Stanza) -> bool:
+        """
+        Put into the order what a part elsewhere has said, if it is not there.
+
+        Returns:
+            False if it cannot be there, since nobody could be told that.
+
+        """
+        try:
+            ordered = self.hub.hear(word)
+        except RemoteProtocolError:
+            return False
         if ordered is not None:
             await self._said(ordered)
+        return True
 
     async def _said(self, stanza: Stanza) -> None:
         await self.send(stanza)

@@ -1,0 +1,133 @@
+"""Attacks of a device on the parts of others, by what it says of the part it has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mobility.protocol.session import Number, Stanza
+from mobility.protocol.standing import Standing
+from mobility.split.piece import Piece
+from tests.fakes.attacks import Attack, Attacks
+from tests.unit.split.apps import MOVE, moved
+from tests.unit.split.world import World
+
+attacks: Attacks[[]] = Attacks()
+
+
+def anything(*args: Any, **kwargs: Any) -> None:
+    """Whatever it is, it is good."""
+
+
+def lies(piece: Piece, lie: Callable[[Standing], Standing]) -> None:
+    """From now on, a device says that of where its part stands."""
+    true = piece._standing
+    piece._standing = lambda: lie(true())  # type: ignore[method-assign]
+
+
+async def come_back_with(world: World, word: Stanza, number: int = 1) -> Piece:
+    """The map comes home from a device that says it had said that."""
+    seat = world.seat("map")
+    await world.goes(seat)
+    assert seat.there is not None
+    there = seat.there.app
+    assert isinstance(there, Piece)
+    word = replace(word, number=Number(there.voice, number))
+    lies(there, lambda true: replace(true, words=(word,)))
+    await world.comes_back(seat)
+    return seat.piece
+
+
+async def is_deaf(world: World) -> bool:
+    """Whether the chat, at another device, misses what is said from now on."""
+    chat = world.seat("chat")
+    if chat.there is None:
+        await world.goes(chat)
+    await world.game.say(moved("after that"))
+    await world.settles()
+    return chat.there is None or "after that" not in chat.shown.lines
+
+
+# --- words that came back with a part ----------------------------------------------
+
+
+async def all_are_deaf_to(word: Stanza, number: int = 1) -> bool:
+    async with World() as world:
+        await world.goes(world.seat("chat"))
+        try:
+            await come_back_with(world, word, number)
+            return await is_deaf(world)
+        except ValueError:
+            return True
+
+
+@attacks.stopped_by({"mobility.split.hub.check": anything})
+async def a_part_brings_a_word_home_that_nobody_can_be_told() -> bool:
+    """What has its place in the order is said again and again, and fails each time."""
+    return await all_are_deaf_to(Stanza(MOVE, {"a b": "c"}))
+
+
+@attacks.stopped_by({"mobility.xmpp.session.stanza.LARGEST": 2**30})
+async def a_part_brings_a_word_home_that_ends_each_stream() -> bool:
+    """The phone's own server ends its stream, whenever it says that to another place."""
+    async with World() as world:
+        piece = await come_back_with(world, moved('"' * 50_000))
+        return piece.counts.get("refused", 0) == 0
+
+
+@attacks.stopped_by({"mobility.protocol.numbering.LARGEST": 2**40})
+async def a_part_brings_a_word_home_whose_number_nobody_reads() -> bool:
+    async with World() as world:
+        piece = await come_back_with(world, moved("far"), 2**40)
+        return piece.counts.get("refused", 0) == 0
+
+
+async def as_it_is(piece: Piece, word: Stanza) -> None:
+    await piece._whole.hear(word)
+
+
+@attacks.stopped_by({"mobility.split.piece.Piece._put_in": as_it_is})
+async def a_part_brings_a_word_home_that_somebody_else_is_to_have_said() -> bool:
+    heard: list[str] = []
+    async with World() as world:
+        chat = world.game.part("chat")
+        listens(chat, heard)
+        forged = replace(moved("forged"), sender="game.example", id="m1")
+        await come_back_with(world, forged)
+        return "game.example" in heard
+
+
+def listens(app: Any, heard: list[str]) -> None:
+    apply: Callable[[Stanza], Awaitable[None]] = app.replay
+
+    async def receive(stanza: Stanza) -> None:
+        heard.append(stanza.sender)
+        await apply(stanza)
+
+    app.receive = receive
+
+
+async def test_a_service_that_sends_what_is_no_packet_harms_no_part() -> None:
+    async with World() as world:
+        seat = world.seat("map")
+        await world.goes(seat)
+        seat.piece.bring(Stanza(MOVE, {"ä": "b"}))
+        seat.piece.bring(moved("good"))
+        await world.pump()
+        assert seat.shown.lines == ["good"]
+
+
+@pytest.mark.parametrize("attack", attacks, ids=str)
+async def test_an_attack_fails(attack: Attack[[]]) -> None:
+    assert not await attack.succeeds()
+
+
+@pytest.mark.parametrize("attack", attacks, ids=str)
+async def test_it_succeeds_without_its_defence(
+    attack: Attack[[]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack.undefended(monkeypatch)
+    assert await attack.succeeds()
