@@ -397,9 +397,11 @@ class Piece(App):
 
     def _check(self, standing: Standing) -> None:
         """Whoever claims to have heard what was never said would never hear again."""
-        cursor = standing.cursors.get(_HUB)
-        if self._hub is not None and cursor is not None and not self._hub.has(cursor):
-            raise InvalidState("This part has not heard what was said to it.")
+        for source, order in self._orders.items():
+            cursor = standing.cursors.get(source, Cursor(order.feed))
+            over = source == _RELAYED and cursor.feed != order.feed  # by a restart
+            if not over and not order.has(cursor):
+                raise InvalidState("This part has not heard what was said to it.")
 
     async def begin(self, state: State, since: Iterable[Stanza]) -> None:
         """
@@ -426,15 +428,18 @@ class Piece(App):
         await self.drain()
 
     def _stand(self, standing: Standing) -> None:
+        if self._hub is None:  # what services know a part by is for the phone to say
+            self.feeds = dict(standing.feeds)
         cursors = {_HUB: Cursor(self._feed), **standing.cursors}
+        sources = {_HUB, _RELAYED, *self.services}
         self._inboxes = {
-            source: Inbox(self._allow, cursor) for source, cursor in cursors.items()
+            source: Inbox(self._allow, cursor)
+            for source, cursor in cursors.items()
+            if source in sources
         }
         self._words = deque(replace(word, replayed=False) for word in standing.words)
         self._plain = deque(standing.waiting)
         self._counts_here = Counter(standing.counts)
-        if self._hub is None:  # what services know a part by is for the phone to say
-            self.feeds = dict(standing.feeds)
         self._said = standing.said
         if self._again:  # more may have been said than was written down
             self._said = (self._said // _LIFE + 1) * _LIFE

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mobility.protocol.session import Number, Stanza
-from mobility.protocol.standing import Standing
+from mobility.protocol.numbering import Cursor, Inbox, Outbox
+from mobility.protocol.session import Number, Stanza, State
+from mobility.protocol.standing import (
+    SECTION,
+    Standing,
+    standing_of,
+    with_standing,
+)
 from mobility.split.piece import Piece
 from tests.fakes.attacks import Attack, Attacks
 from tests.unit.split.apps import MOVE, moved
@@ -72,7 +79,7 @@ async def a_part_brings_a_word_home_that_nobody_can_be_told() -> bool:
 
 @attacks.stopped_by({"mobility.xmpp.session.stanza.LARGEST": 2**30})
 async def a_part_brings_a_word_home_that_ends_each_stream() -> bool:
-    """The phone's own server ends its stream, whenever it says that to another place."""
+    """The phone's own server ends its stream, whenever it says that to anybody."""
     async with World() as world:
         piece = await come_back_with(world, moved('"' * 50_000))
         return piece.counts.get("refused", 0) == 0
@@ -108,6 +115,85 @@ def listens(app: Any, heard: list[str]) -> None:
         await apply(stanza)
 
     app.receive = receive
+
+
+# --- how far a part is, as its device says ------------------------------------------
+
+
+async def with_cursor(world: World, source: str, cursor: Cursor) -> Piece:
+    """The map comes home from a device that has heard more than was said."""
+    seat = world.seat("map")
+    await world.goes(seat)
+    assert seat.there is not None
+    there = seat.there.app
+    assert isinstance(there, Piece)
+    lies(there, lambda true: replace(true, cursors={**true.cursors, source: cursor}))
+    await world.comes_back(seat)
+    return seat.piece
+
+
+@attacks.stopped_by({"mobility.split.piece.Piece._check": anything})
+async def a_part_is_made_deaf_to_what_the_phone_passes_on() -> bool:
+    async with World() as world:
+        piece = world.seat("map").piece
+        piece.bring(moved("one"))
+        await world.game.hub.drain()
+        feed = piece._relayed.feed
+        await with_cursor(world, "relayed", Cursor(feed, {MOVE: 2**31}))
+        piece.bring(moved("two"))
+        await world.game.hub.drain()
+        return "two" not in world.seat("map").shown.lines
+
+
+@attacks.stopped_by({"mobility.protocol.numbering.Inbox.settle": anything})
+async def a_part_is_made_deaf_to_a_service() -> bool:
+    outbox = Outbox("f")
+    inbox = Inbox({MOVE}, Cursor("f", {MOVE: 2**31}))
+    outbox.say(moved("one"))
+    inbox.learn(outbox.heads())
+    inbox.settle()  # that was an answer
+    inbox.take(outbox.say(moved("two")))
+    return inbox.pop() is None
+
+
+@attacks.stopped_by({"mobility.protocol.standing.is_token": lambda token: True})
+async def a_part_is_known_to_its_service_by_what_no_service_takes() -> bool:
+    """The phone would use it, for this part and wherever that goes afterwards."""
+    state = with_standing(State(), Standing())
+    head = json.loads(state.files[SECTION].partition(b"\n")[0])
+    head["feeds"] = {"game.example": " "}
+    raw = json.dumps(head).encode() + b"\n[]"
+    return standing_of(State(files={SECTION: raw}))[1].feeds != {}
+
+
+async def test_a_device_that_makes_up_services_leaves_room_for_those_there_are() -> (
+    None
+):
+    async with World() as world:
+        world.game.services = ("game.example",)
+        seat = world.seat("map")
+        await world.goes(seat)
+        assert seat.there is not None
+        there = seat.there.app
+        assert isinstance(there, Piece)
+        more = {f"{n}.example": Cursor("f") for n in range(14)}
+        lies(there, lambda true: replace(true, cursors={**true.cursors, **more}))
+        await world.comes_back(seat)
+        assert {*seat.piece.cursors} == {""}
+        seat.piece.inbox("game.example")
+
+
+async def test_a_cursor_that_is_true_is_believed_whatever_was_asked() -> None:
+    outbox = Outbox("f")
+    packets = [outbox.say(moved(text)) for text in "abc"]
+    inbox = Inbox({MOVE}, Cursor("f", {MOVE: 2}))
+    inbox.learn(Outbox.again("f", {MOVE: 2}).heads())
+    inbox.settle()
+    for packet in packets:
+        inbox.take(packet)
+    assert inbox.pop() == packets[2]
+    inbox.settle()  # it has heard more since than those ends told
+    assert inbox.cursor == Cursor("f", {MOVE: 3})
 
 
 async def test_a_service_that_sends_what_is_no_packet_harms_no_part() -> None:
