@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mobility.errors import InvalidState, RemoteProtocolError
 from mobility.protocol.numbering import Cursor, Inbox, Outbox
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import (
@@ -19,7 +20,7 @@ from mobility.protocol.standing import (
 )
 from mobility.split.piece import Piece
 from tests.fakes.attacks import Attack, Attacks
-from tests.unit.split.apps import MOVE, moved
+from tests.unit.split.apps import MOVE, Game, moved
 from tests.unit.split.world import World
 
 attacks: Attacks[[]] = Attacks()
@@ -164,6 +165,47 @@ async def a_part_is_known_to_its_service_by_what_no_service_takes() -> bool:
     head["feeds"] = {"game.example": " "}
     raw = json.dumps(head).encode() + b"\n[]"
     return standing_of(State(files={SECTION: raw}))[1].feeds != {}
+
+
+def ordered(names: dict[str, int], heard: dict[str, int]) -> bytes:
+    about = {"feed": "f", "at": 1, "names": names, "heard": heard}
+    return json.dumps(about).encode()
+
+
+@attacks.stopped_by({"mobility.split.whole._MOST": 2**40})
+async def a_whole_comes_home_with_an_order_that_nobody_reads_on() -> bool:
+    """What its parts say from then on has numbers that no device takes."""
+    state = await Game().snapshot()
+    true = json.loads(state.files[".order"])
+    order = json.dumps({**true, "names": {MOVE: 2**31}}).encode()
+    files = {**state.files, ".order": order}
+    async with World() as world:
+        await world.game.restore(State(state.data, files))
+        await world.goes(world.seat("chat"))
+        try:
+            await world.game.say(moved("on"))
+        except RemoteProtocolError:  # a device would not read it
+            return True
+        return False
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        b"[" * 100_000,
+        b"1" * 5000,
+        b" " * 1024**2 + ordered({}, {}),
+        ordered({MOVE: 2**30, "{a}b": 1}, {}),
+        ordered({}, {"voice": 2**40}),
+        ordered({}, {"voice": True}),
+        ordered({"a": float("nan")}, {}),  # type: ignore[dict-item]
+    ],
+    ids=len,
+)
+async def test_an_order_that_none_can_be_is_refused(order: bytes) -> None:
+    state = await Game().snapshot()
+    with pytest.raises(InvalidState):
+        await Game().restore(State(state.data, {**state.files, ".order": order}))
 
 
 async def test_a_device_that_makes_up_services_leaves_room_for_those_there_are() -> (
