@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,6 +130,7 @@ class Member:
         self.allowance = Allowance()
         self.kiosks: dict[str, float] = {}
         self.told, self.when = 0, 0.0
+        self._asking = 0
 
     def __repr__(self) -> str:
         return f"<Member {self.jid}: {len(self.fed)} participants>"
@@ -151,6 +153,23 @@ class Member:
             fed = Fed(*about, asked=now, since=now)
             self.fed[invite.token] = fed
         return fed
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """
+        Somebody is asked for this member, which takes a while.
+
+        Raises:
+            RemoteProtocolError: Too many are.
+
+        """
+        if self._asking >= MOST_FED:
+            raise RemoteProtocolError("Too many are asked for this member already.")
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     def check_room_for(self, kiosk: str) -> None:
         """

@@ -230,7 +230,8 @@ class Service:
             raise RemoteProtocolError("No kiosk can show this.")
         member.check_room_for(request.kiosk)
         said = Invited(self._app, (self.jid,))
-        await self._old_wire.invite(request.kiosk, said, seconds=_DECIDE)
+        with member.asking():
+            await self._old_wire.invite(request.kiosk, said, seconds=_DECIDE)
         member.check_room_for(request.kiosk)  # others may have come meanwhile
         member.kiosks[request.kiosk] = _now()
 

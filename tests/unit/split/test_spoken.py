@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, cast
 
 import pytest
 
 from mobility import Stanza
-from mobility.protocol.feeding import Say
+from mobility.errors import RemoteProtocolError
+from mobility.protocol.feeding import Invite, Say, Word
 from mobility.split import spoken
-from mobility.split.membership import Heard
+from mobility.split.membership import MOST_FED, Heard, Member
+from mobility.split.serving import Serving
 from mobility.split.spoken import LARGEST_OF_ONE, MOST_OF_ONE, Spoken, Waiting
+from mobility.tasks import Tasks
 
 MEMBER = "juliet@capulet.example/phone"
 SAID = Stanza("{urn:a}b", text="c")
@@ -64,3 +69,29 @@ def test_nobody_has_a_service_forget_what_others_said() -> None:
     for number in range(20_000):
         heard.is_new("mallory@evil.example/x", Say(str(number), 1, SAID))
     assert not heard.is_new(MEMBER, said)
+
+
+async def test_a_member_has_a_service_ask_so_many_at_a_time_and_no_more() -> None:
+    """Each is asked for seconds, or for minutes by who has to decide."""
+    asked = asyncio.Event()
+
+    class Wire:
+        async def ask(self, peer: str, word: Word, *, seconds: float) -> None:
+            await asked.wait()
+
+    serving = Serving(cast(Any, Wire()), cast(Any, None), Tasks())
+    serving.members["juliet@capulet.example"] = Member("juliet@capulet.example", kept=9)
+    token = "a-token-of-the-part"
+
+    def invited(number: int) -> Coroutine[Any, Any, None]:
+        about = f"lobby@kiosk.example/{number}", token, frozenset({"{urn:a}b"})
+        return serving.invite(MEMBER, Invite("s", "map", *about))
+
+    pending = [asyncio.ensure_future(invited(number)) for number in range(MOST_FED)]
+    await asyncio.sleep(0)
+    with pytest.raises(RemoteProtocolError, match="Too many are asked"):
+        await invited(MOST_FED)
+    asked.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*pending)
+        await invited(MOST_FED)
