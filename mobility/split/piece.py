@@ -295,10 +295,13 @@ class Piece(App):
             await self._drained()
 
     def _is_own(self, word: Stanza) -> bool:
-        """Whether it was said here, in whichever epoch."""
-        feed = word.number.feed if word.number else ""
+        """Whether it was said here, in whichever epoch there was."""
         session = self._session
-        return session is None or feed.rpartition(".")[0] == session.id
+        if session is None:
+            return True
+        feed = word.number.feed if word.number else ""
+        whose, _, epoch = feed.rpartition(".")
+        return whose == session.id and _was(epoch, session.epoch)
 
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
@@ -551,3 +554,8 @@ class Piece(App):
 
 def _at(stanza: Stanza) -> int:
     return stanza.number.at if stanza.number else 0
+
+
+def _was(epoch: str, now: int) -> bool:
+    """Whoever says something in one to come has that one say nothing any more."""
+    return epoch.isascii() and epoch.isdecimal() and int(epoch[:20]) <= now

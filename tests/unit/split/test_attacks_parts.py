@@ -93,6 +93,27 @@ async def a_part_brings_a_word_home_whose_number_nobody_reads() -> bool:
         return piece.counts.get("refused", 0) == 0
 
 
+@attacks.stopped_by({"mobility.split.piece._was": lambda epoch, now: True})
+async def a_part_brings_words_home_in_the_name_of_the_next_device() -> bool:
+    """That has said all then that it ever may."""
+    async with World() as world:
+        seat = world.seat("map")
+        await world.goes(seat)
+        assert seat.there is not None
+        there = seat.there.app
+        assert isinstance(there, Piece)
+        words = tuple(
+            replace(moved("x"), number=Number(f"{seat.session.id}.{epoch}", 2**31))
+            for epoch in range(10)
+        )
+        lies(there, lambda true: replace(true, words=words))
+        await world.comes_back(seat)
+        await world.goes(seat)
+        await seat.runs.shown.send(moved("heard"))
+        await world.settles()
+        return "heard" not in seat.shown.lines
+
+
 async def as_it_is(piece: Piece, word: Stanza) -> None:
     await piece._whole.hear(word)
 
