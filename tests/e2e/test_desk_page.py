@@ -32,12 +32,14 @@ DEADLINE = 90.0
 
 # Which of the blocks of a page that can be seen lie on one another.
 OVERLAPS = """() => {
-  const blocks = [...document.querySelectorAll("header, main > :not([hidden]), footer")];
-  const places = blocks.map((block) => [block.id || block.localName, block.getBoundingClientRect()]);
-  return places.flatMap(([a, one], index) => places.slice(index + 1)
-    .filter(([, other]) => one.left < other.right && other.left < one.right
-      && one.top < other.bottom && other.top < one.bottom)
-    .map(([b]) => `${a} ${b}`));
+  const seen = "header, main > :not([hidden]), footer";
+  const blocks = [...document.querySelectorAll(seen)].map((block) =>
+    ({ name: block.id || block.localName, at: block.getBoundingClientRect() }));
+  const meet = (a, b) => a.left < b.right && b.left < a.right
+    && a.top < b.bottom && b.top < a.bottom;
+  return blocks.flatMap((one, index) => blocks.slice(index + 1)
+    .filter((other) => meet(one.at, other.at))
+    .map((other) => `${one.name} ${other.name}`));
 }"""
 
 
