@@ -159,6 +159,8 @@ def main() -> None:
         asyncio.run(options.run(options))
     except MobilityError as error:
         raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

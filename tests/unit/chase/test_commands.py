@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -52,3 +55,16 @@ def test_a_file_that_is_none_is_named(
     assert sentence == f"{file} is not a text (UTF-8)."
     sentence = said(monkeypatch, f"chase city --city {file}")
     assert sentence == f"{file}: This is not JSON."
+
+
+@pytest.mark.parametrize("program", [chase, desk])
+def test_ctrl_c_before_a_demo_is_there_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, program: ModuleType
+) -> None:
+    def interrupted(running: Any) -> None:
+        running.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "run", interrupted)
+    monkeypatch.setattr(sys, "argv", ["python", "demo"])
+    program.main()
