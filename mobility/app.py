@@ -22,7 +22,7 @@ __all__ = ["App", "AppFactory", "Part"]
 @dataclass(frozen=True, slots=True)
 class Part:
     """
-    A part of an app that can run on a device of its own.
+    A part of an app that can run on a device of its own; see `part`, which makes it.
 
     Args:
         name: How the app calls it; without a dot or a bar.

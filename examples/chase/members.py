@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from examples.chase.views import (
     End,
@@ -24,10 +24,6 @@ from examples.chase.words import URI, one_line, q
 from mobility import App, Stanza, State
 
 __all__ = ["Members", "Standing"]
-
-_HEARD = ("welcome", "player", "ticket", "seen", "round", "turn", "no", "over")
-ALLOW: Final = tuple(map(q, _HEARD))
-SAYS: Final = tuple(map(q, ("join", "leave", "move", "at")))
 
 _MOST_PLAYERS = 200  # with those who have left
 _MOST_TICKETS = 100

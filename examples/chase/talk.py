@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from examples.chase.views import Line, as_data, items, mapping, of, read
 from examples.chase.words import URI, one_line, q
 from mobility import App, Stanza, State
 
 __all__ = ["Chat"]
-
-ALLOW: Final = (q("welcome"), q("message"))
-SAYS: Final = (q("say"),)
 
 _MOST = 200  # lines
 

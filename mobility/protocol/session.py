@@ -17,6 +17,7 @@ __all__ = [
     "State",
     "is_reserved",
     "is_stamp",
+    "qualified",
 ]
 
 
@@ -137,6 +138,11 @@ _RESERVED: Final = (
     "vcard-temp",
 )
 _LATEST: Final = 253_402_300_799.0  # RFC 3339 ends with the year 9999
+
+
+def qualified(name: str, uri: str) -> str:
+    """The same name; one without a namespace is in that of the app with that URI."""
+    return name if name.startswith("{") else f"{{{uri}}}{name}"
 
 
 def is_reserved(name: str) -> bool:

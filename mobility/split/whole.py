@@ -14,6 +14,7 @@ from mobility.errors import InvalidState
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
 from mobility.split.carried import Carried
+from mobility.split.declared import declared
 from mobility.split.hub import Heads, Hub
 from mobility.split.piece import Piece
 
@@ -27,10 +28,11 @@ class PartedApp(App):
     """
     An app that consists of parts; each can run on a device of its own.
 
-    Declare `parts`, each with its factory. What a part says (`App.send`) goes to the
-    hub, which is where this app is: there it gets its place in the one order of all
-    that the parts say, and comes to each part that allows its qualified name, the one
-    that said it too. So a part changes nothing before its `receive` is called.
+    Declare each of them in the body of the class by `part`. What one says (`App.send`)
+    goes to the hub, which is where this app is: there it gets its place in the one
+    order of all that the parts say, and comes to each part that allows its qualified
+    name, the one that said it too. So a part changes nothing before its `receive` is
+    called.
 
     Parted or not, the whole captures, restores, starts and stops its parts, so it moves
     as any app does. Its capture is a snapshot.
@@ -42,6 +44,10 @@ class PartedApp(App):
     """
 
     services: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.parts = tuple(declared(cls, {*dir(PartedApp), *App.__annotations__}))
 
     def part(self, name: str) -> App:
         """

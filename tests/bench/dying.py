@@ -35,7 +35,7 @@ async def failover(server: RunningServer, folder: Path) -> float:
 
     """
     async with open_party(server, folder, (DEAD,), (OTHER,)) as party:
-        town, game = party.town, party.town.tally("game")
+        town, game = party.town, party.town.game
         places = {"map": await party.device(DEAD)}
         others = {"map": [await party.device(OTHER)]}
         split = await party.phone.split(town, places, substitutes=others)
@@ -49,7 +49,7 @@ async def failover(server: RunningServer, folder: Path) -> float:
             await game.send(position(number))
         async with asyncio.timeout(DEADLINE):
             await split.retrieve()
-            tally = town.tally("map")
+            tally = town.map
             await tally.until(2 * SAID)
         if tally.missing or tally.doubled:
             raise RunFailed(f"{tally.missing} missing and {tally.doubled} doubled.")

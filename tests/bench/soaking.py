@@ -102,7 +102,7 @@ async def _counted(
     party: Party, split: Split, packets: int, counts: Counter[str]
 ) -> dict[str, Any]:
     """The part is home, and everything has had the time to arrive."""
-    tally = party.town.tally("map")
+    tally = party.town.map
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DEADLINE):
             await split.bring("map")

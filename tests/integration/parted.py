@@ -7,7 +7,17 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from mobility import App, Client, Part, PartedApp, Place, Screen, Split, Stanza, State
+from mobility import (
+    App,
+    Client,
+    PartedApp,
+    Place,
+    Screen,
+    Split,
+    Stanza,
+    State,
+    part,
+)
 from mobility.tasks import Tasks
 from tests.fakes.running import RunningServer
 from tests.integration.apps import DEADLINE
@@ -77,11 +87,10 @@ class Lines(App):
 class Game(PartedApp):
     uri = URI
     title = "A game"
-    parts = (
-        Part("map", (MOVE,), Lines),
-        Part("chat", (MOVE, SAY), Lines),
-        Part("remote", (), Lines),
-    )
+
+    map = part(Lines, allow=("move",))
+    chat = part(Lines, allow=("move", "say"))
+    remote = part(Lines)
 
 
 class House:

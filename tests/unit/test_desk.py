@@ -23,13 +23,7 @@ def a_desk() -> Desk:
 
 
 def parts(desk: Desk) -> tuple[Slides, Notes, Timer, Remote]:
-    slides, notes = desk.part("slides"), desk.part("notes")
-    timer, remote = desk.part("timer"), desk.part("remote")
-    assert isinstance(slides, Slides)
-    assert isinstance(notes, Notes)
-    assert isinstance(timer, Timer)
-    assert isinstance(remote, Remote)
-    return slides, notes, timer, remote
+    return desk.slides, desk.notes, desk.timer, desk.remote
 
 
 # --- values ---------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import assert_type
 
 import pytest
 
-from mobility import InvalidState, Stanza, State
-from tests.unit.split.apps import SAY, Chat, Game, Map, Remote, moved, said
+from mobility import InvalidState, Stanza, State, part
+from tests.unit.split.apps import Chat, Game, Map, Remote, moved, said
 
 
 def lines(game: Game, part: str) -> list[str]:
@@ -30,6 +30,8 @@ async def test_there_is_one_of_each_part() -> None:
     game = Game()
     assert game.part("map") is game.part("map")
     assert game.part("map") is not Game().part("map")
+    assert_type(game.map, Map)
+    assert game.map is game.part("map")
     with pytest.raises(LookupError, match="Game has no part 'score'"):
         game.part("score")
 
@@ -41,8 +43,10 @@ async def test_what_a_part_says_while_it_hears_comes_behind_what_is_heard() -> N
             if len(self.lines) < 3:
                 await self.send(moved(f"echo {len(self.lines)}"))
 
-    game = Game()
-    game.parts = (replace(Game.parts[0], app=Echoing), *Game.parts[1:])
+    class Canyon(Game):
+        map = part(Echoing, allow=("move",))
+
+    game = Canyon()
     await game.part("chat").send(moved("a"))
     assert lines(game, "map") == ["a", "echo 1", "echo 2"] == lines(game, "chat")
 
@@ -81,8 +85,10 @@ async def test_a_whole_stops_and_closes_its_parts() -> None:
 
 
 async def test_a_part_says_what_it_may_and_nothing_else() -> None:
-    game = Game()
-    game.parts = (replace(Game.parts[0], says=(SAY,)), *Game.parts[1:])
+    class Strict(Game):
+        map = part(Map, allow=("move",), says=("say",))
+
+    game = Strict()
     with pytest.raises(ValueError, match="'map' does not say"):
         await game.part("map").send(moved("a"))
     await game.part("map").send(said("b"))
