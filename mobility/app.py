@@ -202,12 +202,18 @@ class App:
         """
         Tell the other devices of this session; while there are none, nobody.
 
+        Args:
+            stanza: Names in it that have no namespace are in that of the app, its
+                `uri`; of a part, in that of the whole.
+
         Raises:
             LocalProtocolError: If the session has gone elsewhere for good.
             PeerUnreachable: If a part has said too much that nobody has heard yet.
             ValueError: If the packet cannot be said in XML.
 
         """
+        whole = self if self._inside_of is None else self._inside_of
+        stanza = stanza.within(whole.uri)
         if self._send is not None:
             await self._send(stanza)
         elif self.capture.logs:

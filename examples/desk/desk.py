@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from examples.desk.parts import URI, Notes, Remote, Slides, Timer
+from examples.desk.parts import Notes, Remote, Slides, Timer
 from mobility import PartedApp, part
 
 __all__ = ["URI", "Desk", "read_notes"]
+
+URI = "https://mobility.example/apps/desk"
 
 
 class Desk(PartedApp):

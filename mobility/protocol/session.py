@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
@@ -79,7 +79,8 @@ class Stanza:
     Like a state it shows no content of itself: it may end up in somebody's log.
 
     Args:
-        name: Its qualified name, ``{namespace}local``; filters match on it.
+        name: Its qualified name, ``{namespace}local``; filters match on it. An app
+            says just ``local``, if the namespace is its own.
         attributes: Without namespaces.
         text: What stands in the element before any child.
         children: Elements inside.
@@ -112,6 +113,11 @@ class Stanza:
     @property
     def local(self) -> str:
         return self.name.rpartition("}")[2]
+
+    def within(self, uri: str) -> Stanza:
+        """The same; whatever in it has no namespace is in that of the app."""
+        children = tuple(child.within(uri) for child in self.children)
+        return replace(self, name=qualified(self.name, uri), children=children)
 
     @property
     def weight(self) -> int:

@@ -137,6 +137,7 @@ class PartedApp(App):
 
     async def say(self, stanza: Stanza) -> None:
         """Put a packet at the end of the order, as one of the parts does."""
+        stanza = stanza.within(self.uri)
         if self._pieces and self._here:
             await self._said(self.hub.say(stanza))
         else:  # where it runs, it gets its place

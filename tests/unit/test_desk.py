@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.desk.desk import Desk, read_notes
-from examples.desk.parts import URI, Notes, Remote, Slides, Timer, packet
+from examples.desk.desk import URI, Desk, read_notes
+from examples.desk.parts import Notes, Remote, Slides, Timer
 from examples.desk.values import LONGEST, Clock, Position
 from examples.presenter.presenter import FILE
 from mobility import InvalidState, Stanza, State
@@ -43,7 +43,7 @@ def test_whatever_a_state_says_there_is_a_page_and_a_time(data: Any) -> None:
 def test_whatever_a_packet_says_there_is_a_page_and_a_time(
     name: str, attributes: dict[str, str]
 ) -> None:
-    stanza = Stanza(packet(name), attributes)
+    stanza = Stanza(name, attributes)
     assert Position(2, 4).heard(stanza).page >= 1
     assert 0 <= Clock(3.0, 1.0).heard(stanza).reads(5.0) <= LONGEST
 
@@ -123,7 +123,7 @@ async def test_notes_that_are_none_are_refused(state: State) -> None:
 
 
 async def test_slides_say_packets_of_the_desk() -> None:
-    slides, said = Slides(), []
+    slides, said = a_desk().slides, []
 
     async def note(stanza: Stanza) -> None:
         said.append(stanza)

@@ -7,7 +7,7 @@ from typing import assert_type
 import pytest
 
 from mobility import InvalidState, Stanza, State, part
-from tests.unit.split.apps import Chat, Game, Map, Remote, moved, said
+from tests.unit.split.apps import MOVE, SAY, URI, Chat, Game, Map, Remote, moved, said
 
 
 def lines(game: Game, part: str) -> list[str]:
@@ -107,3 +107,25 @@ async def test_the_whole_is_told_what_is_in_the_order_when_its_parts_know() -> N
     await game.part("remote").send(moved("a"))
     await game.say(said("b"))
     assert told == [(1, "a", ["a"]), (2, "b", ["a", "b"])]
+
+
+async def test_what_has_no_namespace_is_in_that_of_the_whole_whoever_says_it() -> None:
+    told: list[Stanza] = []
+
+    class Borrowed(Chat):
+        uri = "urn:another:app"
+
+    class Told(Game):
+        chat = part(Borrowed, allow=("say",), says=("say",))
+
+        async def ordered(self, stanza: Stanza) -> None:
+            told.append(stanza)
+
+    game = Told()
+    foreign = Stanza("{urn:b}b")
+    await game.chat.send(Stanza("say", text="a", children=(Stanza("more"), foreign)))
+    await game.say(Stanza("move", text="b"))
+    assert [stanza.name for stanza in told] == [SAY, MOVE]
+    assert [child.name for child in told[0].children] == [f"{{{URI}}}more", "{urn:b}b"]
+    assert game.chat.lines == ["a"]
+    assert game.map.lines == ["b"]
