@@ -187,27 +187,33 @@ class PartedApp(App):
 
     async def snapshot(self) -> State:
         data: dict[str, Any] = {}
+        titles: dict[str, str] = {}
         files = {_ORDER: json.dumps(asdict(self.hub.heads)).encode()}
         blobs: dict[str, Blob] = {}
         for name, piece in self._pieces.items():
             state = await piece.snapshot()
-            data[name] = state.data
+            data[name], titles[name] = state.data, state.title
             files |= {
                 f"{name}{_BETWEEN}{key}": body for key, body in state.files.items()
             }
             blobs |= {
                 f"{name}{_BETWEEN}{key}": body for key, body in state.blobs.items()
             }
-        return State({"parts": data}, files, self.title, blobs)
+        return State({"parts": data, "titles": titles}, files, self.title, blobs)
 
     async def restore(self, state: State) -> None:
-        parts = state.data.get("parts") if isinstance(state.data, dict) else None
-        if not isinstance(parts, dict) or parts.keys() != self._pieces.keys():
-            raise InvalidState("These are not the parts of this app.")
+        match state.data:
+            case {"parts": dict(parts), "titles": dict(titles)} if (
+                parts.keys() == titles.keys() == self._pieces.keys()
+            ):
+                pass
+            case _:
+                raise InvalidState("These are not the parts of this app.")
         self.hub.begin(_heads(state.files.get(_ORDER, b"")))
         for name, piece in self._pieces.items():
             files, blobs = _of(name, state.files), _of(name, state.blobs)
-            await piece.restore(State(parts[name], files, "", blobs))
+            await piece.restore(State(parts[name], files, str(titles[name]), blobs))
+        self.title = state.title or self.title
 
     async def start(self) -> None:
         for piece in self._pieces.values():

@@ -104,13 +104,14 @@ async def test_a_part_hears_nothing_that_it_does_not_listen_to() -> None:
 
 
 async def test_a_desk_moves_whole() -> None:
-    there, here = a_desk(), Desk()
+    there, here = a_desk(), Desk(title="nothing yet")
     slides, _, timer, remote = parts(there)
     await slides.counted(6)
     await remote.turn(2)
     await timer.run()
     await here.restore(await there.snapshot())
-    assert parts(here)[0].document == b"%PDF-1.7"
+    assert (here.title, here.slides.title) == ("talk.pdf", "talk.pdf")
+    assert here.slides.document == b"%PDF-1.7"
     assert parts(here)[1].view()["now"] == "Look here"
     assert parts(here)[2].clock.runs
     assert parts(here)[3].position == Position(2, 6)

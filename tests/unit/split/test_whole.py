@@ -62,12 +62,30 @@ async def test_a_whole_goes_on_from_its_snapshot() -> None:
     assert other.hub.at == 2
 
 
+async def test_a_whole_and_its_parts_keep_their_titles() -> None:
+    class Titled(Map):
+        async def restore(self, state: State) -> None:
+            await super().restore(state)
+            self.title = state.title
+
+    class Other(Game):
+        map = part(Titled, allow=("move",))
+
+    game, other = Game(), Other()
+    game.title = "Our game"
+    await other.restore(await game.snapshot())
+    assert other.title == "Our game"
+    assert other.map.title == "A part"
+
+
 async def test_what_is_not_the_state_of_these_parts_is_refused() -> None:
     state = await Game().snapshot()
     for broken in (
         State(),
         State({"parts": {}}),
-        State({"parts": {"map": {}, "chat": {}, "score": {}}}),
+        State({"parts": {}, "titles": {}}),
+        State({"parts": state.data["parts"]}),
+        State({**state.data, "parts": {"map": {}, "chat": {}, "score": {}}}),
         State(state.data, {**state.files, ".order": b"[]"}),
         State(state.data, {**state.files, "map|.part": b"{}\n[]"}),
     ):
