@@ -13,7 +13,7 @@ from typing import Final
 from mobility import Split
 from tests.bench.figures import RunFailed
 from tests.bench.partying import DEADLINE, open_party
-from tests.bench.town import position
+from tests.bench.town import Town, position
 from tests.fakes.running import RunningServer
 
 __all__ = ["failover"]
@@ -56,7 +56,7 @@ async def failover(server: RunningServer, folder: Path) -> float:
         return took * 1000
 
 
-async def _is_at(split: Split, name: str) -> None:
+async def _is_at(split: Split[Town], name: str) -> None:
     async with asyncio.timeout(DEADLINE), aclosing(split.watch()) as changes:
         async for places in changes:
             if name in [place.name for place in places["map"]]:

@@ -203,7 +203,7 @@ class House:
         return shown
 
     async def until(
-        self, split: Split, true: Callable[[dict[str, list[str]]], bool]
+        self, split: Split[Game], true: Callable[[dict[str, list[str]]], bool]
     ) -> None:
         """Wait until the parts are at such devices, by name."""
         async with asyncio.timeout(DEADLINE), contextlib.aclosing(split.watch()) as all:
@@ -230,5 +230,5 @@ async def house(server: RunningServer, **options: Any) -> AsyncIterator[House]:
         yield made
 
 
-def at(split: Split, part: str) -> list[Place]:
+def at(split: Split[Game], part: str) -> list[Place]:
     return list(split.places[part])

@@ -409,7 +409,6 @@ async def test_a_phone_that_is_started_anew_goes_on_in_the_game(
         async with home.on("Phone") as phone:
             (split,) = await phone.splits(Here)
             chase = split.app
-            assert isinstance(chase, Here)
             async with Seat(phone, chase):
                 again = Seated(chase, asyncio.Event())
                 chase.chat.on_change = again.news.set
