@@ -113,7 +113,8 @@ class Splits(Filters):
         What was still on its way together is here; what was decided arrives.
 
         Args:
-            factories: The apps that can go on with their parts here.
+            factories: The apps that can go on with their parts here. What names no
+                services has those that were written down.
             substitutes: As for `split`.
 
         """
@@ -122,6 +123,7 @@ class Splits(Filters):
         for parted in self._store.parted().values():
             if parted.app in made and parted.id not in self._splits:
                 app = made[parted.app]()
+                app.services = app.services or parted.services
                 app.session = self._session(parted.id, app)
                 self._claim(parted.id)
                 split = self._split(app, app.session, substitutes)
