@@ -14,7 +14,7 @@ from mobility import MobilityError, Service, Split
 from tests.bench.figures import RunFailed
 from tests.bench.partying import DEADLINE, Party, open_party
 from tests.bench.sparing import GAME, SECRET
-from tests.bench.town import position
+from tests.bench.town import Town, position
 from tests.fakes.running import RunningServer
 
 __all__ = ["soak"]
@@ -78,7 +78,7 @@ async def _say(service: Service, packets: int) -> float:
     return time.monotonic() - began
 
 
-async def _move_about(party: Party, split: Split, counts: Counter[str]) -> None:
+async def _move_about(party: Party, split: Split[Town], counts: Counter[str]) -> None:
     """From one wall to the other; a move that takes longer delays the next."""
     due = time.monotonic()
     for name in itertools.cycle(reversed(WALLS)):
@@ -99,10 +99,10 @@ async def _cut_off(party: Party, counts: Counter[str]) -> None:
 
 
 async def _counted(
-    party: Party, split: Split, packets: int, counts: Counter[str]
+    party: Party, split: Split[Town], packets: int, counts: Counter[str]
 ) -> dict[str, Any]:
     """The part is home, and everything has had the time to arrive."""
-    tally = party.town.tally("map")
+    tally = party.town.map
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DEADLINE):
             await split.bring("map")

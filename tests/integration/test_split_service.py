@@ -156,7 +156,7 @@ async def test_a_phone_that_was_restarted_goes_on_with_what_services_feed(
         service.broadcast(Stanza(MOVE, text="three"))
         await there.has("begin", "one", "two", "three")
         await soon(split.retrieve())
-        part = split.app.part("map")
+        part = split.app.map
         assert isinstance(part, Lines)
         await part.has("begin", "one", "two", "three")
 
