@@ -208,7 +208,7 @@ class App:
 
         Raises:
             LocalProtocolError: If the session has gone elsewhere for good.
-            PeerUnreachable: If a part has said too much that nobody has heard yet.
+            PeerUnreachable: If a part says more than others can hear.
             ValueError: If the packet cannot be said in XML.
 
         """

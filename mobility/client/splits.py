@@ -52,6 +52,7 @@ class Splits(Filters):
             fresh=self._fresh,
             here=self._here,
             way=self._relaying.way,
+            ends=self._feeding.ends,
             claim=self._claim,
             free=self._offered.discard,
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from mobility.errors import MobilityError
 from mobility.protocol.feeding import Invitation, Invite
 from mobility.protocol.filtering import Way
-from mobility.protocol.numbering import Inbox, Numbered
+from mobility.protocol.numbering import Heads, Inbox, Numbered
 from mobility.protocol.session import Number, Stanza
 from mobility.split.feed import Feed, Feeds
 from mobility.split.piece import Piece
@@ -87,6 +87,14 @@ class Feeding:
             self._feeds = Feeds(self._stream, self._tasks)
             self._feeds.expected = self._expected
         return self._feeds
+
+    async def ends(self, service: str, names: Collection[str]) -> Heads | None:
+        """Where what a service has said to us ends; None if it does not say."""
+        try:
+            return await self.feeds.ends(service, names)
+        except MobilityError as exc:
+            log.debug("a service does not say where it is: %s", type(exc).__name__)
+            return None
 
     def online(self, *, resumed: bool) -> None:
         """We were away, and something may have been lost meanwhile."""
@@ -210,6 +218,8 @@ class Feeding:
 
     async def _settle(self, line: _Line) -> bool:
         """Whether the part is fed where it is now."""
+        if line.piece.gone or self._is_deaf(line):
+            self._stop(line)
         where = line.piece.there or (self._stream.jid if line.piece.here else "")
         if not where or (where == line.told and not line.passed):
             return True  # on its way, or all is well
@@ -222,6 +232,11 @@ class Feeding:
             line.told = where
             self.changed()
         return not line.passed
+
+    def _is_deaf(self, line: _Line) -> bool:
+        """Whether we take packets for a state of the part that is not any more."""
+        feed = None if line.passed else line.feed
+        return feed is not None and not line.piece.takes_from(feed.inbox)
 
     async def _feed(self, line: _Line, where: str) -> None:
         if where != line.told:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
-from mobility.protocol.numbering import Cursor, Inbox
+from mobility.protocol.numbering import Cursor, Heads, Inbox
+from mobility.protocol.rate import Rate
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import (
     MOST_SOURCES,
@@ -97,6 +98,7 @@ class Piece(App):
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
         self._said = 0
+        self._rate: Rate | None = None  # of what is said, once something was
         self._again = False  # this device has stopped since it came
         self._busy = asyncio.Lock()
         self._stand(Standing())
@@ -142,7 +144,12 @@ class Piece(App):
     @property
     def here(self) -> bool:
         """On the phone, whether it runs there."""
-        return self._mode is _Mode.HERE
+        return self._mode is _Mode.HERE and not self.gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is elsewhere with the whole."""
+        return not self._whole.here
 
     def peer_has(self, source: str) -> Cursor:
         """On the phone, how far the other device is, as far as that is known."""
@@ -192,6 +199,14 @@ class Piece(App):
         """How far it is in what the hub says (the empty name), and each service."""
         return {source: inbox.cursor for source, inbox in self._inboxes.items()}
 
+    def ends(self, known: Mapping[str, Heads]) -> dict[str, Heads]:
+        """On the phone, where all that comes to this place ends, of what it allows."""
+        passed_on = {_RELAYED: self._relayed.ends(self._allow)}
+        return {
+            source: heads.of(self._allow)
+            for source, heads in {**known, **passed_on}.items()
+        }
+
     def inbox(self, source: str) -> Inbox:
         """
         Where packets of a service wait; call `wake` when there are some.
@@ -203,6 +218,10 @@ class Piece(App):
         if source not in self._inboxes and len(self._inboxes) >= MOST_SOURCES:
             raise LocalProtocolError("No part is fed by so many services.")
         return self._inboxes.setdefault(source, Inbox(self._allow))
+
+    def takes_from(self, inbox: Inbox) -> bool:
+        """Whether what waits there is applied; no more, once another state came."""
+        return inbox in self._inboxes.values()
 
     def wake(self) -> None:
         """Have what waits applied soon, by the session."""
@@ -233,8 +252,8 @@ class Piece(App):
             return
         if self._session is None:
             raise LocalProtocolError("This part runs in no session yet.")
-        if len(self._words) >= MOST_WORDS:
-            raise PeerUnreachable("Too much was said here that nobody has heard yet.")
+        if len(self._words) >= MOST_WORDS or self._floods(stanza):
+            raise PeerUnreachable("Too much is said here. Try again in a moment.")
         word = replace(stanza, number=Number(self.voice, self._said + 1))
         self._session.tell(word)  # refuses what is no XML: then none was said
         self._said += 1
@@ -272,7 +291,7 @@ class Piece(App):
         if self._hub is None:
             self._take(stanza)
             await self.drain()
-        elif self._is_word(stanza) and self._may_say(stanza):
+        elif self._is_to_hear(stanza):
             said = replace(stanza, sender="", id="")  # no place is named to another
             await self._whole.hear(said)
         else:
@@ -285,6 +304,20 @@ class Piece(App):
         elif stanza.number is None:  # the part has recorded it: it came another way
             self._plain.append(stanza)
             await self._drained()
+
+    def _is_to_hear(self, word: Stanza) -> bool:
+        """Whether it may be said there, and is not too much."""
+        if not (self._is_word(word) and self._may_say(word)):
+            return False
+        assert self._hub is not None
+        return _at(word) <= self._hub.heard(self.voice) or not self._floods(word)
+
+    def _floods(self, word: Stanza) -> bool:
+        """Whether that is too much; where it is said, that is told sooner than here."""
+        now = asyncio.get_running_loop().time()
+        if self._rate is None:
+            self._rate = Rate(now, times=1 if self._hub is None else 2)
+        return not self._rate.take(now, word.weight)
 
     def _is_own(self, word: Stanza) -> bool:
         """Whether it was said here, in whichever epoch."""
@@ -464,17 +497,30 @@ class Piece(App):
                 self._counts_here["refused"] += 1
         hub.forget(self.voice)
         self._said = 0
-        if not self.passes:
+        if self.passes:
+            self._learn_ends()
+        else:
             self._be_here(hub)
 
     def _be_here(self, hub: Hub) -> None:
         self._mode = _Mode.HERE
         self._catch_up(self.cursors)
-        self._inboxes[_HUB].learn(hub.ends(self._allow))
+        self._learn_ends()
         self._moved(hub)
+
+    def _learn_ends(self) -> None:
+        """What is not kept any more never comes: nothing waits for it."""
+        for source, order in self._orders.items():
+            inbox = self._inboxes.get(source)
+            if inbox is not None and inbox.cursor.feed == order.feed:
+                inbox.learn(order.ends(self._allow))
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
+        self.tell()
+
+    def tell(self) -> None:
+        """It is elsewhere than before."""
         for watcher in self.watchers:
             watcher.set()
 
@@ -512,8 +558,7 @@ class Piece(App):
     def _resends(self) -> None:
         """Say all again that the peer may not have; what it has, it drops."""
         self._catch_up(self._peer_has)
-        if any(self._is_gone(order, source) for source, order in self._orders.items()):
-            log.warning("a device has missed more packets of a part than are kept")
+        if self.lags:
             self.on_behind()
 
     def _lacks(self, stanza: Stanza) -> bool:
@@ -522,6 +567,13 @@ class Piece(App):
             return False
         cursors = (one for one in self._peer_has.values() if one.feed == number.feed)
         return any(number.nth > one.heads.get(stanza.name, 0) for one in cursors)
+
+    @property
+    def lags(self) -> bool:
+        """On the phone, whether the other device may lack what nobody keeps."""
+        return self._mode is _Mode.THERE and any(
+            self._is_gone(order, source) for source, order in self._orders.items()
+        )
 
     def _is_gone(self, hub: Hub, source: str) -> bool:
         cursor = self._peer_has.get(source, Cursor())

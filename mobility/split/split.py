@@ -87,9 +87,13 @@ class Split(Generic[A_co]):
                     return
                 yield places
 
-    def report(self) -> Report:
-        """Whether the places have had all that was said to them, as far as is known."""
-        return self._seats.report()
+    async def report(self) -> Report:
+        """
+        Whether the places have had all that was said to them, as far as they have told.
+
+        What was said on the way here counts as missing until the next checkpoint.
+        """
+        return await self._seats.report()
 
     def fed_otherwise(self) -> None:
         """Packets of services may come to its places by another way than before."""

@@ -129,8 +129,8 @@ class PartedApp(App):
     _last_word = 0
 
     @property
-    def _here(self) -> bool:
-        """Whether the order is made here."""
+    def here(self) -> bool:
+        """Whether it runs here, so that the order is made here."""
         return self.session is None or self.session.runs
 
     # --- what is said ----------------------------------------------------------
@@ -138,7 +138,7 @@ class PartedApp(App):
     async def say(self, stanza: Stanza) -> None:
         """Put a packet at the end of the order, as one of the parts does."""
         stanza = stanza.within(self.uri)
-        if self._pieces and self._here:
+        if self._pieces and self.here:
             await self._said(self.hub.say(stanza))
         else:  # where it runs, it gets its place
             word = replace(stanza, number=Number(self._voice, self._last_word + 1))
@@ -169,7 +169,7 @@ class PartedApp(App):
     _counts = True
 
     async def receive(self, stanza: Stanza) -> None:
-        if self._here and stanza.number is not None:
+        if self.here and stanza.number is not None:
             await self.hear(stanza)
         else:
             await self.replay(stanza)
@@ -218,11 +218,13 @@ class PartedApp(App):
     async def start(self) -> None:
         for piece in self._pieces.values():
             await piece.shown.start()
+            piece.tell()
         while self._words:
             await self.hear(self._words.pop(0))
 
     async def stop(self) -> None:
         for piece in self._pieces.values():
+            piece.tell()
             await piece.shown.stop()
 
     async def close(self) -> None:

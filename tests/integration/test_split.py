@@ -69,11 +69,18 @@ async def test_parts_go_to_own_devices_and_displays_alike(home: House) -> None:
     await chat.send(moved("east"))
     await (await home.on("Lobby")).has("begin", "east")
     await chat.has("begin", "east")
-    assert split.report().said == {MOVE: 1}
-    (here,) = (each for each in split.report().heard if each.place.here)
+    report = await soon(split.report())
+    assert report.sent == {"": {MOVE: 1}}
+    here = next(each for each in report.heard if each.place.here)
     assert (here.missing, here.doubled, here.lost) == (0, 0, 0)
     await soon(split.retrieve())
     await home.everywhere("begin", "east")
+
+
+async def test_an_app_in_parts_cannot_be_shared_with_other_people(home: House) -> None:
+    with pytest.raises(LocalProtocolError, match="cannot be shared"):
+        home.phone.share(home.game, show=lambda scene: None)
+    assert home.game.session is None
 
 
 async def as_it_was(home: House) -> None:

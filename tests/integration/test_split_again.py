@@ -115,6 +115,6 @@ async def test_two_places_of_a_part_are_two_after_a_restart(
         assert app.map.starts == 0
         for part in ("map", "chat"):
             await soon(split.bring(part))
-        assert split.report().whole
+        assert (await soon(split.report())).whole
         await soon(split.retrieve())
         assert app.map.lines == ["begin", "one", "two"]
