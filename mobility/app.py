@@ -209,7 +209,7 @@ class App:
         Raises:
             LocalProtocolError: If the session has gone elsewhere for good.
             PeerUnreachable: If a part says more than others can hear.
-            ValueError: If the packet cannot be said in XML.
+            ValueError: If the packet cannot be said in XML, or takes more than 128 KiB.
 
         """
         whole = self if self._inside_of is None else self._inside_of

@@ -171,7 +171,7 @@ class Remote:
                 raise ValueError("This is not to be done now.")
 
     async def _say(self, packet: Awaitable[None]) -> None:
-        self._problem = ""
+        self._problem = self._note = ""
         try:
             await packet
         except MobilityError as exc:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from mobility.app import App, Part
-from mobility.errors import InvalidState
+from mobility.errors import InvalidState, RemoteProtocolError
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
 from mobility.split.carried import Carried
@@ -21,6 +21,8 @@ from mobility.split.piece import Piece
 __all__ = ["PartedApp"]
 
 _ORDER: Final = ".order"  # the name of a file; apps cannot use it
+_LARGEST_ORDER: Final = 1024 * 1024  # bytes of that file
+_MOST: Final = 2**30  # packets in an order that comes from elsewhere
 _BETWEEN: Final = "|"  # a part's name and that of its file
 
 
@@ -145,11 +147,21 @@ class PartedApp(App):
             await self.send(word)
             self._last_word += 1
 
-    async def hear(self, word: Stanza) -> None:
-        """Put into the order what a part elsewhere has said, if it is not there."""
-        ordered = self.hub.hear(word)
+    async def hear(self, word: Stanza) -> bool:
+        """
+        Put into the order what a part elsewhere has said, if it is not there.
+
+        Returns:
+            False if it cannot be there, since nobody could be told that.
+
+        """
+        try:
+            ordered = self.hub.hear(word)
+        except RemoteProtocolError:
+            return False
         if ordered is not None:
             await self._said(ordered)
+        return True
 
     async def _said(self, stanza: Stanza) -> None:
         await self.send(stanza)
@@ -252,16 +264,20 @@ def _of(part: str, contents: Mapping[str, T]) -> dict[str, T]:
 
 def _heads(raw: bytes) -> Heads:
     try:
-        match json.loads(raw):
+        match json.loads(raw if len(raw) <= _LARGEST_ORDER else b""):
             case {
                 "feed": str(feed),
                 "at": int(at),
                 "names": dict(names),
                 "heard": dict(heard),
-            } if all(
-                type(n) is int and n >= 0 for n in (*names.values(), *heard.values())
-            ):
+            } if _are_counts(names) and _are_counts(heard):
                 return Heads(feed, at, names, heard)
     except (ValueError, RecursionError):
         pass
     raise InvalidState("How far these parts are, is not understood.")
+
+
+def _are_counts(counted: Mapping[str, Any]) -> bool:
+    """What is beyond them comes to no end: others read no more than 2³¹."""
+    numbers = counted.values()
+    return all(type(n) is int and n >= 0 for n in numbers) and sum(numbers) <= _MOST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -35,6 +36,14 @@ def test_whatever_a_state_says_there_is_a_page_and_a_time(data: Any) -> None:
     assert position.page >= 1
     assert position.pages == 0 or position.page <= position.pages
     assert 0 <= clock.reads(5.0) <= LONGEST
+
+
+def test_no_page_is_so_far_that_it_cannot_be_written_down() -> None:
+    """Python writes no number of more than 4300 digits."""
+    turned = Position().heard(Stanza(packet("turn"), {"page": "9" * 4300}))
+    assert (
+        Position.of(json.loads(json.dumps(turned.data))).at(turned.page + 1) == turned
+    )
 
 
 @given(
