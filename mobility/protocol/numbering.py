@@ -245,6 +245,8 @@ class Inbox:
     def _begin(self, feed: str, heads: Mapping[str, int]) -> None:
         self._feed = feed
         self._had = {name: heads.get(name, 0) for name in self.names}
+        self._claimed = dict(self._had)  # by whoever had the part before
+        self._last: dict[str, int] = {}  # of each name, as the sender said last
         self._known = dict(self._had)  # the last that was said, as far as we know
         self._early: dict[tuple[str, int], Numbered] = {}
         self._size = 0  # bytes of these
@@ -363,8 +365,20 @@ class Inbox:
             return False
         return all(nth <= self._known.get(name, nth) for name, nth in said.items())
 
+    def settle(self) -> None:
+        """
+        The ends that were told since are those of now: the sender was asked.
+
+        Whoever claims to have heard what was never said would never hear again. From
+        such a cursor it goes on at the end of what was said.
+        """
+        for name, last in self._last.items():
+            if self._claimed[name] > last:
+                self._claimed[name] = self._had[name] = self._known[name] = last
+
     def _learn(self, name: str, span: Span) -> None:
         had = self._had[name]
+        self._last[name] = span.last
         self._known[name] = max(had, span.last)
         before = min(span.first, span.last + 1) - 1
         if before > had:

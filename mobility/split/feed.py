@@ -103,6 +103,7 @@ class Feed:
                 await self._wire.ask(
                     self.service, Sync(self.token, before), seconds=_ANSWER
                 )
+                self.inbox.settle()
             except RemoteProtocolError:
                 self.uninvited()
                 return

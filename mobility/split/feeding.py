@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator
@@ -271,7 +272,8 @@ class Feeding:
 
         def ready() -> None:
             while packet := inbox.pop():
-                line.piece.hear(_as_stanza(packet, line.service))
+                with contextlib.suppress(ValueError):  # no packet: passed to nobody
+                    line.piece.hear(_as_stanza(packet, line.service))
 
         return self.feeds.expect(
             line.service, token=line.token, inbox=inbox, ready=ready

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from mobility.dispatch import bare
 from mobility.errors import RemoteProtocolError
@@ -20,7 +22,8 @@ MOST_FED = 32  # parts of a member
 MOST_RESENT = 40_000  # packets that a member is sent again at once
 RESENT = 2000.0  # and a second
 MOST_KIOSKS = 4  # of a member
-_MOST_HEARD = 10_000  # connections of which we know what they said last
+_MOST_HEARD = 10_000  # accounts of which we know what they said last
+_MOST_VOICES = 64  # devices of one, so that nobody has us forget what others said
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ class Member:
         self.allowance = Allowance()
         self.kiosks: dict[str, float] = {}
         self.told, self.when = 0, 0.0
+        self._asking = 0
 
     def __repr__(self) -> str:
         return f"<Member {self.jid}: {len(self.fed)} participants>"
@@ -150,6 +154,23 @@ class Member:
             fed = Fed(*about, asked=now, since=now)
             self.fed[invite.token] = fed
         return fed
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """
+        Somebody is asked for this member, which takes a while.
+
+        Raises:
+            RemoteProtocolError: Too many are.
+
+        """
+        if self._asking >= MOST_FED:
+            raise RemoteProtocolError("Too many are asked for this member already.")
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     def check_room_for(self, kiosk: str) -> None:
         """
@@ -211,13 +232,20 @@ class Heard:
     """What was said to a service, so that it takes each packet once."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str], int] = {}  # who said something last is last
+        # Of each account, by what it says it in; who said something last is last.
+        self._last: dict[str, dict[str, int]] = {}
 
     def is_new(self, peer: str, say: Say) -> bool:
         """Whether this was not said before; from now on it was."""
-        key = bare(peer), say.feed
-        last = self._last.pop(key, 0)
-        self._last[key] = max(last, say.at)
-        if len(self._last) > _MOST_HEARD:
-            del self._last[next(iter(self._last))]
+        feeds = self._last.pop(bare(peer), {})
+        self._last[bare(peer)] = feeds
+        last = feeds.pop(say.feed, 0)
+        feeds[say.feed] = max(last, say.at)
+        _shorten(feeds, _MOST_VOICES)
+        _shorten(self._last, _MOST_HEARD)
         return say.at > last
+
+
+def _shorten(those: dict[str, Any], most: int) -> None:
+    if len(those) > most:
+        del those[next(iter(those))]

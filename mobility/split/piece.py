@@ -189,7 +189,7 @@ class Piece(App):
 
         ``applied``; ``filtered``: not allowed; ``doubled``: had before; ``lost``: not
         to be had any more; ``missing``: still to come, though others have; ``refused``:
-        from a device, which has nothing of the kind to say.
+        from who has nothing of the kind to say.
         """
         counts = Counter(self._counts_here)
         for inbox in self._inboxes.values():
@@ -280,7 +280,10 @@ class Piece(App):
         has brought it, and what is lost on the way is lost.
         """
         if self._hub is not None:
-            self.hear(self._relayed.say(stanza))
+            try:
+                self.hear(self._relayed.say(stanza))
+            except ValueError:  # names that the other device would not read
+                self._counts_here["refused"] += 1
         elif self._session is not None and self._session.runs:
             self.record(stanza)
             self._take(replace(stanza, number=None))
@@ -295,10 +298,15 @@ class Piece(App):
             self._take(stanza)
             await self.drain()
         elif self._is_to_hear(stanza):
-            said = replace(stanza, sender="", id="")  # no place is named to another
-            await self._whole.hear(said)
+            await self._put_in(stanza)
         else:
             self._counts_here["refused"] += 1  # nobody asks that device for this
+
+    async def _put_in(self, word: Stanza) -> None:
+        """Have a word ordered that another device has said, if it may say that."""
+        said = replace(word, sender="", id="")  # no place is named to another
+        if not self._may_say(word) or not await self._whole.hear(said):
+            self._counts_here["refused"] += 1
 
     async def replay(self, stanza: Stanza) -> None:
         """Take what came since the state was captured."""
@@ -323,10 +331,13 @@ class Piece(App):
         return not self._rate.take(now, word.weight)
 
     def _is_own(self, word: Stanza) -> bool:
-        """Whether it was said here, in whichever epoch."""
-        feed = word.number.feed if word.number else ""
+        """Whether it was said here, in whichever epoch there was."""
         session = self._session
-        return session is None or feed.rpartition(".")[0] == session.id
+        if session is None:
+            return True
+        feed = word.number.feed if word.number else ""
+        whose, _, epoch = feed.rpartition(".")
+        return whose == session.id and _was(epoch, session.epoch)
 
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
@@ -425,9 +436,11 @@ class Piece(App):
 
     def _check(self, standing: Standing) -> None:
         """Whoever claims to have heard what was never said would never hear again."""
-        cursor = standing.cursors.get(_HUB)
-        if self._hub is not None and cursor is not None and not self._hub.has(cursor):
-            raise InvalidState("This part has not heard what was said to it.")
+        for source, order in self._orders.items():
+            cursor = standing.cursors.get(source, Cursor(order.feed))
+            over = source == _RELAYED and cursor.feed != order.feed  # by a restart
+            if not over and not order.has(cursor):
+                raise InvalidState("This part has not heard what was said to it.")
 
     async def begin(self, state: State, since: Iterable[Stanza]) -> None:
         """
@@ -454,15 +467,18 @@ class Piece(App):
         await self.drain()
 
     def _stand(self, standing: Standing) -> None:
+        if self._hub is None:  # what services know a part by is for the phone to say
+            self.feeds = dict(standing.feeds)
         cursors = {_HUB: Cursor(self._feed), **standing.cursors}
+        sources = {_HUB, _RELAYED, *self.services}
         self._inboxes = {
-            source: Inbox(self._allow, cursor) for source, cursor in cursors.items()
+            source: Inbox(self._allow, cursor)
+            for source, cursor in cursors.items()
+            if source in sources
         }
         self._words = deque(replace(word, replayed=False) for word in standing.words)
         self._plain = deque(standing.waiting)
         self._counts_here = Counter(standing.counts)
-        if self._hub is None:  # what services know a part by is for the phone to say
-            self.feeds = dict(standing.feeds)
         self._said = standing.said
         if self._again:  # more may have been said than was written down
             self._said = (self._said // _LIFE + 1) * _LIFE
@@ -494,8 +510,8 @@ class Piece(App):
         self._mode = _Mode.BETWEEN
         words, self._words = tuple(self._words), deque()
         for word in words:
-            if self._may_say(word) and self._is_own(word):
-                await self._whole.hear(word)
+            if self._is_own(word):
+                await self._put_in(word)
             else:  # the device that had it has made that up
                 self._counts_here["refused"] += 1
         hub.forget(self.voice)
@@ -593,3 +609,8 @@ class Piece(App):
 
 def _at(stanza: Stanza) -> int:
     return stanza.number.at if stanza.number else 0
+
+
+def _was(epoch: str, now: int) -> bool:
+    """Whoever says something in one to come has that one say nothing any more."""
+    return epoch.isascii() and epoch.isdecimal() and int(epoch[:20]) <= now

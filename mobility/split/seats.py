@@ -213,7 +213,7 @@ class Seats:
     def _parted(self) -> Parted:
         parts = {seat.id: seat.part for seat in self.all()}
         about = self.session.id, self.app.uri, self.group
-        return Parted(*about, parts, self._order.heads)
+        return Parted(*about, parts, self._order.heads, tuple(self.app.services))
 
     def write(self, kept: Iterable[Kept] = (), *, coming: Seat | None = None) -> None:
         """Where the parts are has changed; `coming` is about to be one more place."""

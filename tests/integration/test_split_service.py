@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ async def test_the_report_proves_that_each_place_has_had_all_that_was_sent(
     assert not any(each.lost or each.unsaid for each in report.heard)
 
 
-async def proven(split: Split) -> Report:
+async def proven(split: Split[Any]) -> Report:
     """What it reports, once all places have told of all."""
     async with asyncio.timeout(10):
         while not (report := await split.report()).whole:  # noqa: ASYNC110
@@ -156,7 +157,7 @@ async def test_a_phone_that_was_restarted_goes_on_with_what_services_feed(
         service.broadcast(Stanza(MOVE, text="three"))
         await there.has("begin", "one", "two", "three")
         await soon(split.retrieve())
-        part = split.app.part("map")
+        part = split.app.map
         assert isinstance(part, Lines)
         await part.has("begin", "one", "two", "three")
 
