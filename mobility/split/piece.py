@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
-from mobility.protocol.numbering import Cursor, Inbox
+from mobility.protocol.filtering import listening
+from mobility.protocol.numbering import Cursor, Heads, Inbox
+from mobility.protocol.rate import Rate
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import (
     MOST_SOURCES,
@@ -57,6 +59,7 @@ class Piece(App):
 
     Attributes:
         shown: The app of the developer.
+        listens: Whether it gets a packet, by its qualified name.
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
         gauge: On the phone, what the place is sent where the part is now.
@@ -84,6 +87,7 @@ class Piece(App):
         self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
+        self.listens = listening(part.allow)
         self._says = None if part.says is None else frozenset(part.says)
         self._whole = whole
         self._hub = hub
@@ -99,6 +103,7 @@ class Piece(App):
         self._words: deque[Stanza] = deque()
         self._named: set[str] = set()  # what other devices have said
         self._said = 0
+        self._rate: Rate | None = None  # of what is said, once something was
         self._again = False  # this device has stopped since it came
         self._busy = asyncio.Lock()
         self._stand(Standing())
@@ -144,7 +149,12 @@ class Piece(App):
     @property
     def here(self) -> bool:
         """On the phone, whether it runs there."""
-        return self._mode is _Mode.HERE
+        return self._mode is _Mode.HERE and not self.gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is elsewhere with the whole."""
+        return not self._whole.here
 
     def peer_has(self, source: str) -> Cursor:
         """On the phone, how far the other device is, as far as that is known."""
@@ -194,6 +204,14 @@ class Piece(App):
         """How far it is in what the hub says (the empty name), and each service."""
         return {source: inbox.cursor for source, inbox in self._inboxes.items()}
 
+    def ends(self, known: Mapping[str, Heads]) -> dict[str, Heads]:
+        """On the phone, where all that comes to this place ends, of what it allows."""
+        passed_on = {_RELAYED: self._relayed.ends(self._allow)}
+        return {
+            source: heads.of(self._allow)
+            for source, heads in {**known, **passed_on}.items()
+        }
+
     def inbox(self, source: str) -> Inbox:
         """
         Where packets of a service wait; call `wake` when there are some.
@@ -205,6 +223,10 @@ class Piece(App):
         if source not in self._inboxes and len(self._inboxes) >= MOST_SOURCES:
             raise LocalProtocolError("No part is fed by so many services.")
         return self._inboxes.setdefault(source, Inbox(self._allow))
+
+    def takes_from(self, inbox: Inbox) -> bool:
+        """Whether what waits there is applied; no more, once another state came."""
+        return inbox in self._inboxes.values()
 
     def wake(self) -> None:
         """Have what waits applied soon, by the session."""
@@ -235,8 +257,8 @@ class Piece(App):
             return
         if self._session is None:
             raise LocalProtocolError("This part runs in no session yet.")
-        if len(self._words) >= MOST_WORDS:
-            raise PeerUnreachable("Too much was said here that nobody has heard yet.")
+        if len(self._words) >= MOST_WORDS or self._floods(stanza):
+            raise PeerUnreachable("Too much is said here. Try again in a moment.")
         word = replace(stanza, number=Number(self.voice, self._said + 1))
         self._session.tell(word)  # refuses what is no XML: then none was said
         self._said += 1
@@ -277,7 +299,7 @@ class Piece(App):
         if self._hub is None:
             self._take(stanza)
             await self.drain()
-        elif self._is_word(stanza):
+        elif self._is_to_hear(stanza):
             await self._put_in(stanza)
         else:
             self._counts_here["refused"] += 1  # nobody asks that device for this
@@ -302,6 +324,20 @@ class Piece(App):
             self._plain.append(stanza)
             await self._drained()
 
+    def _is_to_hear(self, word: Stanza) -> bool:
+        """Whether it may be said there, and is not too much."""
+        if not (self._is_word(word) and self._may_say(word)):
+            return False
+        assert self._hub is not None
+        return _at(word) <= self._hub.heard(self.voice) or not self._floods(word)
+
+    def _floods(self, word: Stanza) -> bool:
+        """Whether that is too much; where it is said, that is told sooner than here."""
+        now = asyncio.get_running_loop().time()
+        if self._rate is None:
+            self._rate = Rate(now, times=1 if self._hub is None else 2)
+        return not self._rate.take(now, word.weight)
+
     def _is_own(self, word: Stanza) -> bool:
         """Whether it was said here, in whichever epoch there was."""
         session = self._session
@@ -323,7 +359,7 @@ class Piece(App):
         number = stanza.number
         if number is not None and number.by and number.by == self.voice:
             self._acknowledge(number.said)
-        if stanza.name not in self._allow:
+        if not self.listens(stanza.name):
             self._counts_here["filtered"] += 1
         elif number is None:
             self._plain.append(stanza)
@@ -488,17 +524,30 @@ class Piece(App):
                 self._counts_here["refused"] += 1
         hub.forget(self.voice)
         self._said = 0
-        if not self.passes:
+        if self.passes:
+            self._learn_ends()
+        else:
             self._be_here(hub)
 
     def _be_here(self, hub: Hub) -> None:
         self._mode = _Mode.HERE
         self._catch_up(self.cursors)
-        self._inboxes[_HUB].learn(hub.ends(self._allow))
+        self._learn_ends()
         self._moved(hub)
+
+    def _learn_ends(self) -> None:
+        """What is not kept any more never comes: nothing waits for it."""
+        for source, order in self._orders.items():
+            inbox = self._inboxes.get(source)
+            if inbox is not None and inbox.cursor.feed == order.feed:
+                inbox.learn(order.ends(self._allow))
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
+        self.tell()
+
+    def tell(self) -> None:
+        """It is elsewhere than before."""
         for watcher in self.watchers:
             watcher.set()
 
@@ -536,8 +585,7 @@ class Piece(App):
     def _resends(self) -> None:
         """Say all again that the peer may not have; what it has, it drops."""
         self._catch_up(self._peer_has)
-        if any(self._is_gone(order, source) for source, order in self._orders.items()):
-            log.warning("a device has missed more packets of a part than are kept")
+        if self.lags:
             self.on_behind()
 
     def _lacks(self, stanza: Stanza) -> bool:
@@ -546,6 +594,13 @@ class Piece(App):
             return False
         cursors = (one for one in self._peer_has.values() if one.feed == number.feed)
         return any(number.nth > one.heads.get(stanza.name, 0) for one in cursors)
+
+    @property
+    def lags(self) -> bool:
+        """On the phone, whether the other device may lack what nobody keeps."""
+        return self._mode is _Mode.THERE and any(
+            self._is_gone(order, source) for source, order in self._orders.items()
+        )
 
     def _is_gone(self, hub: Hub, source: str) -> bool:
         cursor = self._peer_has.get(source, Cursor())
