@@ -35,6 +35,7 @@ __all__ = ["Piece"]
 log = logging.getLogger(__name__)
 ASK_EVERY = 256  # so many packets after a checkpoint, ask for the next one
 MOST_WORDS = 1000  # that are said again, if they are lost; a session keeps more
+MOST_NAMES = 256  # of what other devices say in a part that may say anything
 _LIFE = 1 << 20  # words between two starts of a device, at most
 _HUB, _RELAYED = "", "relayed"  # among the sources of packets
 
@@ -100,6 +101,7 @@ class Piece(App):
         self._peer_has: Mapping[str, Cursor] = {}
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
+        self._named: set[str] = set()  # what other devices have said
         self._said = 0
         self._rate: Rate | None = None  # of what is said, once something was
         self._again = False  # this device has stopped since it came
@@ -305,14 +307,20 @@ class Piece(App):
     async def _put_in(self, word: Stanza) -> None:
         """Have a word ordered that another device has said, if it may say that."""
         said = replace(word, sender="", id="")  # no place is named to another
-        if not self._may_say(word) or not await self._whole.hear(said):
+        if not self._is_named(word) or not await self._whole.hear(said):
             self._counts_here["refused"] += 1
+
+    def _is_named(self, word: Stanza) -> bool:
+        """Whether it may be said; the order remembers each name for ever."""
+        if len(self._named) < MOST_NAMES and self._may_say(word):
+            self._named.add(word.name)
+        return word.name in self._named
 
     async def replay(self, stanza: Stanza) -> None:
         """Take what came since the state was captured."""
         if self._is_word(stanza):
             self._words.append(replace(stanza, replayed=False))
-        elif stanza.number is None:  # the part has recorded it: it came another way
+        elif stanza.number is None and stanza.name in self._allow:  # came another way
             self._plain.append(stanza)
             await self._drained()
 
@@ -477,7 +485,7 @@ class Piece(App):
             if source in sources
         }
         self._words = deque(replace(word, replayed=False) for word in standing.words)
-        self._plain = deque(standing.waiting)
+        self._plain = deque(one for one in standing.waiting if one.name in self._allow)
         self._counts_here = Counter(standing.counts)
         self._said = standing.said
         if self._again:  # more may have been said than was written down

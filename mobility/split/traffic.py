@@ -9,6 +9,8 @@ from mobility.protocol.session import Stanza
 
 __all__ = ["Gauge", "Meter", "Traffic", "written"]
 
+_MOST_NAMES = 1000  # that are counted; a stranger may think of more
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
@@ -35,6 +37,8 @@ class Meter:
         self._counted: dict[str, tuple[int, int]] = {}
 
     def count(self, stanza: Stanza) -> None:
+        if stanza.name not in self._counted and len(self._counted) >= _MOST_NAMES:
+            return
         stanzas, size = self._counted.get(stanza.name, (0, 0))
         self._counted[stanza.name] = stanzas + 1, size + written(stanza)
 

@@ -18,9 +18,10 @@ from mobility.protocol.standing import (
     standing_of,
     with_standing,
 )
+from mobility.split.hub import Hub
 from mobility.split.piece import Piece
 from tests.fakes.attacks import Attack, Attacks
-from tests.unit.split.apps import MOVE, Game, moved
+from tests.unit.split.apps import MOVE, URI, Game, moved, said
 from tests.unit.split.world import World
 
 attacks: Attacks[[]] = Attacks()
@@ -112,6 +113,17 @@ async def a_part_brings_words_home_in_the_name_of_the_next_device() -> bool:
         await seat.runs.shown.send(moved("heard"))
         await world.settles()
         return "heard" not in seat.shown.lines
+
+
+@attacks.stopped_by({"mobility.split.piece.MOST_NAMES": 2**30})
+async def a_device_says_words_of_ever_other_names() -> bool:
+    """Of each, the order and its journal would remember how many there were."""
+    async with World() as world:
+        piece = world.seat("map").piece
+        for number in range(400):
+            word = Stanza(f"{{{URI}}}n{number}", number=Number("voice", number + 1))
+            await piece._put_in(word)
+        return len(world.game.hub.heads.names) > 300
 
 
 async def as_it_is(piece: Piece, word: Stanza) -> None:
@@ -257,6 +269,28 @@ async def test_a_cursor_that_is_true_is_believed_whatever_was_asked() -> None:
     assert inbox.pop() == packets[2]
     inbox.settle()  # it has heard more since than those ends told
     assert inbox.cursor == Cursor("f", {MOVE: 3})
+
+
+async def test_a_service_that_thinks_of_ever_other_names_is_not_counted_for_ever() -> (
+    None
+):
+    hub = Hub()
+    for number in range(1100):
+        hub.meter.count(Stanza(f"{{{URI}}}n{number}"))
+    assert len(hub.meter.counted) == 1000
+
+
+async def test_what_waits_in_a_state_for_another_part_is_not_applied() -> None:
+    async with World() as world:
+        seat = world.seat("map")
+        await world.goes(seat)
+        assert seat.there is not None
+        there = seat.there.app
+        assert isinstance(there, Piece)
+        lies(there, lambda true: replace(true, waiting=(said("forged"), moved("late"))))
+        await world.comes_back(seat)
+        await world.game.hub.drain()
+        assert seat.shown.lines == ["late"]
 
 
 async def test_a_service_that_sends_what_is_no_packet_harms_no_part() -> None:
