@@ -41,7 +41,7 @@ class Laptop(Device):
     ) -> None:
         super().__init__(client, show=show)
         self.desk = desk
-        self.split: Split | None = None
+        self.split: Split[Desk] | None = None
         self._substitutes = substitutes or {}
         self.devices: dict[str, Target] = {}
         self._names: Counter[str] = Counter()
@@ -136,7 +136,6 @@ class Laptop(Device):
         """Go on with the talk that was split when this device stopped, if one was."""
         splits = await self.client.splits(Desk, substitutes=self._substitute)
         for split in splits:
-            assert isinstance(split.app, Desk)
             self.desk = split.app
             self._watch_parts()
             self._take(split)
@@ -159,10 +158,9 @@ class Laptop(Device):
     async def _moved(self, part: str, name: str, from_: str) -> None:
         if self.split is None:
             await self._begin({part: name})
-        elif name == self.client.name:
-            await self.split.bring(part)
         else:
-            to = await self._device(name)
+            home = name == self.client.name
+            to = self.split.here if home else await self._device(name)
             await self.split.move(part, to=to, from_=self._place(part, from_))
 
     async def add(self, part: str, name: str) -> None:
@@ -179,7 +177,7 @@ class Laptop(Device):
         places = () if self.split is None else self.split.places[part]
         return next((place for place in places if place.name == name), None)
 
-    async def _begin(self, wanted: Mapping[str, str]) -> Split:
+    async def _begin(self, wanted: Mapping[str, str]) -> Split[Desk]:
         targets = {part: await self._device(name) for part, name in wanted.items()}
         split = await self.client.split(
             self.desk, targets, substitutes=self._substitute
@@ -187,12 +185,12 @@ class Laptop(Device):
         self._take(split)
         return split
 
-    def _take(self, split: Split) -> None:
+    def _take(self, split: Split[Desk]) -> None:
         self.split = split
         self._following = asyncio.create_task(self._follow(split))  # until its end
         self._show()
 
-    async def _follow(self, split: Split) -> None:
+    async def _follow(self, split: Split[Desk]) -> None:
         async with aclosing(split.watch()) as changes:
             async for _ in changes:
                 self._show()

@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from mobility.errors import RemoteProtocolError
 from mobility.protocol import numbering
 from mobility.protocol.numbering import Cursor, Numbered, Outbox
 from mobility.protocol.session import Number, Stanza
 from mobility.split.traffic import Meter
+from mobility.xmpp.session.stanza import check
 
 __all__ = ["Heads", "Hub", "Listener"]
 
@@ -127,7 +129,11 @@ class Hub:
             stanza: Whatever number it has is forgotten.
             by, said: Whose word it is, as in `Number`.
 
+        Raises:
+            ValueError: If an app made one that is no packet. Nothing was said.
+
         """
+        check(stanza)  # what has a place in the order has to come to all
         nth = self._outbox.last(stanza.name) + 1
         number = Number(self.feed, self.at + 1, nth, by, said)
         stanza = replace(stanza, number=number)
@@ -136,12 +142,24 @@ class Hub:
         return stanza
 
     def hear(self, word: Stanza) -> Stanza | None:
-        """Put a word into the order, if it is not there; None if it is."""
+        """
+        Put a word into the order, if it is not there; None if it is.
+
+        Raises:
+            RemoteProtocolError: If nobody could be told that. Nothing was said.
+
+        """
         assert word.number is not None
         voice, said = word.number.feed, word.number.at
-        return (
-            None if said <= self.heard(voice) else self.say(word, by=voice, said=said)
-        )
+        if said <= self.heard(voice):
+            return None
+        if said > numbering.LARGEST:
+            raise RemoteProtocolError("Nobody counts that far.")
+        try:
+            check(word)
+        except ValueError:
+            raise RemoteProtocolError("That is no packet.") from None
+        return self.say(word, by=voice, said=said)
 
     def heard(self, voice: str) -> int:
         """The last word of that voice that is in the order."""

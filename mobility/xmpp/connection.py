@@ -37,6 +37,7 @@ class Connection(ClientXMPP):
         self._leaving = False
         super().__init__(*args, **options)
         self.add_filter("in", self._in_turn, 0)
+        self.add_filter("out_sync", self._held_back, 0)
 
     async def _attempt_connection(
         self, host: str, port: int, tls: bool, server_hostname: str | None
@@ -109,6 +110,14 @@ class Connection(ClientXMPP):
             self.waiting_queue.task_done()
             if use_filters and isinstance(data, RootStanza):
                 super().send(data)
+
+    def _held_back(self, data: Any) -> Any:
+        # WORKAROUND: slixmpp 1.17 loses what it has in hand when the connection is
+        # lost: no queue has it any more, and XEP-0198 not yet.
+        if self.transport is None and isinstance(data, RootStanza):
+            super().send(data)
+            return None
+        return data
 
     def _reset_sendq(self) -> None:
         # WORKAROUND: slixmpp 1.17 drops this uncounted, and whoever waits until all is

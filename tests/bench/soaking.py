@@ -7,14 +7,17 @@ import contextlib
 import itertools
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mobility import MobilityError, Service, Split
+from mobility import MobilityError, Split
+from tests.bench.child import Child, start
 from tests.bench.figures import RunFailed
 from tests.bench.partying import DEADLINE, Party, open_party
 from tests.bench.sparing import GAME, SECRET
-from tests.bench.town import position
+from tests.bench.town import Town
 from tests.fakes.running import RunningServer
 
 __all__ = ["soak"]
@@ -23,7 +26,7 @@ WALLS: Final = ("West wall", "East wall")
 RATE: Final = 1000  # packets a second
 MOVE: Final = 1.0  # seconds between two moves
 CUT: Final = 10.0  # seconds between two cuts, each of all streams
-TICK: Final = 0.02
+SLOWEST: Final = 5  # times the seconds that the packets should take
 
 
 async def soak(server: RunningServer, folder: Path, packets: int) -> dict[str, Any]:
@@ -41,11 +44,10 @@ async def soak(server: RunningServer, folder: Path, packets: int) -> dict[str, A
     """
     counts = Counter[str]()
     async with (
-        Service(GAME, SECRET, port=server.component_port) as service,
-        open_party(server, folder, WALLS) as party,
+        open_party(server, folder, *((name,) for name in WALLS)) as party,
+        _game(server, folder, party.phone.jid, packets) as game,
     ):
-        service.admit(party.phone.jid)
-        party.town.services = (service.jid,)
+        party.town.services = (GAME,)
         places = {"map": await party.device(WALLS[0])}
         split = await party.phone.split(party.town, places)
         others = [
@@ -53,7 +55,7 @@ async def soak(server: RunningServer, folder: Path, packets: int) -> dict[str, A
             asyncio.create_task(_cut_off(party, counts)),
         ]
         try:
-            seconds = await _say(service, packets)
+            said = await game.ask(packets=packets, rate=RATE)
         finally:
             for task in others:
                 task.cancel()
@@ -62,30 +64,33 @@ async def soak(server: RunningServer, folder: Path, packets: int) -> dict[str, A
             if not isinstance(problem, asyncio.CancelledError):
                 raise RunFailed(f"It broke off: {problem!r}")
         return await _counted(party, split, packets, counts) | {
-            "rate_per_s": round(packets / seconds)
+            "rate_per_s": round(packets / said["seconds"])
         }
 
 
-async def _say(service: Service, packets: int) -> float:
-    """At that rate, as far as this machine can; gives the seconds."""
-    began, said = time.monotonic(), 0
-    while said < packets:
-        due = min(packets, int((time.monotonic() - began) * RATE))
-        for number in range(said + 1, due + 1):
-            service.broadcast(position(number))
-        said = due
-        await asyncio.sleep(TICK)
-    return time.monotonic() - began
+@asynccontextmanager
+async def _game(
+    server: RunningServer, folder: Path, member: str, packets: int
+) -> AsyncIterator[Child]:
+    """The service, in a program of its own."""
+    order = {"jid": GAME, "secret": SECRET, "port": server.component_port}
+    deadline = DEADLINE + SLOWEST * packets / RATE
+    at = folder / "game"
+    async with start("game", at, order | {"member": member}, deadline=deadline) as game:
+        await game.hear()
+        yield game
 
 
-async def _move_about(party: Party, split: Split, counts: Counter[str]) -> None:
+async def _move_about(party: Party, split: Split[Town], counts: Counter[str]) -> None:
     """From one wall to the other; a move that takes longer delays the next."""
     due = time.monotonic()
     for name in itertools.cycle(reversed(WALLS)):
         due = max(due + MOVE, time.monotonic())
         await asyncio.sleep(due - time.monotonic())
+        to = await party.device(name)
+        counts["moves_asked"] += 1
         try:
-            await split.move("map", to=await party.device(name))
+            await split.move("map", to=to)
             counts["moves"] += 1
         except MobilityError:  # a stream was cut, so it is where it was, or here
             counts["failed_moves"] += 1
@@ -99,10 +104,10 @@ async def _cut_off(party: Party, counts: Counter[str]) -> None:
 
 
 async def _counted(
-    party: Party, split: Split, packets: int, counts: Counter[str]
+    party: Party, split: Split[Town], packets: int, counts: Counter[str]
 ) -> dict[str, Any]:
     """The part is home, and everything has had the time to arrive."""
-    tally = party.town.tally("map")
+    tally = party.town.map
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DEADLINE):
             await split.bring("map")
@@ -110,6 +115,7 @@ async def _counted(
     await split.retrieve()
     return {
         "sent": packets,
+        "moves_asked": counts["moves_asked"],
         "moves": counts["moves"],
         "failed_moves": counts["failed_moves"],
         "cuts": counts["cuts"],

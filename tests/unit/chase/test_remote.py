@@ -114,7 +114,7 @@ class Client:
             Device("d3", "Old", "pc", "juliet@capulet.example/old", online=True),
         ]
 
-    async def split(self, app: Any, places: Any) -> Parts:
+    async def split(self, app: Any) -> Parts:
         return self.split_
 
     @asynccontextmanager
