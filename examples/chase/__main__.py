@@ -69,6 +69,7 @@ async def robots(options: argparse.Namespace, accounts: list[tuple[str, str]]) -
             about = {"dice": Random(), "ride": options.ride, "track": track}
             robot = Robot(chase.map, chase.members, **about)
             playing.append(robot.play(f"Robot {number + 1}"))
+        console.print(f"Robots that wait for {escape(options.service)}: {len(playing)}")
         await asyncio.gather(*playing)
         over = chase.members.over
     if over is not None:

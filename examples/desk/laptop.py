@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -43,6 +44,7 @@ class Laptop(Device):
         self.split: Split[Desk] | None = None
         self._substitutes = substitutes or {}
         self.devices: dict[str, Target] = {}
+        self._names: Counter[str] = Counter()
         self._moving: set[str] = set()
         self._wishes: asyncio.Queue[tuple[str, Callable[[], Awaitable[None]]]] = (
             asyncio.Queue()
@@ -73,7 +75,14 @@ class Laptop(Device):
             async for devices in lists:
                 there = [each for each in devices if each.online and each.takes]
                 self.devices = {each.name: each for each in there}
+                self._names = Counter(each.name for each in there)
                 self._show()
+
+    async def _device(self, name: str) -> Target:
+        """The only one online that is called so, whoever was before it; else asks."""
+        if self._names[name] == 1:
+            return self.devices[name]
+        return await self.client.device(name)
 
     async def _substitute(self, part: str, place: Place) -> Target | None:
         return self.devices.get(self._substitutes.get(part, ""))
@@ -151,13 +160,13 @@ class Laptop(Device):
             await self._begin({part: name})
         else:
             home = name == self.client.name
-            to = self.split.here if home else await self.client.device(name)
+            to = self.split.here if home else await self._device(name)
             await self.split.move(part, to=to, from_=self._place(part, from_))
 
     async def add(self, part: str, name: str) -> None:
         """Show a part on that device as well."""
         split = self.split or await self._begin({})
-        await split.add(part, on=await self.client.device(name))
+        await split.add(part, on=await self._device(name))
 
     async def _dropped(self, part: str, name: str) -> None:
         place = self._place(part, name)
@@ -169,9 +178,7 @@ class Laptop(Device):
         return next((place for place in places if place.name == name), None)
 
     async def _begin(self, wanted: Mapping[str, str]) -> Split[Desk]:
-        targets = {
-            part: await self.client.device(name) for part, name in wanted.items()
-        }
+        targets = {part: await self._device(name) for part, name in wanted.items()}
         split = await self.client.split(
             self.desk, targets, substitutes=self._substitute
         )

@@ -25,6 +25,12 @@ FIRST = 15.0  # seconds to wait for the first connection
 SLOWEST = 5.0  # seconds between two attempts to connect again
 _ACCEPT: Final = "{jabber:component:accept}"
 _CLIENT: Final = "{jabber:client}"
+_UNKNOWN = ". Check its name and secret in the server's configuration."
+_REFUSED: Final = {  # by the stream error's condition
+    "not-authorized": _UNKNOWN,
+    "host-unknown": _UNKNOWN,
+    "conflict": ": it is connected already. End the other program first.",
+}
 
 
 class _Connection(ComponentXMPP):
@@ -88,7 +94,7 @@ class Component:
         self._on_change = on_change
         self._up = asyncio.Event()
         self._gone = asyncio.Event()
-        self._refused = asyncio.Event()
+        self._refused, self._why = asyncio.Event(), ""
         self._failed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self.xmpp = xmpp = _Connection(jid, secret, host, port)
@@ -127,10 +133,8 @@ class Component:
         await _any(FIRST, self._up, self._refused, self._failed)
         where = "{}:{}".format(*self._address)
         if self._refused.is_set():
-            raise ConnectionFailed(
-                f"The server at {where} does not take {self.jid} as a component. "
-                "Check its name and secret in the server's configuration."
-            )
+            refused = f"The server at {where} does not take {self.jid} as a component"
+            raise ConnectionFailed(f"{refused}{_REFUSED[self._why]}")
         if not self.online:
             raise ConnectionFailed(
                 f"No XMPP server takes components at {where}. Check the address."
@@ -174,7 +178,8 @@ class Component:
             self._on_change(False)
 
     def _on_error(self, error: Any) -> None:
-        if error["condition"] in {"not-authorized", "host-unknown", "conflict"}:
+        if error["condition"] in _REFUSED:
+            self._why = error["condition"]
             self._refused.set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -116,6 +117,16 @@ async def test_if_one_device_is_unknown_nothing_has_moved(home: Home) -> None:
             await desks.laptop.place({"slides": "Wall", "remote": "Fridge"})
         assert desks.laptop.parts.keys() == SPREAD.keys()
         assert not desks.others["Wall"].parts
+
+
+async def test_of_two_walls_the_one_that_is_online_has_the_slides(home: Home) -> None:
+    former = dataclasses.replace(home, folder=home.folder / "former")
+    async with client_of(former, "Wall"):
+        pass
+    async with at_home(home) as desks:
+        await desks.until(lambda: "Wall" in desks.laptop.devices, "the wall is seen")
+        await soon(desks.laptop.place({"slides": "Wall"}))
+        assert desks.others["Wall"].parts.keys() == {"slides"}
 
 
 @contextlib.asynccontextmanager

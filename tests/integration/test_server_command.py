@@ -143,11 +143,23 @@ async def test_a_service_is_let_in_by_the_secret_in_a_file(tmp_path: Path) -> No
         assert secret not in said
         async with Service("game.localhost", secret, port=port) as service:
             assert service.jid == "game.localhost"
+            with pytest.raises(ConnectionFailed, match="connected already"):
+                await Service("game.localhost", secret, port=port).__aenter__()
         for jid, proof in (("game.localhost", "wrong"), ("other.localhost", secret)):
             with pytest.raises(ConnectionFailed, match="secret"):
                 await Service(jid, proof, port=port).__aenter__()
     with pytest.raises(ConnectionFailed, match="No XMPP server"):
         await Service("game.localhost", secret, port=port).__aenter__()
+
+
+def test_a_file_that_can_keep_no_secret_is_named_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    refused = mobility("--service", f"game.localhost={tmp_path}")
+    assert refused.returncode == 1
+    assert (
+        refused.stderr == f"The secret cannot be kept in {tmp_path}: Is a directory\n"
+    )
 
 
 @pytest.mark.parametrize("given", ["game.localhost", "game.localhost=/dev/null"])

@@ -126,7 +126,16 @@ function list(name, options, chosen) {
 // -- what the person does
 
 const page = () => (view?.parts.remote ?? view?.parts.slides)?.page ?? 1;
-const turn = (by) => (view?.parts.remote ?? view?.parts.slides) && act("turn", page() + by);
+
+// Taps that come faster than the pages count all the same: each goes on from the last.
+let led = { page: 0, until: 0 };
+function turn(by) {
+  if (!(view?.parts.remote ?? view?.parts.slides)) return;
+  const from = performance.now() < led.until ? led.page : page();
+  led = { page: Math.max(from + by, 1), until: performance.now() + 500 };
+  act("turn", led.page);
+}
+
 const clock = () => view?.parts.timer ?? view?.parts.remote;
 
 find("back").addEventListener("click", () => turn(-1));
