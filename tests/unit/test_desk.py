@@ -40,7 +40,7 @@ def test_whatever_a_state_says_there_is_a_page_and_a_time(data: Any) -> None:
 
 def test_no_page_is_so_far_that_it_cannot_be_written_down() -> None:
     """Python writes no number of more than 4300 digits."""
-    turned = Position().heard(Stanza(packet("turn"), {"page": "9" * 4300}))
+    turned = Position().heard(Stanza("turn", {"page": "9" * 4300}))
     assert (
         Position.of(json.loads(json.dumps(turned.data))).at(turned.page + 1) == turned
     )
