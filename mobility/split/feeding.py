@@ -159,17 +159,10 @@ class Feeding:
     def attend(self, whole: PartedApp) -> None:
         """From now on, have its services feed its parts; before any of them goes."""
         self._wholes[whole] = None
-        for part in whole.parts:
-            whole.part(part.name)  # from now on it is there, and hears
         self._take_up()
         if self._looking is None and whole.services:
             self._looking = self._tasks.start(self._look())
         self.news.set()
-
-    def leave(self, whole: PartedApp) -> None:
-        """It is not ours any more, or over."""
-        self._wholes.pop(whole, None)
-        self._take_up()
 
     async def _look(self) -> None:
         """See where parts are, whenever that may have changed, for ever."""
@@ -186,7 +179,9 @@ class Feeding:
             self.news.clear()
 
     def _take_up(self) -> None:
-        """All places of our parts."""
+        """All places of our parts, of those that are not over or given away."""
+        for whole in [each for each in self._wholes if each.is_over]:
+            del self._wholes[whole]
         there = {
             (w, s, p) for w in self._wholes for s in w.services for p in _pieces(w)
         }
@@ -297,9 +292,7 @@ class Feeding:
 
 def _pieces(whole: PartedApp) -> Iterator[Piece]:
     """Its places that listen to anything."""
-    for place in whole.hub.places:
-        if isinstance(place, Piece) and place.allow:
-            yield place
+    return (place for place in whole.places if place.allow)
 
 
 def _as_stanza(packet: Numbered, service: str) -> Stanza:

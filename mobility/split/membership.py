@@ -11,8 +11,9 @@ from typing import Any
 from mobility.dispatch import bare
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.feeding import Invite, Say
+from mobility.protocol.filtering import for_device
 from mobility.protocol.numbering import Numbered, Outbox
-from mobility.protocol.sift import Inbound, Kind, Rule, Sift
+from mobility.protocol.sift import Inbound, Kind
 from mobility.split.traffic import Gauge, Meter, Traffic
 
 __all__ = ["Fed", "Heard", "Member", "Participant"]
@@ -77,7 +78,7 @@ class Fed:
     busy: bool = False
 
     def __post_init__(self) -> None:
-        self.passes = Sift({Kind.MESSAGE: Rule(allow=self.allow)}).compiled(self.jid)
+        self.passes = for_device(self.allow).compiled(self.jid)
 
     @property
     def where(self) -> tuple[str, str, str]:

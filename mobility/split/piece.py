@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
+from mobility.protocol.filtering import listening
 from mobility.protocol.numbering import Cursor, Heads, Inbox
 from mobility.protocol.rate import Rate
 from mobility.protocol.session import Number, Stanza, State
@@ -57,6 +58,7 @@ class Piece(App):
 
     Attributes:
         shown: The app of the developer.
+        listens: Whether it gets a packet, by its qualified name.
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
         gauge: On the phone, what the place is sent where the part is now.
@@ -84,6 +86,7 @@ class Piece(App):
         self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
+        self.listens = listening(part.allow)
         self._says = None if part.says is None else frozenset(part.says)
         self._whole = whole
         self._hub = hub
@@ -348,7 +351,7 @@ class Piece(App):
         number = stanza.number
         if number is not None and number.by and number.by == self.voice:
             self._acknowledge(number.said)
-        if stanza.name not in self._allow:
+        if not self.listens(stanza.name):
             self._counts_here["filtered"] += 1
         elif number is None:
             self._plain.append(stanza)

@@ -78,6 +78,13 @@ class PartedApp(App):
         """Of its parts."""
         return tuple(self._pieces)
 
+    @property
+    def places(self) -> tuple[Piece, ...]:
+        """Wherever its parts are: those of `names`, and copies."""
+        if not self._pieces:  # they join the hub as they are made
+            return ()
+        return tuple(each for each in self.hub.places if isinstance(each, Piece))
+
     def copy_of(self, name: str) -> Piece:
         """
         One more place of that part elsewhere; to `begin` from what another one has.
@@ -134,6 +141,11 @@ class PartedApp(App):
     def here(self) -> bool:
         """Whether it runs here, so that the order is made here."""
         return self.session is None or self.session.runs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its session has ended here, or is somebody else's for good."""
+        return self.session is not None and self.session.over
 
     # --- what is said ----------------------------------------------------------
 

@@ -15,7 +15,7 @@ from mobility import session as sessions
 from mobility.protocol.numbering import Outbox
 from mobility.split import hub
 from tests.fakes.running import RunningServer
-from tests.integration.parted import Game, House, house, moved
+from tests.integration.parted import House, house, moved
 from tests.integration.people import soon
 
 KEPT = 4
@@ -45,7 +45,7 @@ LOST = [f"lost {number}" for number in range(9)]
 
 
 @contextlib.asynccontextmanager
-async def missed(home: House, split: Split[Game]) -> AsyncIterator[None]:
+async def missed(home: House, split: Split[Any]) -> AsyncIterator[None]:
     """The map's first device does not get these packets; it gets the next one."""
     seat, *_ = split._seats.of("map")
     wire: Any = seat.session._wire
@@ -57,7 +57,7 @@ async def missed(home: House, split: Split[Game]) -> AsyncIterator[None]:
     await home.part("remote").send(moved("next"))
 
 
-async def saved(split: Split[Game], device: str) -> None:
+async def saved(split: Split[Any], device: str) -> None:
     """That device has told that it has had all."""
     async with asyncio.timeout(5):
         while any(  # noqa: ASYNC110  nothing tells of a checkpoint
