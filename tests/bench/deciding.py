@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from defusedxml.ElementTree import fromstring
-from slixmpp import ClientXMPP, Iq, Message, Presence
+from slixmpp import Iq, Message, Presence
 from slixmpp.xmlstream.matcher import MatchXPath
 
 from mobility.protocol.sift import Kind, Rule, Sender, Sift
@@ -50,9 +50,8 @@ def _stanzas() -> list[Any]:
         f"<iq {to} from='juliet@capulet.example/phone' type='get' id='1'>"
         "<ping xmlns='urn:xmpp:ping'/></iq>",
     ]
-    client = ClientXMPP(_ME, "")
     elements = [fromstring(text) for text in texts]
-    return [_KINDS[e.tag.partition("}")[2]](client, xml=e) for e in elements]
+    return [_KINDS[e.tag.partition("}")[2]](xml=e) for e in elements]
 
 
 def _rate(decide: Callable[[Any], object], on: Sequence[Any], seconds: float) -> int:
