@@ -62,9 +62,10 @@ class Life:
                 await self._stream.wait_online()
             there, looks = self._is_there(moved), looks + 1
             seen = seen or there
-            if missed or looks % _ASK == 0 or self._since(moved) == before:
-                if await self._is_gone(moved, logged_out=seen and not there):
-                    return
+            silent = missed or looks % _ASK == 0 or self._since(moved) == before
+            out = seen and not there
+            if silent and await self._is_gone(moved, logged_out=out):
+                return
             missed = 0 if self._since(moved) > before else missed + self._stream.online
 
     def _since(self, moved: MovedSession) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -67,13 +68,14 @@ class Order:
 
     def end(self) -> None:
         """Write down nothing any more."""
-        self._hub.on_order = lambda stanza: None
+        self._hub.on_order = lambda stanzas: None
 
-    def _write(self, stanza: Stanza) -> None:
+    def _write(self, stanzas: Sequence[Stanza]) -> None:
         assert self.parted is not None
-        self._store.order(self.parted.id, encode_packets([stanza]))
-        self._since.append(stanza)
-        if len(self._since) >= MOST + _AT_ONCE:
+        packets = [encode_packets([stanza]) for stanza in stanzas]
+        self._store.order(self.parted.id, packets)
+        self._since += stanzas
+        while len(self._since) >= MOST + _AT_ONCE:
             self._shorten(self.parted)
 
     def _shorten(self, parted: Parted) -> None:

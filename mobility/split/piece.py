@@ -96,6 +96,9 @@ class Piece(App):
         self._peer_has: Mapping[str, Cursor] = {}
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
+        self._heard: list[
+            Stanza
+        ] = []  # words for the hub, until all that came are here
         self._said = 0
         self._again = False  # this device has stopped since it came
         self._busy = asyncio.Lock()
@@ -274,7 +277,7 @@ class Piece(App):
             await self.drain()
         elif self._is_word(stanza) and self._may_say(stanza):
             said = replace(stanza, sender="", id="")  # no place is named to another
-            await self._whole.hear(said)
+            self._heard.append(said)
         else:
             self._counts_here["refused"] += 1  # nobody asks that device for this
 
@@ -331,6 +334,8 @@ class Piece(App):
             self._words.popleft()
 
     async def _drained(self) -> None:
+        words, self._heard = self._heard, []
+        await self._whole.hear(*words)
         if self._mode in {_Mode.HERE, _Mode.GUEST}:
             await self.drain()
 

@@ -138,10 +138,9 @@ class PartedApp(App):
             await self.send(word)
             self._last_word += 1
 
-    async def hear(self, word: Stanza) -> None:
+    async def hear(self, *words: Stanza) -> None:
         """Put into the order what a part elsewhere has said, if it is not there."""
-        ordered = self.hub.hear(word)
-        if ordered is not None:
+        for ordered in self.hub.hear(words):
             await self._said(ordered)
 
     async def _said(self, stanza: Stanza) -> None:
