@@ -27,7 +27,7 @@ demo-desk:
 
 demo-chase:
 	@scripts/setup demo
-	@$(bin)/python -m examples.chase demo
+	@$(bin)/python -m examples.chase demo $(ARGS)
 
 setup:
 	@scripts/setup test

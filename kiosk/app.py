@@ -11,7 +11,7 @@ from functools import partial
 
 from kiosk import wire
 from kiosk.packets import Bucket, InvalidPacket, from_page, to_page
-from kiosk.parts import PageParts
+from kiosk.parts import PageParts, takes_whole
 from kiosk.settings import AppSettings
 from kiosk.since import Since
 from kiosk.stage import Stage
@@ -240,8 +240,21 @@ class PageAppFactory:
         return self._parted().parts
 
     def __call__(self) -> App:
-        return self._parted() if self.app.parts else PageApp(self.app, self.stage)
+        if not takes_whole(self.app.parts):
+            return self._parted()
+        return _WholePage(self.app, self.stage, self._parted())
 
     def _parted(self) -> PageParts:
         page = partial(PageApp, self.app, self.stage)
         return PageParts(self.uri, self.schema, self.app.parts, page)
+
+
+class _WholePage(PageApp):
+    """A page that shows the whole app, or a part of it."""
+
+    def __init__(self, app: AppSettings, stage: Stage, parts: PageParts) -> None:
+        super().__init__(app, stage)
+        self._of_parts = parts
+
+    def _piece(self, name: str) -> App:
+        return self._of_parts._piece(name)

@@ -3,6 +3,7 @@ The parts of an app that its page can show: a file beside the page says which.
 
 ``parts.json`` in the app's folder maps the name of each part to a list of the packets
 that it listens to, named as the page names them: ``{"map": ["position", "round"]}``.
+A page that can show the whole app, too, has ``"": []`` there.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from pathlib import Path
 from kiosk.packets import InvalidPacket, qualified
 from mobility import App, Part, PartedApp, SettingsError
 
-__all__ = ["PageParts", "read_parts"]
+__all__ = ["PageParts", "read_parts", "takes_whole"]
 
 FILE = "parts.json"
 SIZE = 64 * 1024
+WHOLE = ""  # stands for the whole app among its parts
 NAMES = 256  # packets that a part may listen to
 
 
@@ -46,12 +48,19 @@ def _read(parts: object, uri: str) -> tuple[Part, ...]:
     """ValueError if it is none of these."""
     if not isinstance(parts, dict):
         raise ValueError
+    if parts.get(WHOLE, []) != []:
+        raise ValueError
     return tuple(Part(_name(name), _allow(names, uri)) for name, names in parts.items())
+
+
+def takes_whole(parts: tuple[Part, ...]) -> bool:
+    """Whether a page with these can show the whole app."""
+    return not parts or any(part.name == WHOLE for part in parts)
 
 
 def _name(name: str) -> str:
     """A session of it is called so, with dots between; a state, with bars."""
-    if not name.isprintable() or {*name} & {*".| "} or not 0 < len(name) <= 64:
+    if not name.isprintable() or {*name} & {*".| "} or len(name) > 64:
         raise ValueError
     return name
 
@@ -87,4 +96,5 @@ class PageParts(PartedApp):
         self.parts = tuple(
             Part(part.name, part.allow, lambda name=part.name: page(name))  # type: ignore[misc]
             for part in parts
+            if part.name != WHOLE
         )

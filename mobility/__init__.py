@@ -65,6 +65,7 @@ from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
+from mobility.split.declared import part
 from mobility.split.filtering import Filter
 from mobility.split.membership import Participant
 from mobility.split.place import Place
@@ -168,5 +169,6 @@ __all__ = [
     "Way",
     "Where",
     "Wiping",
+    "part",
     "read_code",
 ]

@@ -22,7 +22,7 @@ __all__ = ["App", "AppFactory", "Part"]
 @dataclass(frozen=True, slots=True)
 class Part:
     """
-    A part of an app that can run on a device of its own.
+    A part of an app that can run on a device of its own; see `part`, which makes it.
 
     Args:
         name: How the app calls it; without a dot or a bar.
@@ -202,12 +202,18 @@ class App:
         """
         Tell the other devices of this session; while there are none, nobody.
 
+        Args:
+            stanza: Names in it that have no namespace are in that of the app, its
+                `uri`; of a part, in that of the whole.
+
         Raises:
             LocalProtocolError: If the session has gone elsewhere for good.
-            PeerUnreachable: If a part has said too much that nobody has heard yet.
-            ValueError: If the packet cannot be said in XML.
+            PeerUnreachable: If a part says more than others can hear.
+            ValueError: If the packet cannot be said in XML, or takes more than 128 KiB.
 
         """
+        whole = self if self._inside_of is None else self._inside_of
+        stanza = stanza.within(whole.uri)
         if self._send is not None:
             await self._send(stanza)
         elif self.capture.logs:

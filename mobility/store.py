@@ -59,7 +59,8 @@ CREATE TABLE IF NOT EXISTS groups (
 );
 CREATE TABLE IF NOT EXISTS splits (
     id TEXT PRIMARY KEY, app TEXT NOT NULL, phase TEXT NOT NULL,
-    waiting TEXT NOT NULL, parts TEXT NOT NULL, heads TEXT NOT NULL
+    waiting TEXT NOT NULL, parts TEXT NOT NULL, heads TEXT NOT NULL,
+    services TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS orders (session TEXT NOT NULL, packet BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS devices (
@@ -191,6 +192,7 @@ class Parted:
         parts: By the ids of their sessions, the names of all parts, wherever they run.
         heads: Where the order of their packets was when the kept ones begin: what JSON
             can say.
+        services: Addresses of those that feed it.
 
     """
 
@@ -199,6 +201,7 @@ class Parted:
     group: Group
     parts: Mapping[str, str]
     heads: Mapping[str, Any]
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,11 +491,11 @@ class Store:
         group = parted.group
         about = parted.id, parted.app, group.phase.value
         lists = sorted(group.waiting), dict(parted.parts), dict(parted.heads)
-        row = *about, *map(json.dumps, lists)
+        row = *about, *map(json.dumps, (*lists, parted.services))
         with self._together():
             for kept in sessions:
                 self.keep(kept)
-            self._run("INSERT OR REPLACE INTO splits VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._run("INSERT OR REPLACE INTO splits VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def parted(self) -> dict[str, Parted]:
         """Sessions that are split, by their ids."""
@@ -500,9 +503,9 @@ class Store:
         return {
             id: Parted(
                 *(id, app, Group(frozenset(json.loads(waiting)), Decided(phase))),
-                *(json.loads(parts), json.loads(heads)),
+                *(json.loads(parts), json.loads(heads), tuple(json.loads(services))),
             )
-            for id, app, phase, waiting, parts, heads in rows
+            for id, app, phase, waiting, parts, heads, services in rows
         }
 
     def pieces(self) -> set[str]:

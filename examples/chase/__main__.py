@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 import signal
+import sys
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,24 +29,24 @@ from examples.chase.rules import Rules
 from examples.chase.seat import Seat
 from examples.chase.service import serve
 from examples.chase.tracks import BadTrack, Track
-from mobility import Client, MobilityError, Service
+from mobility import Client, MobilityError, Service, SettingsError
 
 console = Console(highlight=False)
 
 HELP = """
-Open all three, side by side. On the phone, join the game. To have the map on a screen,
-tap Map, Show the map on, Scan a screen, and Scan the screen beside me.
-Ctrl-C ends the demo."""
+Open all three, side by side. On the phone, join the game.
+To have the map on a screen, tap Map, Show the map on, Scan a screen,
+and Scan the screen beside me. Ctrl-C ends the demo."""
 
 
-async def service(options: argparse.Namespace) -> None:
+async def service(options: argparse.Namespace, secret: str) -> None:
     """Run the game: as a component of a server, or with an account."""
     city = chosen_city(options)
     rules = Rules(
         players=options.players, rounds=options.rounds, seconds=options.seconds
     )
     where = {"host": options.host, "port": options.port, "ca_file": options.ca_file}
-    async with Service(options.jid, secret(), **where) as service:
+    async with Service(options.jid, secret, **where) as service:
         console.print(
             f"{escape(city.name)} waits for {rules.players} players"
             f" at {escape(service.jid)}."
@@ -53,9 +54,8 @@ async def service(options: argparse.Namespace) -> None:
         await serve(service, Hunt(city, rules, Random()))
 
 
-async def robots(options: argparse.Namespace) -> None:
+async def robots(options: argparse.Namespace, accounts: list[tuple[str, str]]) -> None:
     """Let players without people play one game; accounts and passwords on stdin."""
-    accounts = [line.split() for line in await asyncio.to_thread(lines)]
     tracks = [Track.read(path) for path in options.track]
     where = {"host": options.host, "port": options.port, "ca_file": options.ca_file}
     async with AsyncExitStack() as stack:
@@ -88,6 +88,7 @@ async def demo(options: argparse.Namespace) -> None:
                 console.print(f"  {name:14} [bold]{address}[/]")
             console.print(HELP)
             await stopped()
+            console.print("Ending the demo ...")
     console.print("Everything of the demo is gone.")
 
 
@@ -125,25 +126,50 @@ def chosen_city(options: argparse.Namespace) -> City:
     return read_city(options.city) if options.city else generate(options.seed)
 
 
-def secret() -> str:
-    return os.environ.get("MOBILITY_SECRET") or getpass.getpass("Secret: ")
+# What is asked for is asked before the event loop runs: Ctrl-C ends the question then.
 
 
-def lines() -> list[str]:
-    """What is typed, or piped, until its end."""
-    found = []
-    try:
-        while line := input().strip():
-            found.append(line)
-    except EOFError:
-        pass
-    return found
+def ask_secret() -> str:
+    """
+    The secret of the component, or the password of the account.
+
+    Raises:
+        SettingsError: There is none, and nobody to ask.
+
+    """
+    if known := os.environ.get("MOBILITY_SECRET"):
+        return known
+    if not sys.stdin.isatty():
+        raise SettingsError("Nobody is there to type the secret: set MOBILITY_SECRET.")
+    return getpass.getpass("Secret: ")
+
+
+def ask_accounts() -> list[tuple[str, str]]:
+    """
+    What is typed, or piped, until an empty line.
+
+    Raises:
+        SettingsError: That is no accounts.
+
+    """
+    if sys.stdin.isatty():
+        console.print("An address and a password a line, and an empty line at the end:")
+    accounts = []
+    for line in iter(lambda: sys.stdin.readline().strip(), ""):
+        jid, _, password = line.partition(" ")
+        if not password:
+            raise SettingsError("Each line is an address, a space and a password.")
+        accounts.append((jid, password.strip()))
+    if not accounts:
+        raise SettingsError("No robots: give an address and a password a line.")
+    return accounts
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m examples.chase", description=__doc__
     )
+    parser.set_defaults(ask=None, headless=False, json=False)
     roles = parser.add_subparsers(required=True)
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--host")
@@ -157,13 +183,13 @@ def parsed() -> argparse.Namespace:
     one.add_argument("--players", type=int, default=6)
     one.add_argument("--rounds", type=int, default=12)
     one.add_argument("--seconds", type=float, default=30.0)
-    one.set_defaults(run=service)
+    one.set_defaults(run=service, ask=ask_secret)
     other = roles.add_parser("robots", parents=[where], help=robots.__doc__)
     other.add_argument("service", help="the game's JID")
     other.add_argument("--ride", type=float, default=4.0, help="seconds of a ride")
     track = "a GPX file for the next robot"
     other.add_argument("--track", type=Path, action="append", default=[], help=track)
-    other.set_defaults(run=robots)
+    other.set_defaults(run=robots, ask=ask_accounts)
     show = roles.add_parser("demo", parents=[map], help=demo.__doc__)
     show.add_argument("--seconds", type=float, default=30.0)
     show.add_argument("--headless", action="store_true", help=headless.__doc__)
@@ -177,9 +203,12 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     options = parsed()
     try:
-        if getattr(options, "headless", False):
+        if options.json and not options.headless:
+            raise SettingsError("--json goes with --headless.")
+        if options.headless:
             raise SystemExit(0 if asyncio.run(headless(options)) else 1)
-        asyncio.run(options.run(options))
+        asked = [options.ask()] if options.ask else []
+        asyncio.run(options.run(options, *asked))
     except (MobilityError, BadCity, BadTrack, ValueError) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:

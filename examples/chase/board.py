@@ -21,13 +21,12 @@ from examples.chase.views import (
     of,
     read,
 )
-from examples.chase.words import URI, q
+from examples.chase.words import URI
 from mobility import App, InvalidState, Stanza, State
 
 __all__ = ["CITY", "Map"]
 
 CITY: Final = "city.geojson"
-ALLOW: Final = tuple(map(q, ("city", "player", "position", "seen", "round", "over")))
 
 _MOST_PIECES = 32
 _MOST_PLAYERS = 200  # with those who have left

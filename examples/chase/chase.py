@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
-from examples.chase import board, members, talk
 from examples.chase.board import Map
 from examples.chase.members import Members
 from examples.chase.talk import Chat
 from examples.chase.words import URI
-from mobility import Part, PartedApp, Stanza
+from mobility import PartedApp, Stanza, part
 
 __all__ = ["Chase"]
-
-_FOR_THE_GAME: Final = frozenset({*members.SAYS, *talk.SAYS})
 
 
 class Chase(PartedApp):
@@ -31,34 +27,21 @@ class Chase(PartedApp):
 
     uri = URI
     title = "Chase"
-    parts = (
-        Part("map", board.ALLOW, Map, says=()),
-        Part("members", members.ALLOW, Members, says=members.SAYS),
-        Part("chat", talk.ALLOW, Chat, says=talk.SAYS),
+
+    map = part(
+        Map, allow=("city", "player", "position", "seen", "round", "over"), says=()
     )
+    members = part(
+        Members,
+        allow=("welcome", "player", "ticket", "seen", "round", "turn", "no", "over"),
+        says=("join", "leave", "move", "at"),
+    )
+    chat = part(Chat, allow=("welcome", "message"), says=("say",))
 
     def __init__(self, service: str = "") -> None:
         self.services = (service,) if service else ()
         self.speak: Callable[[Stanza], None] = lambda stanza: None
 
-    @property
-    def map(self) -> Map:
-        part = self.part("map")
-        assert isinstance(part, Map)
-        return part
-
-    @property
-    def members(self) -> Members:
-        part = self.part("members")
-        assert isinstance(part, Members)
-        return part
-
-    @property
-    def chat(self) -> Chat:
-        part = self.part("chat")
-        assert isinstance(part, Chat)
-        return part
-
     async def ordered(self, stanza: Stanza) -> None:
-        if stanza.name in _FOR_THE_GAME:
+        if any(stanza.name in (part.says or ()) for part in self.parts):
             self.speak(stanza)

@@ -93,9 +93,13 @@ def read_city(source: Path | str | bytes) -> City:
         BadCity: If it is none.
 
     """
-    raw = _read(source) if isinstance(source, Path) else source
+    if isinstance(source, Path):
+        try:
+            return read_city(_read(source))
+        except BadCity as exc:
+            raise BadCity(f"{source}: {exc}") from None
     try:
-        whole = json.loads(raw)
+        whole = json.loads(source)
     except (ValueError, RecursionError):
         raise BadCity("This is not JSON.") from None
     features = list(_features(whole))
@@ -113,9 +117,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             raw = file.read(_LARGEST_FILE + 1)
     except OSError as exc:
-        raise BadCity(f"{path}: {exc.strerror or 'cannot be read'}.") from None
+        raise BadCity(f"{exc.strerror or 'It cannot be read'}.") from None
     if len(raw) > _LARGEST_FILE:
-        raise BadCity(f"{path} is larger than {_LARGEST_FILE // 1024 // 1024} MiB.")
+        raise BadCity(f"It is larger than {_LARGEST_FILE // 1024 // 1024} MiB.")
     return raw
 
 

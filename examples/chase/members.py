@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from examples.chase.views import (
     End,
@@ -20,14 +20,10 @@ from examples.chase.views import (
     of,
     read,
 )
-from examples.chase.words import URI, one_line, q
+from examples.chase.words import URI, one_line
 from mobility import App, Stanza, State
 
 __all__ = ["Members", "Standing"]
-
-_HEARD = ("welcome", "player", "ticket", "seen", "round", "turn", "no", "over")
-ALLOW: Final = tuple(map(q, _HEARD))
-SAYS: Final = tuple(map(q, ("join", "leave", "move", "at")))
 
 _MOST_PLAYERS = 200  # with those who have left
 _MOST_TICKETS = 100
@@ -92,19 +88,19 @@ class Members(App):
 
     async def join(self, name: str) -> None:
         """Ask to play; `you` is set once the game has let us in."""
-        await self.send(Stanza(q("join"), {"name": name}))
+        await self.send(Stanza("join", {"name": name}))
 
     async def leave(self) -> None:
-        await self.send(Stanza(q("leave")))
+        await self.send(Stanza("leave"))
 
     async def move(self, to: str, by: str) -> None:
         """Take one of the rides of `turn`; `no` says why not, if so."""
-        await self.send(Stanza(q("move"), {"to": to, "by": by}))
+        await self.send(Stanza("move", {"to": to, "by": by}))
 
     async def be_at(self, lon: float, lat: float) -> None:
         """Say where this phone is."""
         at = {"lon": f"{lon:.6f}", "lat": f"{lat:.6f}"}
-        await self.send(Stanza(q("at"), at))
+        await self.send(Stanza("at", at))
 
     # --- what the SDK asks -----------------------------------------------------
 

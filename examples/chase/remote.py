@@ -67,7 +67,7 @@ class Remote:
         self._introduction: Introduction | None = None
         self._choice = Choice()
         self._chosen = PARTS[0]  # what the next screen is for
-        self._split: Split | None = None
+        self._split: Split[Chase] | None = None
         self._city: City | None = None  # as the page has been told of last
         self._cities = 0
         self._screens: dict[str, tuple[Screen, asyncio.Event]] = {}  # by full JID
@@ -171,7 +171,7 @@ class Remote:
                 raise ValueError("This is not to be done now.")
 
     async def _say(self, packet: Awaitable[None]) -> None:
-        self._problem = ""
+        self._problem = self._note = ""
         try:
             await packet
         except MobilityError as exc:
@@ -225,14 +225,14 @@ class Remote:
         else:
             await split.move(part, to=target)
 
-    async def _parted(self) -> Split:
+    async def _parted(self) -> Split[Chase]:
         """The parts are still here, but each could go."""
         if self._split is None:
-            self._split = await self._client.split(self.app, {})
+            self._split = await self._client.split(self.app)
             self._begin(self._watch(self._split))
         return self._split
 
-    async def _watch(self, split: Split) -> None:
+    async def _watch(self, split: Split[Chase]) -> None:
         async with aclosing(split.watch()) as changes:
             async for _ in changes:
                 self._leave_empty()

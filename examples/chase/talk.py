@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from examples.chase.views import Line, as_data, items, mapping, of, read
-from examples.chase.words import URI, one_line, q
+from examples.chase.words import URI, one_line
 from mobility import App, Stanza, State
 
 __all__ = ["Chat"]
-
-ALLOW: Final = (q("welcome"), q("message"))
-SAYS: Final = (q("say"),)
 
 _MOST = 200  # lines
 
@@ -41,7 +38,7 @@ class Chat(App):
 
     async def say(self, text: str) -> None:
         """Say it to all; it comes back to us as to everybody."""
-        await self.send(Stanza(q("say"), text=text))
+        await self.send(Stanza("say", text=text))
 
     async def snapshot(self) -> State:
         return State(self.view(), title=self.title)

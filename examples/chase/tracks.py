@@ -79,12 +79,14 @@ class Track:
 
     def leg(self, start: Point, target: Point) -> Track | None:
         """The piece of it that leads from one place to another, if one does."""
-        near = [metres(spot, start) <= _NEAR for spot in self.spots]
-        for first in (index for index, is_near in enumerate(near) if is_near):
-            for last in range(first, len(self.spots)):
-                if metres(self.spots[last], target) <= _NEAR:
-                    end = last + 1
-                    return Track(self.seconds[first:end], self.spots[first:end])
+        index = range(len(self.spots))
+        first = next((n for n in index if metres(self.spots[n], start) <= _NEAR), None)
+        if first is None:
+            return None
+        for last in index[first:]:
+            if metres(self.spots[last], target) <= _NEAR:
+                end = last + 1
+                return Track(self.seconds[first:end], self.spots[first:end])
         return None
 
     def within(self, seconds: float) -> Track:

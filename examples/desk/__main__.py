@@ -40,8 +40,10 @@ def load_desk(doc: Path | None, notes: Path | None) -> Desk:
     slides = load_presenter(doc, 1)
     try:
         text = (notes or NOTES).read_text("utf-8") if notes or doc is None else ""
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{notes} cannot be read: {exc}.") from None
+    except OSError as exc:
+        raise SettingsError(f"{notes} cannot be read: {exc.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{notes} is not a text (UTF-8).") from None
     return Desk(slides.document, title=slides.title, notes=read_notes(text))
 
 
@@ -104,6 +106,7 @@ async def demo(options: argparse.Namespace) -> None:
             "pages of the wall. Ctrl-C ends the demo."
         )
         await stopped()
+        print("Ending the demo ...")
     print("Everything of the demo is gone.")
 
 
@@ -128,12 +131,13 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m examples.desk", description=__doc__
     )
+    parser.set_defaults(headless=False, json=False)
     roles = parser.add_subparsers(required=True)
     for run in (demo, talk):
         role = roles.add_parser(run.__name__, help=run.__doc__)
         role.add_argument("--doc", type=Path, help="the PDF; else the sample")
         role.add_argument("--notes", type=Path, help="text; --- begins the next page")
-        role.set_defaults(run=run, headless=False)
+        role.set_defaults(run=run)
         if run is demo:
             role.add_argument("--headless", action="store_true")
             role.add_argument("--json", action="store_true")
@@ -141,18 +145,22 @@ def parsed() -> argparse.Namespace:
             role.add_argument("--name", default="Laptop")
     role = roles.add_parser("device", help=device.__doc__)
     role.add_argument("name", help="what your other devices call it")
-    role.set_defaults(run=device, headless=False)
+    role.set_defaults(run=device)
     return parser.parse_args()
 
 
 def main() -> None:
     options = parsed()
     try:
+        if options.json and not options.headless:
+            raise SettingsError("--json goes with --headless.")
         if options.headless:
             raise SystemExit(0 if asyncio.run(headless(options)) else 1)
         asyncio.run(options.run(options))
     except MobilityError as error:
         raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

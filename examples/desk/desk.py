@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from examples.desk.parts import URI, Notes, Remote, Slides, Timer, packet
-from mobility import Part, PartedApp
+from examples.desk.parts import Notes, Remote, Slides, Timer
+from mobility import PartedApp, part
 
 __all__ = ["URI", "Desk", "read_notes"]
 
-TURN, PAGES, POINT = packet("turn"), packet("pages"), packet("point")
-WRITE, CLOCK = packet("write"), packet("clock")
-SLIDES = (TURN, PAGES, POINT, WRITE)
+URI = "https://mobility.example/apps/desk"
 
 
 class Desk(PartedApp):
@@ -24,22 +22,23 @@ class Desk(PartedApp):
 
     uri = URI
     schema = 1
-    parts = (
-        Part("slides", SLIDES, Slides, says=SLIDES),  # there may be keys at the wall
-        Part("notes", (TURN, PAGES), Notes, says=()),
-        Part("timer", (CLOCK,), Timer, says=(CLOCK,)),
-        Part("remote", (TURN, PAGES, CLOCK), Remote, says=(TURN, CLOCK)),
+
+    slides = part(
+        Slides,
+        allow=("turn", "pages", "point", "write"),
+        says=("turn", "pages", "point", "write"),  # there may be keys at the wall
     )
+    notes = part(Notes, allow=("turn", "pages"), says=())
+    timer = part(Timer, allow=("clock",), says=("clock",))
+    remote = part(Remote, allow=("turn", "pages", "clock"), says=("turn", "clock"))
 
     def __init__(
         self, document: bytes = b"", *, title: str = "", notes: Sequence[str] = ()
     ) -> None:
         self.title = title
-        slides, spoken = self.part("slides"), self.part("notes")
-        assert isinstance(slides, Slides)
-        assert isinstance(spoken, Notes)
-        slides.document, slides.title = document, title or slides.title
-        spoken.notes = tuple(notes)
+        self.slides.document = document
+        self.slides.title = title or self.slides.title
+        self.notes.notes = tuple(notes)
 
 
 def read_notes(text: str) -> tuple[str, ...]:

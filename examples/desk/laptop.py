@@ -40,7 +40,7 @@ class Laptop(Device):
     ) -> None:
         super().__init__(client, show=show)
         self.desk = desk
-        self.split: Split | None = None
+        self.split: Split[Desk] | None = None
         self._substitutes = substitutes or {}
         self.devices: dict[str, Target] = {}
         self._moving: set[str] = set()
@@ -127,7 +127,6 @@ class Laptop(Device):
         """Go on with the talk that was split when this device stopped, if one was."""
         splits = await self.client.splits(Desk, substitutes=self._substitute)
         for split in splits:
-            assert isinstance(split.app, Desk)
             self.desk = split.app
             self._watch_parts()
             self._take(split)
@@ -150,10 +149,9 @@ class Laptop(Device):
     async def _moved(self, part: str, name: str, from_: str) -> None:
         if self.split is None:
             await self._begin({part: name})
-        elif name == self.client.name:
-            await self.split.bring(part)
         else:
-            to = await self.client.device(name)
+            home = name == self.client.name
+            to = self.split.here if home else await self.client.device(name)
             await self.split.move(part, to=to, from_=self._place(part, from_))
 
     async def add(self, part: str, name: str) -> None:
@@ -170,7 +168,7 @@ class Laptop(Device):
         places = () if self.split is None else self.split.places[part]
         return next((place for place in places if place.name == name), None)
 
-    async def _begin(self, wanted: Mapping[str, str]) -> Split:
+    async def _begin(self, wanted: Mapping[str, str]) -> Split[Desk]:
         targets = {
             part: await self.client.device(name) for part, name in wanted.items()
         }
@@ -180,12 +178,12 @@ class Laptop(Device):
         self._take(split)
         return split
 
-    def _take(self, split: Split) -> None:
+    def _take(self, split: Split[Desk]) -> None:
         self.split = split
         self._following = asyncio.create_task(self._follow(split))  # until its end
         self._show()
 
-    async def _follow(self, split: Split) -> None:
+    async def _follow(self, split: Split[Desk]) -> None:
         async with aclosing(split.watch()) as changes:
             async for _ in changes:
                 self._show()

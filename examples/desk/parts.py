@@ -15,33 +15,17 @@ from examples.desk.values import Clock, Position
 from examples.presenter.presenter import Presenter
 from mobility import App, InvalidState, Stanza, State
 
-__all__ = ["URI", "Notes", "Remote", "Slides", "Timer", "packet"]
+__all__ = ["Notes", "Remote", "Slides", "Timer"]
 
-URI = "https://mobility.example/apps/desk"
 MOST = 1000  # pages that have notes
 LONGEST = 4000  # characters of the notes to one page
-
-
-def packet(name: str) -> str:
-    """The qualified name of a packet of the desk."""
-    return f"{{{URI}}}{name}"
-
-
-def _turn(page: int) -> Stanza:
-    return Stanza(packet("turn"), {"page": str(page)})
-
-
-def _clock(clock: Clock) -> Stanza:
-    return Stanza(packet("clock"), {key: str(x) for key, x in clock.data.items()})
 
 
 class Slides(Presenter):
     """The document, as those who listen see it."""
 
-    uri = URI
-
     async def _say(self, name: str, attributes: dict[str, str], text: str = "") -> None:
-        await self.send(Stanza(packet(name), attributes, text))
+        await self.send(Stanza(name, attributes, text))
 
     async def counted(self, pages: int) -> None:
         """Whoever shows the document here says how many pages it has."""
@@ -54,8 +38,6 @@ class Slides(Presenter):
 
 class Notes(App):
     """What the speaker wants to say, page by page."""
-
-    uri = URI
 
     def __init__(self, notes: Sequence[str] = ()) -> None:
         self.notes = tuple(notes)
@@ -89,8 +71,6 @@ class Notes(App):
 class Timer(App):
     """How long the talk has taken."""
 
-    uri = URI
-
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.clock = Clock()
         self.now = now
@@ -98,13 +78,17 @@ class Timer(App):
 
     async def run(self) -> None:
         now = self.now()
-        await self.send(_clock(Clock(self.clock.reads(now), now)))
+        await self._set(Clock(self.clock.reads(now), now))
 
     async def pause(self) -> None:
-        await self.send(_clock(Clock(self.clock.reads(self.now()))))
+        await self._set(Clock(self.clock.reads(self.now())))
 
     async def reset(self) -> None:
-        await self.send(_clock(Clock(0.0, self.now() if self.clock.runs else None)))
+        await self._set(Clock(0.0, self.now() if self.clock.runs else None))
+
+    async def _set(self, clock: Clock) -> None:
+        about = {key: str(value) for key, value in clock.data.items()}
+        await self.send(Stanza("clock", about))
 
     async def snapshot(self) -> State:
         return State(self.clock.data)
@@ -129,7 +113,8 @@ class Remote(Timer):
         self.position = Position()
 
     async def turn(self, page: int) -> None:
-        await self.send(_turn(self.position.at(page).page))
+        page = self.position.at(page).page
+        await self.send(Stanza("turn", {"page": str(page)}))
 
     async def snapshot(self) -> State:
         return State(self.clock.data | self.position.data)

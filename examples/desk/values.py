@@ -12,6 +12,7 @@ from mobility import Stanza
 __all__ = ["Clock", "Position"]
 
 LONGEST = 100 * 3600.0  # seconds that the clock shows
+MOST = 1_000_000  # pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Clock:
 
 def _whole(value: Any, default: int) -> int:
     try:
-        return int(value)
+        return max(-MOST, min(int(value), MOST))
     except (TypeError, ValueError, OverflowError):
         return default
 

@@ -75,7 +75,7 @@ class Presenter(App):
 
     async def _say(self, name: str, attributes: dict[str, str], text: str = "") -> None:
         """Here, and then to whoever shows it elsewhere."""
-        stanza = Stanza(f"{{{self.uri}}}{name}", attributes, text)
+        stanza = Stanza(name, attributes, text)
         await self.replay(stanza)
         await self.send(stanza)
 

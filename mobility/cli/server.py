@@ -262,7 +262,8 @@ def _service(given: str) -> tuple[str, str]:
             path.write_text(secrets.token_urlsafe(24) + "\n")
         secret = path.read_text().split("\n", 1)[0].strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise ServerError(f"The file {path} with a secret cannot be used") from exc
+        why = exc.strerror if isinstance(exc, OSError) else "It is not text"
+        raise ServerError(f"The secret cannot be kept in {path}: {why}") from exc
     if not secret:
         raise ServerError(f"There is no secret in the first line of {path}")
     return domain, secret

@@ -18,6 +18,7 @@ from mobility.app import App
 from mobility.client.sessions import Sessions
 from mobility.dispatch import bare
 from mobility.errors import (
+    LocalProtocolError,
     MobilityError,
     VisitRefused,
 )
@@ -37,6 +38,7 @@ from mobility.sharing.joining import ApproveShare
 from mobility.sharing.participation import Participation
 from mobility.sharing.shares import Shares
 from mobility.sharing.sharing import Sharing
+from mobility.split.whole import PartedApp
 from mobility.transfer import Report, timing, unseen
 from mobility.visit.delegating import Delegating
 from mobility.visit.history import History, Visited
@@ -237,10 +239,15 @@ class Others(Sessions):
             kind: Live, over this device or in a room; or a copy for each.
 
         Raises:
-            LocalProtocolError: It is elsewhere, or shared already.
+            LocalProtocolError: It is elsewhere, or shared already, or in parts.
             PeerUnreachable: The server has no rooms.
 
         """
+        if isinstance(app, PartedApp):
+            raise LocalProtocolError(
+                "An app in parts cannot be shared. Its parts can be shown on several "
+                "devices of yours, and on screens."
+            )
         key = Ed25519PrivateKey.from_private_bytes(self._identity)
         return self._shares.share(self._ours(app), kind, identity=key, show=show)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
+from typing import Protocol, TypeVar
 
-from mobility.app import AppFactory
 from mobility.client.filters import Filters
 from mobility.errors import LocalProtocolError
 from mobility.moved import MovedSession
@@ -22,7 +23,18 @@ from mobility.visit.screen import Screen
 
 __all__ = ["Splits"]
 
+A = TypeVar("A", bound=PartedApp)
+A_co = TypeVar("A_co", bound=PartedApp, covariant=True)
 Follow = Callable[[MovedSession], None]
+
+
+class Factory(Protocol[A_co]):
+    """Makes a fresh app of parts. A subclass of `PartedApp` is one."""
+
+    @property
+    def uri(self) -> str: ...
+
+    def __call__(self) -> A_co: ...
 
 
 class Splits(Filters):
@@ -30,7 +42,7 @@ class Splits(Filters):
 
     def _wire(self) -> None:
         super()._wire()
-        self._splits: dict[str, Split] = {}
+        self._splits: dict[str, Split[PartedApp]] = {}
         self._relaying.changed = self._fed_otherwise
         self._home = Home(
             *(self._store, self._tasks, self._away, self._owned),
@@ -40,24 +52,26 @@ class Splits(Filters):
             fresh=self._fresh,
             here=self._here,
             way=self._relaying.way,
+            ends=self._feeding.ends,
             claim=self._claim,
             free=self._offered.discard,
         )
 
     async def split(
         self,
-        app: PartedApp,
-        places: Mapping[str, Target],
+        app: A,
+        places: Mapping[str, Target] = MappingProxyType({}),
         *,
         substitutes: Substitutes | None = None,
-    ) -> Split:
+    ) -> Split[A]:
         """
         Split a running app: its parts go to several devices, all of them or none.
 
         Args:
             app: Runs here. Parts that are not named stay here.
             places: For each part that goes, the display that we visit, or the own
-                device that is online, to which it goes.
+                device that is online, to which it goes. Without any, all stay, and
+                each can go by `Split.move` and `Split.add` later.
             substitutes: Where a part goes on if its device dies; here, if to nobody.
 
         Raises:
@@ -83,8 +97,8 @@ class Splits(Filters):
         return split
 
     def _split(
-        self, app: PartedApp, session: Session, substitutes: Substitutes | None
-    ) -> Split:
+        self, app: A, session: Session, substitutes: Substitutes | None
+    ) -> Split[A]:
         over = partial(self._splits.pop, session.id, None)
         split = Split(self._home, app, session, substitutes or {}, on_over=over)
         self._splits[session.id] = split
@@ -92,17 +106,16 @@ class Splits(Filters):
         return split
 
     async def splits(
-        self,
-        *factories: type[PartedApp] | AppFactory,
-        substitutes: Substitutes | None = None,
-    ) -> list[Split]:
+        self, *factories: Factory[A], substitutes: Substitutes | None = None
+    ) -> list[Split[A]]:
         """
         Go on with what was split when this device stopped.
 
         What was still on its way together is here; what was decided arrives.
 
         Args:
-            factories: The apps that can go on with their parts here.
+            factories: The apps that can go on with their parts here. What names no
+                services has those that were written down.
             substitutes: As for `split`.
 
         """
@@ -111,7 +124,7 @@ class Splits(Filters):
         for parted in self._store.parted().values():
             if parted.app in made and parted.id not in self._splits:
                 app = made[parted.app]()
-                assert isinstance(app, PartedApp)
+                app.services = app.services or parted.services
                 app.session = self._session(parted.id, app)
                 self._claim(parted.id)
                 split = self._split(app, app.session, substitutes)

@@ -27,6 +27,7 @@ __all__ = [
     "Sync",
     "Word",
     "checked_names",
+    "is_token",
 ]
 
 _QUALIFIED: Final = re.compile(r"\{[^{}\s]{1,500}\}[^{}\s:]{1,101}")
@@ -55,8 +56,13 @@ def _check(*values: str) -> None:
         raise RemoteProtocolError("That does not say which part it is about.")
 
 
+def is_token(text: object) -> bool:
+    """Whether a service can know a part by that."""
+    return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
+
+
 def _check_token(token: str) -> None:
-    if not _TOKEN.fullmatch(token):
+    if not is_token(token):
         raise RemoteProtocolError("That is not the token of a part.")
 
 

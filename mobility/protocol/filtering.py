@@ -10,12 +10,12 @@ phone passes on what is for the device. There it is looked at once more in any c
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Final
 
-from mobility.protocol.sift import Kind, Recipient, Rule, Sender, Sift
+from mobility.protocol.sift import Inbound, Kind, Recipient, Rule, Sender, Sift
 
-__all__ = ["NEEDED", "Way", "for_account", "for_device", "for_trial"]
+__all__ = ["NEEDED", "Way", "for_account", "for_device", "for_trial", "listening"]
 
 NEEDED: Final = frozenset(
     {
@@ -61,6 +61,12 @@ def for_account(names: Iterable[str], features: Set[str] = frozenset()) -> Sift:
 def for_device(names: Iterable[str]) -> Sift:
     """The rules of a device to which nobody has to write beside these messages."""
     return Sift({Kind.MESSAGE: Rule(allow=frozenset(names))})
+
+
+def listening(names: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a part that listens to these gets a packet of that name."""
+    passes = for_device(names).compiled("")
+    return lambda name: passes(Inbound(Kind.MESSAGE, "", "", (name,)))
 
 
 def for_trial(names: Iterable[str]) -> Sift:

@@ -12,8 +12,8 @@ that it does not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from types import MappingProxyType
 from typing import Any, Final, Self, TypeGuard
@@ -104,10 +104,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """The ends of a feed, so that a lost tail is found; a name not in it has none."""
+    """The ends of a feed, so that a lost tail is found; of those names that it says."""
 
     feed: str
     spans: Mapping[str, Span]
+
+    def of(self, names: Collection[str]) -> Heads:
+        """Those of some names."""
+        spans = {name: span for name, span in self.spans.items() if name in names}
+        return replace(self, spans=spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +186,13 @@ class Outbox:
         return takewhile(lambda other: other != name, reversed(self._last))
 
     def heads(self, names: Iterable[str] | None = None) -> Heads:
-        """The ends of some names, or of all."""
-        chosen = self._last if names is None else self._last.keys() & set(names)
-        spans = {name: Span(self._first[name], self._last[name]) for name in chosen}
-        return Heads(self.feed, spans)
+        """The ends of some names, said or not; or of all that were said."""
+        chosen = self._last if names is None else names
+        first, last = self._first, self._last
+        return Heads(
+            self.feed,
+            {name: Span(first.get(name, 1), last.get(name, 0)) for name in chosen},
+        )
 
     def since(self, cursor: Cursor, names: Iterable[str]) -> Iterator[Numbered]:
         """
@@ -237,6 +245,8 @@ class Inbox:
     def _begin(self, feed: str, heads: Mapping[str, int]) -> None:
         self._feed = feed
         self._had = {name: heads.get(name, 0) for name in self.names}
+        self._claimed = dict(self._had)  # by whoever had the part before
+        self._last: dict[str, int] = {}  # of each name, as the sender said last
         self._known = dict(self._had)  # the last that was said, as far as we know
         self._early: dict[tuple[str, int], Numbered] = {}
         self._size = 0  # bytes of these
@@ -342,8 +352,8 @@ class Inbox:
         """
         if heads.feed != self._feed:
             self._begin(heads.feed, self._others.get(heads.feed, _NONE))
-        for name in self.names:
-            self._learn(name, heads.spans.get(name, Span(1, 0)))
+        for name in heads.spans.keys() & self.names:
+            self._learn(name, heads.spans[name])
         for packet in tuple(self._early.values()):
             if not self._can_be(packet):
                 self._drop(packet)
@@ -355,8 +365,20 @@ class Inbox:
             return False
         return all(nth <= self._known.get(name, nth) for name, nth in said.items())
 
+    def settle(self) -> None:
+        """
+        The ends that were told since are those of now: the sender was asked.
+
+        Whoever claims to have heard what was never said would never hear again. From
+        such a cursor it goes on at the end of what was said.
+        """
+        for name, last in self._last.items():
+            if self._claimed[name] > last:
+                self._claimed[name] = self._had[name] = self._known[name] = last
+
     def _learn(self, name: str, span: Span) -> None:
         had = self._had[name]
+        self._last[name] = span.last
         self._known[name] = max(had, span.last)
         before = min(span.first, span.last + 1) - 1
         if before > had:

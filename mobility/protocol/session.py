@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
@@ -17,6 +17,7 @@ __all__ = [
     "State",
     "is_reserved",
     "is_stamp",
+    "qualified",
 ]
 
 
@@ -78,7 +79,8 @@ class Stanza:
     Like a state it shows no content of itself: it may end up in somebody's log.
 
     Args:
-        name: Its qualified name, ``{namespace}local``; filters match on it.
+        name: Its qualified name, ``{namespace}local``; filters match on it. An app
+            says just ``local``, if the namespace is its own.
         attributes: Without namespaces.
         text: What stands in the element before any child.
         children: Elements inside.
@@ -112,6 +114,11 @@ class Stanza:
     def local(self) -> str:
         return self.name.rpartition("}")[2]
 
+    def within(self, uri: str) -> Stanza:
+        """The same; whatever in it has no namespace is in that of the app."""
+        children = tuple(child.within(uri) for child in self.children)
+        return replace(self, name=qualified(self.name, uri), children=children)
+
     @property
     def weight(self) -> int:
         """About how many bytes it takes to keep it."""
@@ -137,6 +144,11 @@ _RESERVED: Final = (
     "vcard-temp",
 )
 _LATEST: Final = 253_402_300_799.0  # RFC 3339 ends with the year 9999
+
+
+def qualified(name: str, uri: str) -> str:
+    """The same name; one without a namespace is in that of the app with that URI."""
+    return name if name.startswith("{") else f"{{{uri}}}{name}"
 
 
 def is_reserved(name: str) -> bool:

@@ -12,11 +12,10 @@ to, and by the device itself.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 __all__ = [
     "BOUNCED",
@@ -86,13 +85,6 @@ class Inbound(NamedTuple):
     payloads: tuple[str, ...]
 
 
-class Listens(Protocol):
-    """A part of an app."""
-
-    @property
-    def allow(self) -> tuple[str, ...]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
@@ -120,23 +112,6 @@ class Sift:
     """
 
     rules: Mapping[Kind, Rule] = field(default_factory=lambda: MappingProxyType({}))
-
-    @classmethod
-    def of_parts(cls, parts: Iterable[Listens], always: Collection[str] = ()) -> Sift:
-        """
-        Messages that some of these parts listen to, and no others.
-
-        Args:
-            parts: What runs on a device. If it is nothing, everything passes.
-            always: Qualified names that pass whatever they listen to, as our own. What
-                comes back of a message that could not be delivered passes anyway.
-
-        """
-        listened = [part.allow for part in parts]
-        if not listened:
-            return OFF
-        allow = frozenset(chain(*listened, always, [BOUNCED]))
-        return cls({Kind.MESSAGE: Rule(allow=allow)})
 
     def passes(self, inbound: Inbound, me: str) -> bool:
         """Whether a resource with this full JID gets that stanza."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
 from mobility.errors import InvalidState
+from mobility.protocol.feeding import is_token
 from mobility.protocol.numbering import Cursor
 from mobility.protocol.session import Stanza, State
 from mobility.protocol.state import decode_packets, encode_packets
@@ -18,6 +19,9 @@ SECTION: Final = ".part"  # the name of that file; apps cannot use it
 MOST_SOURCES: Final = 16  # of packets, for one part
 _LARGEST: Final = 4_000_000  # bytes
 _MOST: Final = 2**31
+_COUNTED: Final = frozenset(
+    {"applied", "filtered", "doubled", "lost", "missing", "refused"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def with_standing(state: State, standing: Standing) -> State:
         "cursors": {name: one.to_data() for name, one in standing.cursors.items()},
         "said": standing.said,
         "words": len(standing.words),
-        "counts": dict(standing.counts),
+        "counts": {name: min(n, _MOST - 1) for name, n in standing.counts.items()},
         "feeds": dict(standing.feeds),
     }
     packets = encode_packets((*standing.words, *standing.waiting))
@@ -98,7 +102,9 @@ def _standing(head: bytes, packets: tuple[Stanza, ...]) -> Standing:
                 len(cursors) <= MOST_SOURCES
                 and all(map(_is_count, (said, words, *counts.values())))
                 and words <= len(packets)
-                and all(map(_is_text, feeds.values()))
+                and counts.keys() <= _COUNTED
+                and len(feeds) <= MOST_SOURCES
+                and all(map(is_token, feeds.values()))
             ):
                 found = {name: Cursor.from_data(one) for name, one in cursors.items()}
                 both = packets[:words], packets[words:]
@@ -110,7 +116,3 @@ def _standing(head: bytes, packets: tuple[Stanza, ...]) -> Standing:
 
 def _is_count(number: Any) -> TypeGuard[int]:
     return type(number) is int and 0 <= number < _MOST
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= 1000

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from mobility.dispatch import bare
 from mobility.errors import LocalProtocolError, MobilityError
+from mobility.protocol.rate import Rate
 from mobility.protocol.shareseal import Channel
 from mobility.protocol.sharing import End, News, Parting, Person, Word
 from mobility.session import Session
 from mobility.sharing.gathering import Gathering, Site
-from mobility.sharing.rate import Rate
 from mobility.transfer import timing
 from mobility.xmpp.sharing.stanza import Addressed
 

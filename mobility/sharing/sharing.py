@@ -21,6 +21,7 @@ from mobility.protocol.capture import Capture
 from mobility.protocol.handshake import Host
 from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.order import Replica
+from mobility.protocol.rate import Rate
 from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.protocol.shareseal import Channel
 from mobility.protocol.sharing import (
@@ -40,7 +41,6 @@ from mobility.sharing.gathering import Site
 from mobility.sharing.live import Live
 from mobility.sharing.members import Member
 from mobility.sharing.ordering import Ordering
-from mobility.sharing.rate import Rate
 from mobility.xmpp.sharing.stanza import Addressed
 from mobility.xmpp.visit.stanza import Event
 

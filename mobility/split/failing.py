@@ -52,7 +52,7 @@ class Failing:
     async def _watch(self, seat: Seat) -> None:
         moved = seat.moved
         assert moved is not None
-        ends = (self._seats.home.lost(moved), moved.ended())
+        ends = (self._seats.home.lost(moved), moved.ended(), seat.behind.wait())
         tasks = [asyncio.ensure_future(end) for end in ends]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -62,10 +62,33 @@ class Failing:
         async with self._lock(seat.part):
             if seat.moved is moved:
                 seat.watcher = None
-                await self._replace(seat)
+                if seat.behind.is_set() and moved.away:
+                    await self._renew(seat)
+                else:
+                    await self._replace(seat)
                 for each in self._seats.of(seat.part):
                     self.look_after(each)
                 self._seats.changed()
+
+    async def _renew(self, seat: Seat) -> None:
+        """
+        Its device has missed more than is kept: it gets the state of another place.
+
+        If there is none, it goes on without that.
+        """
+        log.warning("a device has missed too much of a part, which is sent to it anew")
+        seat.behind.clear()
+        if seat.to is None or not await self._is_renewed(seat, seat.to):
+            await self._moving.drop(seat)
+
+    async def _is_renewed(self, seat: Seat, where: Target) -> bool:
+        to = self._seats.home.fresh(where)
+        for other in self._seats.of(seat.part):
+            sound = other is not seat and not other.piece.lags
+            if sound and await self._goes(self._moving.copy(other, to)):
+                await self._moving.cut_off(seat)
+                return True
+        return await self._goes(self._moving.pass_on(seat, to)) or seat.moved is None
 
     async def _replace(self, seat: Seat) -> None:
         assert seat.moved is not None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from mobility.errors import MobilityError, PeerUnreachable, RemoteProtocolError
 from mobility.protocol.feeding import Dismiss, Invitation, Invite, Say, Sync, Word
-from mobility.protocol.numbering import Heads, Inbox, Numbered
+from mobility.protocol.numbering import Cursor, Heads, Inbox, Numbered
 from mobility.protocol.session import Stanza
 from mobility.tasks import Tasks
 from mobility.xmpp.split import MobilitySplit
@@ -103,6 +103,7 @@ class Feed:
                 await self._wire.ask(
                     self.service, Sync(self.token, before), seconds=_ANSWER
                 )
+                self.inbox.settle()
             except RemoteProtocolError:
                 self.uninvited()
                 return
@@ -136,6 +137,7 @@ class Feeds:
         self._tasks = tasks
         self._feeds: dict[Feed, asyncio.Task[None]] = {}
         self._said: dict[str, _Saying] = {}
+        self._asking: list[tuple[str, Callable[[Heads], None]]] = []
         self._cut = asyncio.Event()  # set when nothing is answered any more
 
         self._wire.receive = self._receive
@@ -206,8 +208,33 @@ class Feeds:
             feed.hear(packet)
 
     def _on_heads(self, peer: str, heads: Heads) -> None:
+        for service, tell in self._asking:
+            if service == peer:
+                tell(heads)
         for feed in self._of(peer):
             feed.learn(heads)
+
+    async def ends(self, service: str, names: Collection[str]) -> Heads:
+        """
+        Where what a service has said to our account ends; we are a member there.
+
+        Raises:
+            PeerUnreachable: It does not answer.
+            RemoteProtocolError: It does not know us, or this wire.
+
+        """
+        told: list[Heads] = []
+        asking = service, told.append
+        self._asking.append(asking)
+        try:
+            nothing = Cursor("", dict.fromkeys(names, 0))
+            await self._wire.ask(service, Sync("", nothing), seconds=_ANSWER)
+        finally:
+            self._asking.remove(asking)
+        for heads in told:
+            if heads.spans.keys() >= set(names):
+                return heads
+        raise RemoteProtocolError("The service does not say where its feed ends.")
 
     # --- what is said ----------------------------------------------------------
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from mobility.errors import MobilityError
 from mobility.protocol.feeding import Invitation, Invite
 from mobility.protocol.filtering import Way
-from mobility.protocol.numbering import Inbox, Numbered
+from mobility.protocol.numbering import Heads, Inbox, Numbered
 from mobility.protocol.session import Number, Stanza
 from mobility.split.feed import Feed, Feeds
 from mobility.split.piece import Piece
@@ -88,6 +89,14 @@ class Feeding:
             self._feeds.expected = self._expected
         return self._feeds
 
+    async def ends(self, service: str, names: Collection[str]) -> Heads | None:
+        """Where what a service has said to us ends; None if it does not say."""
+        try:
+            return await self.feeds.ends(service, names)
+        except MobilityError as exc:
+            log.debug("a service does not say where it is: %s", type(exc).__name__)
+            return None
+
     def online(self, *, resumed: bool) -> None:
         """We were away, and something may have been lost meanwhile."""
         if self._feeds is not None:
@@ -150,17 +159,10 @@ class Feeding:
     def attend(self, whole: PartedApp) -> None:
         """From now on, have its services feed its parts; before any of them goes."""
         self._wholes[whole] = None
-        for part in whole.parts:
-            whole.part(part.name)  # from now on it is there, and hears
         self._take_up()
         if self._looking is None and whole.services:
             self._looking = self._tasks.start(self._look())
         self.news.set()
-
-    def leave(self, whole: PartedApp) -> None:
-        """It is not ours any more, or over."""
-        self._wholes.pop(whole, None)
-        self._take_up()
 
     async def _look(self) -> None:
         """See where parts are, whenever that may have changed, for ever."""
@@ -177,7 +179,9 @@ class Feeding:
             self.news.clear()
 
     def _take_up(self) -> None:
-        """All places of our parts."""
+        """All places of our parts, of those that are not over or given away."""
+        for whole in [each for each in self._wholes if each.is_over]:
+            del self._wholes[whole]
         there = {
             (w, s, p) for w in self._wholes for s in w.services for p in _pieces(w)
         }
@@ -210,6 +214,8 @@ class Feeding:
 
     async def _settle(self, line: _Line) -> bool:
         """Whether the part is fed where it is now."""
+        if line.piece.gone or self._is_deaf(line):
+            self._stop(line)
         where = line.piece.there or (self._stream.jid if line.piece.here else "")
         if not where or (where == line.told and not line.passed):
             return True  # on its way, or all is well
@@ -222,6 +228,11 @@ class Feeding:
             line.told = where
             self.changed()
         return not line.passed
+
+    def _is_deaf(self, line: _Line) -> bool:
+        """Whether we take packets for a state of the part that is not any more."""
+        feed = None if line.passed else line.feed
+        return feed is not None and not line.piece.takes_from(feed.inbox)
 
     async def _feed(self, line: _Line, where: str) -> None:
         if where != line.told:
@@ -261,7 +272,8 @@ class Feeding:
 
         def ready() -> None:
             while packet := inbox.pop():
-                line.piece.hear(_as_stanza(packet, line.service))
+                with contextlib.suppress(ValueError):  # no packet: passed to nobody
+                    line.piece.hear(_as_stanza(packet, line.service))
 
         return self.feeds.expect(
             line.service, token=line.token, inbox=inbox, ready=ready
@@ -280,9 +292,7 @@ class Feeding:
 
 def _pieces(whole: PartedApp) -> Iterator[Piece]:
     """Its places that listen to anything."""
-    for place in whole.hub.places:
-        if isinstance(place, Piece) and place.allow:
-            yield place
+    return (place for place in whole.places if place.allow)
 
 
 def _as_stanza(packet: Numbered, service: str) -> Stanza:

@@ -219,8 +219,12 @@ class Filtering:
     # --- what comes nevertheless -------------------------------------------------
 
     def _look(self, stanza: Any) -> Any:
-        """Notice a message that the server should have kept from us."""
-        if self._passes is not None and stanza.name == "message":
+        """
+        Notice a message that the server should have kept from us.
+
+        One without content proves nothing: what is too large comes so, by our parser.
+        """
+        if self._passes and stanza.name == "message" and len(stanza.xml):
             inbound = self._stream.sifting.inbound(stanza.xml)
             if inbound.kind is Kind.MESSAGE and not self._passes(inbound):
                 self._passes, self._holds = None, False

@@ -13,6 +13,7 @@ from mobility.protocol import numbering
 from mobility.protocol.numbering import Cursor, Numbered, Outbox
 from mobility.protocol.session import Number, Stanza
 from mobility.split.traffic import Meter
+from mobility.xmpp.session.stanza import check
 
 __all__ = ["Heads", "Hub", "Listener"]
 
@@ -128,7 +129,11 @@ class Hub:
             stanza: Whatever number it has is forgotten.
             by, said: Whose word it is, as in `Number`.
 
+        Raises:
+            ValueError: If an app made one that is no packet. Nothing was said.
+
         """
+        check(stanza)  # what has a place in the order has to come to all
         (ordered,) = self._order([(stanza, by, said)])
         return ordered
 
@@ -136,13 +141,23 @@ class Hub:
         """Put words into the order, all at once; gives those that were not there."""
         heard: dict[str, int] = {}
         fresh = []
-        for word in words:
+        for word in filter(self.takes, words):
             assert word.number is not None
             voice, said = word.number.feed, word.number.at
             if said > heard.get(voice, self.heard(voice)):
                 heard[voice] = said
                 fresh.append((word, voice, said))
         return self._order(fresh)
+
+    def takes(self, word: Stanza) -> bool:
+        """Whether others could be told that."""
+        if word.number is None or word.number.at > numbering.LARGEST:
+            return False  # nobody counts that far
+        try:
+            check(word)
+        except ValueError:
+            return False
+        return True
 
     def _order(self, said: Iterable[tuple[Stanza, str, int]]) -> list[Stanza]:
         """They are written down together: that takes as long as one of them alone."""

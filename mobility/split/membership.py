@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from mobility.dispatch import bare
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.feeding import Invite, Say
+from mobility.protocol.filtering import for_device
 from mobility.protocol.numbering import Numbered, Outbox
-from mobility.protocol.sift import Inbound, Kind, Rule, Sift
+from mobility.protocol.sift import Inbound, Kind
 from mobility.split.traffic import Gauge, Meter, Traffic
 
 __all__ = ["Fed", "Heard", "Member", "Participant"]
@@ -19,7 +22,8 @@ MOST_FED = 32  # parts of a member
 MOST_RESENT = 40_000  # packets that a member is sent again at once
 RESENT = 2000.0  # and a second
 MOST_KIOSKS = 4  # of a member
-_MOST_HEARD = 10_000  # connections of which we know what they said last
+_MOST_HEARD = 10_000  # accounts of which we know what they said last
+_MOST_VOICES = 64  # devices of one, so that nobody has us forget what others said
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Fed:
     busy: bool = False
 
     def __post_init__(self) -> None:
-        self.passes = Sift({Kind.MESSAGE: Rule(allow=self.allow)}).compiled(self.jid)
+        self.passes = for_device(self.allow).compiled(self.jid)
 
     @property
     def where(self) -> tuple[str, str, str]:
@@ -127,6 +131,7 @@ class Member:
         self.allowance = Allowance()
         self.kiosks: dict[str, float] = {}
         self.told, self.when = 0, 0.0
+        self._asking = 0
 
     def __repr__(self) -> str:
         return f"<Member {self.jid}: {len(self.fed)} participants>"
@@ -149,6 +154,23 @@ class Member:
             fed = Fed(*about, asked=now, since=now)
             self.fed[invite.token] = fed
         return fed
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """
+        Somebody is asked for this member, which takes a while.
+
+        Raises:
+            RemoteProtocolError: Too many are.
+
+        """
+        if self._asking >= MOST_FED:
+            raise RemoteProtocolError("Too many are asked for this member already.")
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     def check_room_for(self, kiosk: str) -> None:
         """
@@ -210,13 +232,20 @@ class Heard:
     """What was said to a service, so that it takes each packet once."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str], int] = {}  # who said something last is last
+        # Of each account, by what it says it in; who said something last is last.
+        self._last: dict[str, dict[str, int]] = {}
 
     def is_new(self, peer: str, say: Say) -> bool:
         """Whether this was not said before; from now on it was."""
-        key = bare(peer), say.feed
-        last = self._last.pop(key, 0)
-        self._last[key] = max(last, say.at)
-        if len(self._last) > _MOST_HEARD:
-            del self._last[next(iter(self._last))]
+        feeds = self._last.pop(bare(peer), {})
+        self._last[bare(peer)] = feeds
+        last = feeds.pop(say.feed, 0)
+        feeds[say.feed] = max(last, say.at)
+        _shorten(feeds, _MOST_VOICES)
+        _shorten(self._last, _MOST_HEARD)
         return say.at > last
+
+
+def _shorten(those: dict[str, Any], most: int) -> None:
+    if len(those) > most:
+        del those[next(iter(those))]

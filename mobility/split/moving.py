@@ -95,6 +95,12 @@ class Moving:
             await self.drop(other)
         return self._seats.app.part(part)
 
+    async def home(self, seat: Seat) -> None:
+        """Have it run here, and no more where it was; its other places stay."""
+        if not self._is_first(seat):
+            self._seats.appoint(seat)
+        await self._fetch(seat)
+
     async def _fetch(self, seat: Seat) -> None:
         """As it is there; or else as it was last saved here."""
         assert seat.moved is not None

@@ -16,7 +16,8 @@ from mobility.store import Parted, Store
 __all__ = ["Order"]
 
 MOST = 4000  # packets that are written down; a place that misses more is told so
-_AT_ONCE = 500  # of them that are let go together
+LARGEST = 16_000_000  # bytes of these
+_AT_ONCE = 1.125  # of either, until what is too much is let go
 
 
 class Order:
@@ -34,6 +35,7 @@ class Order:
         self._hub = hub
         self._base = hub.heads
         self._since: deque[Stanza] = deque()
+        self._size = 0  # bytes of these
         self.parted: Parted | None = None  # as it is written down; nothing is before
 
     @property
@@ -58,7 +60,7 @@ class Order:
             for stanza in decode_packets(raw):
                 live = replace(stanza, replayed=False)
                 self._hub.adopt(live)
-                self._since.append(live)
+                self._add(live)
         self.begin(parted)
 
     def begin(self, parted: Parted) -> None:
@@ -74,16 +76,23 @@ class Order:
         assert self.parted is not None
         packets = [encode_packets([stanza]) for stanza in stanzas]
         self._store.order(self.parted.id, packets)
-        self._since += stanzas
-        while len(self._since) >= MOST + _AT_ONCE:
+        for stanza in stanzas:
+            self._add(stanza)
+        if max(len(self._since) / MOST, self._size / LARGEST) >= _AT_ONCE:
             self._shorten(self.parted)
 
+    def _add(self, stanza: Stanza) -> None:
+        self._since.append(stanza)
+        self._size += stanza.weight
+
     def _shorten(self, parted: Parted) -> None:
-        gone = [self._since.popleft() for _ in range(_AT_ONCE)]
-        for stanza in gone:
-            self._base = _after(self._base, stanza)
+        before = len(self._since)
+        while len(self._since) > MOST or self._size > LARGEST:
+            gone = self._since.popleft()
+            self._size -= gone.weight
+            self._base = _after(self._base, gone)
         self.parted = replace(parted, heads=self.heads)
-        self._store.shorten(self.parted, _AT_ONCE)
+        self._store.shorten(self.parted, before - len(self._since))
 
 
 def _after(heads: Heads, stanza: Stanza) -> Heads:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
-from mobility.protocol.numbering import Cursor, Inbox
+from mobility.protocol.filtering import listening
+from mobility.protocol.numbering import Cursor, Heads, Inbox
+from mobility.protocol.rate import Rate
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import (
     MOST_SOURCES,
@@ -56,6 +58,7 @@ class Piece(App):
 
     Attributes:
         shown: The app of the developer.
+        listens: Whether it gets a packet, by its qualified name.
         feeds: The services that are to know this part, with a token each; they travel
             sealed, with the part's state.
         gauge: On the phone, what the place is sent where the part is now.
@@ -83,6 +86,7 @@ class Piece(App):
         self.on_behind: Callable[[], None] = lambda: None
         self._part = part.name
         self._allow = frozenset(part.allow)
+        self.listens = listening(part.allow)
         self._says = None if part.says is None else frozenset(part.says)
         self._whole = whole
         self._hub = hub
@@ -96,10 +100,9 @@ class Piece(App):
         self._peer_has: Mapping[str, Cursor] = {}
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
-        self._heard: list[
-            Stanza
-        ] = []  # words for the hub, until all that came are here
+        self._heard: list[Stanza] = []  # words for the hub, put in together
         self._said = 0
+        self._rate: Rate | None = None  # of what is said, once something was
         self._again = False  # this device has stopped since it came
         self._busy = asyncio.Lock()
         self._stand(Standing())
@@ -145,7 +148,12 @@ class Piece(App):
     @property
     def here(self) -> bool:
         """On the phone, whether it runs there."""
-        return self._mode is _Mode.HERE
+        return self._mode is _Mode.HERE and not self.gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is elsewhere with the whole."""
+        return not self._whole.here
 
     def peer_has(self, source: str) -> Cursor:
         """On the phone, how far the other device is, as far as that is known."""
@@ -182,7 +190,7 @@ class Piece(App):
 
         ``applied``; ``filtered``: not allowed; ``doubled``: had before; ``lost``: not
         to be had any more; ``missing``: still to come, though others have; ``refused``:
-        from a device, which has nothing of the kind to say.
+        from who has nothing of the kind to say.
         """
         counts = Counter(self._counts_here)
         for inbox in self._inboxes.values():
@@ -195,6 +203,14 @@ class Piece(App):
         """How far it is in what the hub says (the empty name), and each service."""
         return {source: inbox.cursor for source, inbox in self._inboxes.items()}
 
+    def ends(self, known: Mapping[str, Heads]) -> dict[str, Heads]:
+        """On the phone, where all that comes to this place ends, of what it allows."""
+        passed_on = {_RELAYED: self._relayed.ends(self._allow)}
+        return {
+            source: heads.of(self._allow)
+            for source, heads in {**known, **passed_on}.items()
+        }
+
     def inbox(self, source: str) -> Inbox:
         """
         Where packets of a service wait; call `wake` when there are some.
@@ -206,6 +222,10 @@ class Piece(App):
         if source not in self._inboxes and len(self._inboxes) >= MOST_SOURCES:
             raise LocalProtocolError("No part is fed by so many services.")
         return self._inboxes.setdefault(source, Inbox(self._allow))
+
+    def takes_from(self, inbox: Inbox) -> bool:
+        """Whether what waits there is applied; no more, once another state came."""
+        return inbox in self._inboxes.values()
 
     def wake(self) -> None:
         """Have what waits applied soon, by the session."""
@@ -236,8 +256,8 @@ class Piece(App):
             return
         if self._session is None:
             raise LocalProtocolError("This part runs in no session yet.")
-        if len(self._words) >= MOST_WORDS:
-            raise PeerUnreachable("Too much was said here that nobody has heard yet.")
+        if len(self._words) >= MOST_WORDS or self._floods(stanza):
+            raise PeerUnreachable("Too much is said here. Try again in a moment.")
         word = replace(stanza, number=Number(self.voice, self._said + 1))
         self._session.tell(word)  # refuses what is no XML: then none was said
         self._said += 1
@@ -261,7 +281,10 @@ class Piece(App):
         has brought it, and what is lost on the way is lost.
         """
         if self._hub is not None:
-            self.hear(self._relayed.say(stanza))
+            try:
+                self.hear(self._relayed.say(stanza))
+            except ValueError:  # names that the other device would not read
+                self._counts_here["refused"] += 1
         elif self._session is not None and self._session.runs:
             self.record(stanza)
             self._take(replace(stanza, number=None))
@@ -275,11 +298,19 @@ class Piece(App):
         if self._hub is None:
             self._take(stanza)
             await self.drain()
-        elif self._is_word(stanza) and self._may_say(stanza):
+        elif self._is_to_hear(stanza) and self._hub.takes(stanza):
             said = replace(stanza, sender="", id="")  # no place is named to another
             self._heard.append(said)
         else:
             self._counts_here["refused"] += 1  # nobody asks that device for this
+
+    async def _put_in(self, word: Stanza) -> None:
+        """Have a word ordered that another device has said, if it may say that."""
+        said = replace(word, sender="", id="")  # no place is named to another
+        if self._may_say(word) and self._whole.hub.takes(said):
+            await self._whole.hear(said)
+        else:
+            self._counts_here["refused"] += 1
 
     async def replay(self, stanza: Stanza) -> None:
         """Take what came since the state was captured."""
@@ -289,11 +320,28 @@ class Piece(App):
             self._plain.append(stanza)
             await self._drained()
 
+    def _is_to_hear(self, word: Stanza) -> bool:
+        """Whether it may be said there, and is not too much."""
+        if not (self._is_word(word) and self._may_say(word)):
+            return False
+        assert self._hub is not None
+        return _at(word) <= self._hub.heard(self.voice) or not self._floods(word)
+
+    def _floods(self, word: Stanza) -> bool:
+        """Whether that is too much; where it is said, that is told sooner than here."""
+        now = asyncio.get_running_loop().time()
+        if self._rate is None:
+            self._rate = Rate(now, times=1 if self._hub is None else 2)
+        return not self._rate.take(now, word.weight)
+
     def _is_own(self, word: Stanza) -> bool:
-        """Whether it was said here, in whichever epoch."""
-        feed = word.number.feed if word.number else ""
+        """Whether it was said here, in whichever epoch there was."""
         session = self._session
-        return session is None or feed.rpartition(".")[0] == session.id
+        if session is None:
+            return True
+        feed = word.number.feed if word.number else ""
+        whose, _, epoch = feed.rpartition(".")
+        return whose == session.id and _was(epoch, session.epoch)
 
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
@@ -307,7 +355,7 @@ class Piece(App):
         number = stanza.number
         if number is not None and number.by and number.by == self.voice:
             self._acknowledge(number.said)
-        if stanza.name not in self._allow:
+        if not self.listens(stanza.name):
             self._counts_here["filtered"] += 1
         elif number is None:
             self._plain.append(stanza)
@@ -394,9 +442,11 @@ class Piece(App):
 
     def _check(self, standing: Standing) -> None:
         """Whoever claims to have heard what was never said would never hear again."""
-        cursor = standing.cursors.get(_HUB)
-        if self._hub is not None and cursor is not None and not self._hub.has(cursor):
-            raise InvalidState("This part has not heard what was said to it.")
+        for source, order in self._orders.items():
+            cursor = standing.cursors.get(source, Cursor(order.feed))
+            over = source == _RELAYED and cursor.feed != order.feed  # by a restart
+            if not over and not order.has(cursor):
+                raise InvalidState("This part has not heard what was said to it.")
 
     async def begin(self, state: State, since: Iterable[Stanza]) -> None:
         """
@@ -423,15 +473,18 @@ class Piece(App):
         await self.drain()
 
     def _stand(self, standing: Standing) -> None:
+        if self._hub is None:  # what services know a part by is for the phone to say
+            self.feeds = dict(standing.feeds)
         cursors = {_HUB: Cursor(self._feed), **standing.cursors}
+        sources = {_HUB, _RELAYED, *self.services}
         self._inboxes = {
-            source: Inbox(self._allow, cursor) for source, cursor in cursors.items()
+            source: Inbox(self._allow, cursor)
+            for source, cursor in cursors.items()
+            if source in sources
         }
         self._words = deque(replace(word, replayed=False) for word in standing.words)
         self._plain = deque(standing.waiting)
         self._counts_here = Counter(standing.counts)
-        if self._hub is None:  # what services know a part by is for the phone to say
-            self.feeds = dict(standing.feeds)
         self._said = standing.said
         if self._again:  # more may have been said than was written down
             self._said = (self._said // _LIFE + 1) * _LIFE
@@ -463,23 +516,36 @@ class Piece(App):
         self._mode = _Mode.BETWEEN
         words, self._words = tuple(self._words), deque()
         for word in words:
-            if self._may_say(word) and self._is_own(word):
-                await self._whole.hear(word)
+            if self._is_own(word):
+                await self._put_in(word)
             else:  # the device that had it has made that up
                 self._counts_here["refused"] += 1
         hub.forget(self.voice)
         self._said = 0
-        if not self.passes:
+        if self.passes:
+            self._learn_ends()
+        else:
             self._be_here(hub)
 
     def _be_here(self, hub: Hub) -> None:
         self._mode = _Mode.HERE
         self._catch_up(self.cursors)
-        self._inboxes[_HUB].learn(hub.ends(self._allow))
+        self._learn_ends()
         self._moved(hub)
+
+    def _learn_ends(self) -> None:
+        """What is not kept any more never comes: nothing waits for it."""
+        for source, order in self._orders.items():
+            inbox = self._inboxes.get(source)
+            if inbox is not None and inbox.cursor.feed == order.feed:
+                inbox.learn(order.ends(self._allow))
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
+        self.tell()
+
+    def tell(self) -> None:
+        """It is elsewhere than before."""
         for watcher in self.watchers:
             watcher.set()
 
@@ -517,8 +583,7 @@ class Piece(App):
     def _resends(self) -> None:
         """Say all again that the peer may not have; what it has, it drops."""
         self._catch_up(self._peer_has)
-        if any(self._is_gone(order, source) for source, order in self._orders.items()):
-            log.warning("a device has missed more packets of a part than are kept")
+        if self.lags:
             self.on_behind()
 
     def _lacks(self, stanza: Stanza) -> bool:
@@ -527,6 +592,13 @@ class Piece(App):
             return False
         cursors = (one for one in self._peer_has.values() if one.feed == number.feed)
         return any(number.nth > one.heads.get(stanza.name, 0) for one in cursors)
+
+    @property
+    def lags(self) -> bool:
+        """On the phone, whether the other device may lack what nobody keeps."""
+        return self._mode is _Mode.THERE and any(
+            self._is_gone(order, source) for source, order in self._orders.items()
+        )
 
     def _is_gone(self, hub: Hub, source: str) -> bool:
         cursor = self._peer_has.get(source, Cursor())
@@ -543,3 +615,8 @@ class Piece(App):
 
 def _at(stanza: Stanza) -> int:
     return stanza.number.at if stanza.number else 0
+
+
+def _was(epoch: str, now: int) -> bool:
+    """Whoever says something in one to come has that one say nothing any more."""
+    return epoch.isascii() and epoch.isdecimal() and int(epoch[:20]) <= now

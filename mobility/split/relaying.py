@@ -55,15 +55,7 @@ class Relaying:
     def attend(self, whole: PartedApp) -> None:
         """From now on, bring its parts what its services say."""
         self._wholes[whole] = None
-        for part in whole.parts:
-            if part.app is not None:
-                whole.piece(part.name)  # it is made when it is asked for first
         self._begin()
-
-    def leave(self, whole: PartedApp) -> None:
-        """It is not to be brought anything any more."""
-        self._wholes.pop(whole, None)
-        self.news.set()
 
     def host(self, piece: Piece) -> None:
         """A part of another device's is to run here."""
@@ -103,18 +95,16 @@ class Relaying:
 
     def _attended(self) -> list[PartedApp]:
         """Those that are not over, or given away."""
-        for whole in tuple(self._wholes):
-            if whole.session is not None and whole.session.over:
-                del self._wholes[whole]
+        for whole in [each for each in self._wholes if each.is_over]:
+            del self._wholes[whole]
         return [*self._wholes]
 
     def _ends(self, whole: PartedApp) -> Iterator[Piece]:
         """Of its parts, those whose packets have to come here first."""
-        for piece in whole.hub.places:
-            if isinstance(piece, Piece):
-                piece.watchers.add(self.news)
-                if not self._is_filtered(piece.there):
-                    yield piece
+        for piece in whole.places:
+            piece.watchers.add(self.news)
+            if not self._is_filtered(piece.there):
+                yield piece
 
     def way(self, piece: Piece) -> Way | None:
         """See `Place.way`."""
@@ -141,13 +131,13 @@ class Relaying:
                 whole.hub.meter.count(stanza)
                 self._pass_on(whole, stanza)
         for piece in self._hosted:
-            if stanza.name in piece.allow and _is_of(peer, piece.services):
+            if piece.listens(stanza.name) and _is_of(peer, piece.services):
                 piece.bring(stanza)
                 self._tasks.start(piece.drain())
 
     def _pass_on(self, whole: PartedApp, stanza: Stanza) -> None:
         for piece in self._ends(whole):
-            if stanza.name in piece.allow:
+            if piece.listens(stanza.name):
                 piece.bring(stanza)
         self._tasks.start(whole.hub.drain())
 

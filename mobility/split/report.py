@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mobility.protocol.numbering import Cursor
+from mobility.protocol.numbering import Cursor, Heads
 from mobility.split.place import Place
 
 __all__ = ["Heard", "Report"]
@@ -20,9 +20,10 @@ class Heard:
         place: Which.
         had: By the sender, how many packets of each qualified name that its part
             listens to; the parts themselves are the sender without a name.
-        missing: How many packets of the parts it is not known to have had.
+        missing: How many packets it is not known to have had.
         doubled: How many came again, and were dropped.
         lost: How many it will never have, since nobody keeps them any more.
+        unsaid: How many it claims to have had that nobody has sent.
 
     """
 
@@ -31,24 +32,34 @@ class Heard:
     missing: int
     doubled: int
     lost: int
+    unsaid: int
 
     @classmethod
     def of(
         cls,
         place: Place,
-        said: Mapping[str, int],
-        allow: Collection[str],
+        ends: Mapping[str, Heads],
         cursors: Mapping[str, Cursor],
         counts: Mapping[str, int],
     ) -> Heard:
-        """From where a part stands."""
-        had = {source: dict(cursor.heads) for source, cursor in cursors.items()}
-        ours = had.get("", {})
-        missing = sum(said.get(name, 0) - ours.get(name, 0) for name in allow)
+        """From where a part stands, and where what it listens to ends."""
+        behind = [
+            span.last - _had(cursors.get(source, Cursor()), heads.feed, name)
+            for source, heads in ends.items()
+            for name, span in heads.spans.items()
+        ]
         return cls(
-            *(place, had, max(0, missing)),
-            *(counts.get("doubled", 0), counts.get("lost", 0)),
+            place,
+            {source: dict(cursor.heads) for source, cursor in cursors.items()},
+            missing=sum(max(0, each) for each in behind),
+            doubled=counts.get("doubled", 0),
+            lost=counts.get("lost", 0),
+            unsaid=sum(max(0, -each) for each in behind),
         )
+
+
+def _had(cursor: Cursor, feed: str, name: str) -> int:
+    return cursor.heads.get(name, 0) if cursor.feed == feed else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +67,23 @@ class Report:
     """
     What was said to the parts of a session, and what they have had of it.
 
-    Packets of a service are numbered by it: `Heard.had` is to be compared with what it
-    says that it has sent.
-
     Attributes:
-        said: How many packets of each qualified name the parts have said.
+        sent: By the sender, how many packets it has sent of each qualified name that a
+            part listens to; the parts themselves are the sender without a name. Each
+            service was asked.
+        silent: Services that did not say: they do not answer, or number nothing, or we
+            are no member there.
         heard: Of each place.
 
     """
 
-    said: Mapping[str, int]
+    sent: Mapping[str, Mapping[str, int]]
+    silent: tuple[str, ...]
     heard: tuple[Heard, ...]
 
     @property
     def whole(self) -> bool:
-        """Whether each place is known to have had everything, and nothing is lost."""
-        return not any(heard.missing or heard.lost for heard in self.heard)
+        """Whether it is proven that each place has had all that it listens to, once."""
+        return not self.silent and not any(
+            heard.missing or heard.lost or heard.unsaid for heard in self.heard
+        )

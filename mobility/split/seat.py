@@ -25,6 +25,7 @@ class Seat:
         moved: What follows it while it is away; None while it is here.
         to: Where it was sent, as far as that is known.
         watcher: Who looks after its device.
+        behind: Set if its device has missed more packets than are kept.
 
     """
 
@@ -35,6 +36,8 @@ class Seat:
         self.moved: MovedSession | None = None
         self.to: Target | None = None
         self.watcher: asyncio.Task[None] | None = None
+        self.behind = asyncio.Event()
+        piece.on_behind = self.behind.set
 
     def __repr__(self) -> str:
         return f"<Seat {self.session.id}: {'away' if self.moved else 'here'}>"

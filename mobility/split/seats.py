@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Protocol
 
@@ -16,6 +18,7 @@ from mobility.moved import MovedSession
 from mobility.own.arrivals import News
 from mobility.own.owned import Owned
 from mobility.protocol.filtering import Way
+from mobility.protocol.numbering import Heads
 from mobility.protocol.split import Group
 from mobility.session import Session
 from mobility.split.order import Order
@@ -58,6 +61,7 @@ class Home:
         fresh: What is known of a device now.
         here: What this device is as a place, of whichever part.
         way: How packets of services come to a part.
+        ends: Where what a service has said to us ends; None if it does not say.
         claim: Told the id of a session that goes nowhere by itself from now on.
         free: And that this is so no more.
 
@@ -73,6 +77,7 @@ class Home:
     fresh: Callable[[Target], Target]
     here: Callable[[str], Place]
     way: Callable[[Piece], Way | None]
+    ends: Callable[[str, frozenset[str]], Awaitable[Heads | None]]
     claim: Callable[[str], None]
     free: Callable[[str], None]
 
@@ -141,13 +146,27 @@ class Seats:
             {part: tuple(map(self.place, seats)) for part, seats in self._of.items()}
         )
 
-    def report(self) -> Report:
-        said = self.app.hub.heads.names
-        heard = (
-            Heard.of(self.place(seat), said, seat.piece.allow, *seat.standing())
-            for seat in self.all()
+    async def report(self) -> Report:
+        """What the places have had, and then what was sent, so this is not less."""
+        seats = [(seat, self.place(seat), seat.standing()) for seat in self.all()]
+        ends = await self._ends()
+        silent = tuple(each for each in self.app.services if each not in ends)
+        heard = tuple(
+            Heard.of(place, seat.piece.ends(ends), *standing)
+            for seat, place, standing in seats
         )
-        return Report(dict(said), tuple(heard))
+        return Report(
+            {source: _sent(one) for source, one in ends.items()}, silent, heard
+        )
+
+    async def _ends(self) -> dict[str, Heads]:
+        """Where the order ends, and the feed of each service that says so."""
+        names = frozenset(chain(*(part.allow for part in self.app.parts)))
+        services = self.app.services
+        asked = (self.home.ends(service, names) for service in services)
+        found = await asyncio.gather(*asked)
+        told = {"": self.app.hub.ends(names), **dict(zip(services, found, strict=True))}
+        return {source: heads for source, heads in told.items() if heads is not None}
 
     def changed(self) -> None:
         self._news.set()
@@ -194,7 +213,7 @@ class Seats:
     def _parted(self) -> Parted:
         parts = {seat.id: seat.part for seat in self.all()}
         about = self.session.id, self.app.uri, self.group
-        return Parted(*about, parts, self._order.heads)
+        return Parted(*about, parts, self._order.heads, tuple(self.app.services))
 
     def write(self, kept: Iterable[Kept] = (), *, coming: Seat | None = None) -> None:
         """Where the parts are has changed; `coming` is about to be one more place."""
@@ -311,3 +330,7 @@ class Seats:
         finally:
             seat.settle(None)
             self.changed()
+
+
+def _sent(heads: Heads) -> dict[str, int]:
+    return {name: span.last for name, span in heads.spans.items() if span.last}

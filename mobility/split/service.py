@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +28,7 @@ from mobility.protocol.session import Stanza
 from mobility.split import serving
 from mobility.split.membership import Heard, Member, Participant
 from mobility.split.serving import Serving
+from mobility.split.spoken import Spoken, Waiting
 from mobility.tasks import Tasks
 from mobility.xmpp.component import Component
 from mobility.xmpp.mobilis import MobilisTransfer
@@ -39,28 +38,6 @@ __all__ = ["Service", "Spoken"]
 
 log = logging.getLogger(__name__)
 _DECIDE = 120.0  # seconds for somebody in front of a kiosk
-_MOST_WAITING = 10_000  # packets that wait for a slow app
-_MOST_OF_ONE = 500  # of them of one account
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """
-    A packet that somebody said to a service.
-
-    Args:
-        sender: Full JID, as the servers vouch for it.
-        stanza: The packet.
-
-    """
-
-    sender: str
-    stanza: Stanza = field(repr=False)
-
-    @property
-    def member(self) -> str:
-        """Whose it is: the bare JID."""
-        return bare(self.sender)
 
 
 class Service:
@@ -122,8 +99,7 @@ class Service:
         self._serving = Serving(self._wire, self._connection, self._tasks)
         self._serving.looked = self._look_at_kiosks
         self._heard = Heard()
-        self._spoken: asyncio.Queue[Spoken] = asyncio.Queue(_MOST_WAITING)
-        self._waiting = Counter[str]()  # of each account
+        self._waiting = Waiting(self._serving.members.__contains__)
 
     def __repr__(self) -> str:
         return f"<Service {self.jid}: {len(self._serving.members)} members>"
@@ -221,22 +197,11 @@ class Service:
     async def packets(self) -> AsyncIterator[Spoken]:
         """What members say, and strangers: who may join is for the app to decide."""
         while True:
-            spoken = await self._spoken.get()
-            self._waiting[spoken.member] -= 1
-            self._waiting += Counter()  # drops who is at 0
-            yield spoken
+            yield await self._waiting.get()
 
     def _on_plain(self, peer: str, stanza: Stanza) -> None:
-        if self._has_room(peer):
-            self._take(Spoken(peer, stanza))
-
-    def _has_room(self, peer: str) -> bool:
-        of_one = self._waiting[bare(peer)]
-        return of_one < _MOST_OF_ONE and not self._spoken.full()
-
-    def _take(self, spoken: Spoken) -> None:
-        self._waiting[spoken.member] += 1
-        self._spoken.put_nowait(spoken)
+        if self._waiting.has_room(peer):
+            self._waiting.put(peer, stanza)
 
     async def _receive(self, peer: str, word: Word) -> Word | None:
         match word:
@@ -253,10 +218,10 @@ class Service:
         return None
 
     def _on_say(self, peer: str, say: Say) -> None:
-        if not self._has_room(peer):
+        if not self._waiting.has_room(peer):
             raise PeerUnreachable("Too much is waiting here. It is tried again.")
         if self._heard.is_new(peer, say):
-            self._take(Spoken(peer, say.stanza))
+            self._waiting.put(peer, say.stanza)
 
     async def _on_kiosk(self, peer: str, request: KioskRequest) -> None:
         """A kiosk of Mobilis decides itself, or a person in front of it."""
@@ -265,7 +230,8 @@ class Service:
             raise RemoteProtocolError("No kiosk can show this.")
         member.check_room_for(request.kiosk)
         said = Invited(self._app, (self.jid,))
-        await self._old_wire.invite(request.kiosk, said, seconds=_DECIDE)
+        with member.asking():
+            await self._old_wire.invite(request.kiosk, said, seconds=_DECIDE)
         member.check_room_for(request.kiosk)  # others may have come meanwhile
         member.kiosks[request.kiosk] = _now()
 

@@ -86,13 +86,14 @@ class Serving:
 
         """
         member = self.member(peer)
-        before = member.fed.get(invite.token)
-        fed = member.invite(invite, _now())
-        try:
-            await self._ask(fed)
-        except MobilityError:
-            member.back_to(before, fed)
-            raise
+        with member.asking():
+            before = member.fed.get(invite.token)
+            fed = member.invite(invite, _now())
+            try:
+                await self._ask(fed)
+            except MobilityError:
+                member.back_to(before, fed)
+                raise
 
     def dismiss(self, peer: str, dismiss: Dismiss) -> None:
         """

@@ -7,6 +7,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from typing import Generic, TypeVar
 
 from mobility.app import App
 from mobility.errors import LocalProtocolError
@@ -23,8 +24,10 @@ from mobility.tasks import few_at_once
 
 __all__ = ["Split"]
 
+A_co = TypeVar("A_co", bound=PartedApp, covariant=True)
 
-class Split:
+
+class Split(Generic[A_co]):
     """
     One session of this device that is split; made by `Client.split`.
 
@@ -40,7 +43,7 @@ class Split:
     def __init__(
         self,
         home: Home,
-        app: PartedApp,
+        app: A_co,
         session: Session,
         substitutes: Substitutes,
         *,
@@ -67,6 +70,11 @@ class Split:
         return self._seats.places
 
     @property
+    def here(self) -> Place:
+        """This device, which a part can be moved to as well."""
+        return self._home.here("")
+
+    @property
     def over(self) -> bool:
         """All of it is here again, and nothing is split any more."""
         return self._over
@@ -79,9 +87,13 @@ class Split:
                     return
                 yield places
 
-    def report(self) -> Report:
-        """Whether the places have had all that was said to them, as far as is known."""
-        return self._seats.report()
+    async def report(self) -> Report:
+        """
+        Whether the places have had all that was said to them, as far as they have told.
+
+        What was said on the way here counts as missing until the next checkpoint.
+        """
+        return await self._seats.report()
 
     def fed_otherwise(self) -> None:
         """Packets of services may come to its places by another way than before."""
@@ -132,15 +144,15 @@ class Split:
     # --- where its parts go ----------------------------------------------------
 
     async def move(
-        self, part: str, *, to: Target, from_: Target | Place | None = None
+        self, part: str, *, to: Target | Place, from_: Target | Place | None = None
     ) -> Place:
         """
         Move a part while it runs; from wherever it is to any other device.
 
         Args:
             part: Its name.
-            to: A display that we visit, or an own device that is online.
-            from_: Where from, if it runs at several places.
+            to: A display that we visit, an own device that is online, or `here`.
+            from_: Where from, if it runs at several places; the others stay.
 
         Raises:
             TransferError: It is where it was; or here, if it cannot go back there.
@@ -151,6 +163,10 @@ class Split:
         """
         async with self._changing(part):
             seat = self._seats.find(part, from_)
+            if isinstance(to, Place):
+                self._check_home(part, to)
+                await self._moving.home(seat)
+                return self._seats.place(seat)
             to = self._checked(part, to)
             if seat.moved is None:
                 await self._moving.carry(seat, to)
@@ -196,7 +212,7 @@ class Split:
         async with self._changing(part):
             return await self._moving.bring(part)
 
-    async def retrieve(self) -> App:
+    async def retrieve(self) -> A_co:
         """Take all parts back: the whole runs here, and is split no more."""
         if self.over:
             return self.app
@@ -217,6 +233,14 @@ class Split:
     def _checked(self, part: str, to: Target) -> Target:
         to = self._home.fresh(to)
         check(self.app, part, to)
+        self._check_new(part, to)
+        return to
+
+    def _check_home(self, part: str, to: Place) -> None:
+        if not to.here:
+            raise LocalProtocolError(f"Say by its device or screen where {to.name} is.")
+        self._check_new(part, to)
+
+    def _check_new(self, part: str, to: Target | Place) -> None:
         if any(is_at(place, to) for place in self.places[part]):
             raise LocalProtocolError(f"{to.name} has this part already.")
-        return to

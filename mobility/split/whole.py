@@ -14,12 +14,15 @@ from mobility.errors import InvalidState
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
 from mobility.split.carried import Carried
+from mobility.split.declared import declared
 from mobility.split.hub import Heads, Hub
 from mobility.split.piece import Piece
 
 __all__ = ["PartedApp"]
 
 _ORDER: Final = ".order"  # the name of a file; apps cannot use it
+_LARGEST_ORDER: Final = 1024 * 1024  # bytes of that file
+_MOST: Final = 2**30  # packets in an order that comes from elsewhere
 _BETWEEN: Final = "|"  # a part's name and that of its file
 
 
@@ -27,10 +30,11 @@ class PartedApp(App):
     """
     An app that consists of parts; each can run on a device of its own.
 
-    Declare `parts`, each with its factory. What a part says (`App.send`) goes to the
-    hub, which is where this app is: there it gets its place in the one order of all
-    that the parts say, and comes to each part that allows its qualified name, the one
-    that said it too. So a part changes nothing before its `receive` is called.
+    Declare each of them in the body of the class by `part`. What one says (`App.send`)
+    goes to the hub, which is where this app is: there it gets its place in the one
+    order of all that the parts say, and comes to each part that allows its qualified
+    name, the one that said it too. So a part changes nothing before its `receive` is
+    called.
 
     Parted or not, the whole captures, restores, starts and stops its parts, so it moves
     as any app does. Its capture is a snapshot.
@@ -42,6 +46,10 @@ class PartedApp(App):
     """
 
     services: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.parts = tuple(declared(cls, {*dir(PartedApp), *App.__annotations__}))
 
     def part(self, name: str) -> App:
         """
@@ -69,6 +77,13 @@ class PartedApp(App):
     def names(self) -> tuple[str, ...]:
         """Of its parts."""
         return tuple(self._pieces)
+
+    @property
+    def places(self) -> tuple[Piece, ...]:
+        """Wherever its parts are: those of `names`, and copies."""
+        if not self._pieces:  # they join the hub as they are made
+            return ()
+        return tuple(each for each in self.hub.places if isinstance(each, Piece))
 
     def copy_of(self, name: str) -> Piece:
         """
@@ -123,15 +138,21 @@ class PartedApp(App):
     _last_word = 0
 
     @property
-    def _here(self) -> bool:
-        """Whether the order is made here."""
+    def here(self) -> bool:
+        """Whether it runs here, so that the order is made here."""
         return self.session is None or self.session.runs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its session has ended here, or is somebody else's for good."""
+        return self.session is not None and self.session.over
 
     # --- what is said ----------------------------------------------------------
 
     async def say(self, stanza: Stanza) -> None:
         """Put a packet at the end of the order, as one of the parts does."""
-        if self._pieces and self._here:
+        stanza = stanza.within(self.uri)
+        if self._pieces and self.here:
             await self._said(self.hub.say(stanza))
         else:  # where it runs, it gets its place
             word = replace(stanza, number=Number(self._voice, self._last_word + 1))
@@ -139,7 +160,11 @@ class PartedApp(App):
             self._last_word += 1
 
     async def hear(self, *words: Stanza) -> None:
-        """Put into the order what a part elsewhere has said, if it is not there."""
+        """
+        Put into the order what parts elsewhere have said, if it is not there.
+
+        What nobody could be told is not in it; see `Hub.takes`.
+        """
         for ordered in self.hub.hear(words):
             await self._said(ordered)
 
@@ -161,7 +186,7 @@ class PartedApp(App):
     _counts = True
 
     async def receive(self, stanza: Stanza) -> None:
-        if self._here and stanza.number is not None:
+        if self.here and stanza.number is not None:
             await self.hear(stanza)
         else:
             await self.replay(stanza)
@@ -179,36 +204,44 @@ class PartedApp(App):
 
     async def snapshot(self) -> State:
         data: dict[str, Any] = {}
+        titles: dict[str, str] = {}
         files = {_ORDER: json.dumps(asdict(self.hub.heads)).encode()}
         blobs: dict[str, Blob] = {}
         for name, piece in self._pieces.items():
             state = await piece.snapshot()
-            data[name] = state.data
+            data[name], titles[name] = state.data, state.title
             files |= {
                 f"{name}{_BETWEEN}{key}": body for key, body in state.files.items()
             }
             blobs |= {
                 f"{name}{_BETWEEN}{key}": body for key, body in state.blobs.items()
             }
-        return State({"parts": data}, files, self.title, blobs)
+        return State({"parts": data, "titles": titles}, files, self.title, blobs)
 
     async def restore(self, state: State) -> None:
-        parts = state.data.get("parts") if isinstance(state.data, dict) else None
-        if not isinstance(parts, dict) or parts.keys() != self._pieces.keys():
-            raise InvalidState("These are not the parts of this app.")
+        match state.data:
+            case {"parts": dict(parts), "titles": dict(titles)} if (
+                parts.keys() == titles.keys() == self._pieces.keys()
+            ):
+                pass
+            case _:
+                raise InvalidState("These are not the parts of this app.")
         self.hub.begin(_heads(state.files.get(_ORDER, b"")))
         for name, piece in self._pieces.items():
             files, blobs = _of(name, state.files), _of(name, state.blobs)
-            await piece.restore(State(parts[name], files, "", blobs))
+            await piece.restore(State(parts[name], files, str(titles[name]), blobs))
+        self.title = state.title or self.title
 
     async def start(self) -> None:
         for piece in self._pieces.values():
             await piece.shown.start()
+            piece.tell()
         while self._words:
             await self.hear(self._words.pop(0))
 
     async def stop(self) -> None:
         for piece in self._pieces.values():
+            piece.tell()
             await piece.shown.stop()
 
     async def close(self) -> None:
@@ -236,16 +269,20 @@ def _of(part: str, contents: Mapping[str, T]) -> dict[str, T]:
 
 def _heads(raw: bytes) -> Heads:
     try:
-        match json.loads(raw):
+        match json.loads(raw if len(raw) <= _LARGEST_ORDER else b""):
             case {
                 "feed": str(feed),
                 "at": int(at),
                 "names": dict(names),
                 "heard": dict(heard),
-            } if all(
-                type(n) is int and n >= 0 for n in (*names.values(), *heard.values())
-            ):
+            } if _are_counts(names) and _are_counts(heard):
                 return Heads(feed, at, names, heard)
     except (ValueError, RecursionError):
         pass
     raise InvalidState("How far these parts are, is not understood.")
+
+
+def _are_counts(counted: Mapping[str, Any]) -> bool:
+    """What is beyond them comes to no end: others read no more than 2³¹."""
+    numbers = counted.values()
+    return all(type(n) is int and n >= 0 for n in numbers) and sum(numbers) <= _MOST

@@ -47,5 +47,5 @@ class Ledger(App):
     async def write(self, entry: str) -> None:
         """Add an entry, and let the other device know."""
         self.entries.append(entry)
-        await self.send(Stanza(f"{{{self.uri}}}entry", text=entry))
+        await self.send(Stanza("entry", text=entry))
         self.changed()

@@ -112,8 +112,8 @@ class Connection(ClientXMPP):
                 super().send(data)
 
     def _held_back(self, data: Any) -> Any:
-        # WORKAROUND: slixmpp 1.17 loses what it has in hand when a connection ends: no
-        # queue has it any more, and XEP-0198 not yet.
+        # WORKAROUND: slixmpp 1.17 loses what it has in hand when the connection is
+        # lost: no queue has it any more, and XEP-0198 not yet.
         if self.transport is None and isinstance(data, RootStanza):
             super().send(data)
             return None

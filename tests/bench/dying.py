@@ -13,7 +13,7 @@ from typing import Final
 from mobility import Split
 from tests.bench.figures import RunFailed
 from tests.bench.partying import DEADLINE, open_party
-from tests.bench.town import position
+from tests.bench.town import Town, position
 from tests.fakes.running import RunningServer
 
 __all__ = ["failover"]
@@ -35,7 +35,7 @@ async def failover(server: RunningServer, folder: Path) -> float:
 
     """
     async with open_party(server, folder, (DEAD,), (OTHER,)) as party:
-        town, game = party.town, party.town.tally("game")
+        town, game = party.town, party.town.game
         places = {"map": await party.device(DEAD)}
         others = {"map": [await party.device(OTHER)]}
         split = await party.phone.split(town, places, substitutes=others)
@@ -49,14 +49,14 @@ async def failover(server: RunningServer, folder: Path) -> float:
             await game.send(position(number))
         async with asyncio.timeout(DEADLINE):
             await split.retrieve()
-            tally = town.tally("map")
+            tally = town.map
             await tally.until(2 * SAID)
         if tally.missing or tally.doubled:
             raise RunFailed(f"{tally.missing} missing and {tally.doubled} doubled.")
         return took * 1000
 
 
-async def _is_at(split: Split, name: str) -> None:
+async def _is_at(split: Split[Town], name: str) -> None:
     async with asyncio.timeout(DEADLINE), aclosing(split.watch()) as changes:
         async for places in changes:
             if name in [place.name for place in places["map"]]:

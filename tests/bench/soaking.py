@@ -17,6 +17,7 @@ from tests.bench.child import Child, start
 from tests.bench.figures import RunFailed
 from tests.bench.partying import DEADLINE, Party, open_party
 from tests.bench.sparing import GAME, SECRET
+from tests.bench.town import Town
 from tests.fakes.running import RunningServer
 
 __all__ = ["held", "soak"]
@@ -81,7 +82,7 @@ async def _game(
 
 
 async def _move_about(
-    split: Split, walls: Sequence[Device], counts: Counter[str]
+    split: Split[Town], walls: Sequence[Device], counts: Counter[str]
 ) -> None:
     """From one wall to the other; a move that takes longer delays the next."""
     due = time.monotonic()
@@ -111,10 +112,10 @@ def held(result: Mapping[str, Any]) -> bool:
 
 
 async def _counted(
-    party: Party, split: Split, packets: int, counts: Counter[str]
+    party: Party, split: Split[Town], packets: int, counts: Counter[str]
 ) -> dict[str, Any]:
     """The part is home, and everything has had the time to arrive."""
-    tally = party.town.tally("map")
+    tally = party.town.map
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DEADLINE):
             await split.bring("map")

@@ -44,12 +44,12 @@ async def bytes_to_phone(
         wall = await party.device(WALL)
         split = await party.phone.split(party.town, {})
         unfiltered = await _round(service, party, 1, positions)
-        await party.town.tally("map").until(positions)
+        await party.town.map.until(positions)
         await split.move("map", to=wall)
         filtered = await _round(service, party, positions + 1, 2 * positions)
         async with asyncio.timeout(DEADLINE):
             await split.bring("map")
-            await party.town.tally("map").until(2 * positions)
+            await party.town.map.until(2 * positions)
         await split.retrieve()
     return {"bytes_unfiltered": unfiltered, "bytes_filtered": filtered}
 
@@ -64,6 +64,6 @@ async def _round(service: Service, party: Party, first: int, last: int) -> int:
         if number % PACE == 0:
             await asyncio.sleep(TICK)
     async with asyncio.timeout(DEADLINE):
-        await party.town.tally("chat").until(last // TALK)
+        await party.town.chat.until(last // TALK)
     party.network.passed = None
     return len(passed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from mobility import App, Part, PartedApp, Stanza, State
+from mobility import App, PartedApp, Stanza, State, part
 
 __all__ = ["POSITION", "TALK", "Tally", "Town", "position", "talk"]
 
@@ -74,13 +74,7 @@ class Town(PartedApp):
 
     uri = URI
     title = "A town"
-    parts = (
-        Part("map", (POSITION,), Tally),
-        Part("chat", (TALK,), Tally),
-        Part("game", (), Tally),
-    )
 
-    def tally(self, part: str) -> Tally:
-        found = self.part(part)
-        assert isinstance(found, Tally)
-        return found
+    map = part(Tally, allow=("position",))
+    chat = part(Tally, allow=("talk",))
+    game = part(Tally)

@@ -15,6 +15,7 @@ from examples.chase.generated import generate
 from examples.chase.geojson import geojson
 from examples.chase.packets import city_pieces
 from examples.chase.phone import serve
+from examples.chase.remote import Remote
 from examples.chase.words import q
 from mobility import Stanza
 from mobility.chromium import find_chromium
@@ -38,6 +39,7 @@ class Phone:
     """A game as far as this player has it, and the page that shows it."""
 
     chase: Chase
+    remote: Remote
     page: Page
     said: list[Stanza]
 
@@ -66,12 +68,12 @@ async def phone(browser: Browser) -> AsyncIterator[Phone]:
     complaints: list[str] = []
     chase.speak = said.append
     client: Any = NoServer()
-    async with serve(client, chase) as (_, address):
+    async with serve(client, chase) as (remote, address):
         page = await browser.new_page(viewport={"width": 390, "height": 844})
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text))
         await page.goto(address)
-        yield Phone(chase, page, said)
+        yield Phone(chase, remote, page, said)
         assert complaints == []
         await page.close()
 
@@ -121,7 +123,7 @@ async def test_a_ride_is_taken_by_its_button_and_a_refusal_is_told(
     phone: Phone,
 ) -> None:
     await phone.hear(*BEGIN, turn((2, "tram"), (1, "foot")))
-    await expect(phone.page.locator("#phase")).to_have_text("Your turn")
+    await expect(phone.page.locator("#phase")).to_contain_text("Your turn")
     ride = phone.page.get_by_role("button", name=STATIONS[2].name)
     await expect(ride).to_contain_text("Tram · 8 left")
     await phone.hear(Stanza(q("no"), text="It is not your turn yet."))  # draws anew
@@ -134,6 +136,24 @@ async def test_a_ride_is_taken_by_its_button_and_a_refusal_is_told(
         "move",
         {"to": STATIONS[2].id, "by": "tram"},
     )
+
+
+async def test_whose_turn_it_is_is_told_in_each_part_as_long_as_the_phone_knows(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = phone.page.locator("#phase")
+    await phone.hear(*BEGIN, player(1, "Juliet", role="x"), turn((2, "tram")))
+    await expect(phase).to_have_text("Your turn: choose a ride")
+    at = f"You are Mr. X, at {STATIONS[1].name}"
+    await expect(phone.page.locator("#at")).to_have_text(at)
+    await phone.see("Chat")
+    await expect(phase).to_have_text("Your turn: choose a ride under Players")
+    there = {"id": "lobby", "name": "Lobby", "here": False}
+    places = {"map": [there], "members": [there], "chat": [{**there, "here": True}]}
+    monkeypatch.setattr(phone.remote, "_places", lambda: places)
+    phone.chase.map.on_change()
+    await expect(phase).to_have_text("")
+    await expect(phone.page.locator("#round")).to_have_text("Chase")
 
 
 async def test_lines_are_counted_until_they_are_read_and_said_with_enter(

@@ -30,6 +30,18 @@ from tests.e2e.test_demo import left
 
 DEADLINE = 90.0
 
+# Which of the blocks of a page that can be seen lie on one another.
+OVERLAPS = """() => {
+  const seen = "header, main > :not([hidden]), footer";
+  const blocks = [...document.querySelectorAll(seen)].map((block) =>
+    ({ name: block.id || block.localName, at: block.getBoundingClientRect() }));
+  const meet = (a, b) => a.left < b.right && b.left < a.right
+    && a.top < b.bottom && b.top < a.bottom;
+  return blocks.flatMap((one, index) => blocks.slice(index + 1)
+    .filter((other) => meet(one.at, other.at))
+    .map((other) => `${one.name} ${other.name}`));
+}"""
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -100,6 +112,13 @@ async def test_the_phone_turns_the_wall_and_the_laptop_says_what_is_shown_where(
         await wall.keyboard.press("ArrowRight")
         await expect(tablet.locator("#room")).to_have_attribute("data-page", "3")
         await expect(wall.locator("#room")).to_have_attribute("data-page", "3")
+        for part in ("slides", "timer", "remote"):
+            lists = laptop.get_by_label(f"Which device has the {part}")
+            await lists.first.select_option("Laptop")
+            await expect(laptop.locator(f"#{part}")).to_be_visible()
+        for width, height in ((360, 640), (800, 480), (1080, 1920)):
+            await laptop.set_viewport_size({"width": width, "height": height})
+            assert await laptop.evaluate(OVERLAPS) == [], (width, height)
         await browser.close()
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0

@@ -43,7 +43,7 @@ async def phone(client: Client, order: dict[str, Any]) -> None:
         await obey(split, line)
 
 
-async def begun(client: Client) -> Split | None:
+async def begun(client: Client) -> Split[Game] | None:
     game = Game()
     for name in game.names:
         part = game.part(name)
@@ -70,7 +70,7 @@ async def online(client: Client, *names: str) -> dict[str, Device]:
     return found
 
 
-async def obey(split: Split | None, line: str) -> None:
+async def obey(split: Split[Game] | None, line: str) -> None:
     if split is None:
         tell("back", lines={})
         return

@@ -57,7 +57,7 @@ class Board(App):
 
     async def draw(self, stroke: str) -> None:
         self.strokes.append(stroke)
-        await self.send(Stanza(f"{{{self.uri}}}stroke", text=stroke))
+        await self.send(Stanza("stroke", text=stroke))
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait for something that this board will show."""

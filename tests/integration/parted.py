@@ -7,7 +7,17 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from mobility import App, Client, Part, PartedApp, Place, Screen, Split, Stanza, State
+from mobility import (
+    App,
+    Client,
+    PartedApp,
+    Place,
+    Screen,
+    Split,
+    Stanza,
+    State,
+    part,
+)
 from mobility.tasks import Tasks
 from tests.fakes.running import RunningServer
 from tests.integration.apps import DEADLINE
@@ -77,11 +87,10 @@ class Lines(App):
 class Game(PartedApp):
     uri = URI
     title = "A game"
-    parts = (
-        Part("map", (MOVE,), Lines),
-        Part("chat", (MOVE, SAY), Lines),
-        Part("remote", (), Lines),
-    )
+
+    map = part(Lines, allow=("move",))
+    chat = part(Lines, allow=("move", "say"))
+    remote = part(Lines)
 
 
 class House:
@@ -194,7 +203,7 @@ class House:
         return shown
 
     async def until(
-        self, split: Split, true: Callable[[dict[str, list[str]]], bool]
+        self, split: Split[Game], true: Callable[[dict[str, list[str]]], bool]
     ) -> None:
         """Wait until the parts are at such devices, by name."""
         async with asyncio.timeout(DEADLINE), contextlib.aclosing(split.watch()) as all:
@@ -221,5 +230,5 @@ async def house(server: RunningServer, **options: Any) -> AsyncIterator[House]:
         yield made
 
 
-def at(split: Split, part: str) -> list[Place]:
+def at(split: Split[Game], part: str) -> list[Place]:
     return list(split.places[part])

@@ -206,6 +206,21 @@ async def test_a_filter_that_is_lost_costs_nobody_a_message(
             assert sorted(bodies(chat.heard)) == ["one", "two"]
 
 
+async def test_a_stranger_has_no_device_believe_that_its_filter_is_lost(
+    server: RunningServer, account: Account
+) -> None:
+    """What is beyond our bounds comes without its content, so nothing in it passes."""
+    many = " ".join(f"a{n}=''" for n in range(70))
+    async with (
+        listening(server, account, POSITION) as (device, heard),
+        entered(server, server.add(), "stranger", None) as stranger,
+    ):
+        say(stranger, account[0], f"<position xmlns='{GAME}' {many}/>", "headline")
+        await settled(device, stranger)
+        assert len(heard[-1]) == 0
+        assert (await device.filtering()).names == {POSITION}
+
+
 async def test_a_filter_holds_over_a_cut_and_is_set_anew_on_a_new_session(
     server: RunningServer, account: Account, hurry: None
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mobility import Client, InvalidState, TransferAborted
+from mobility import Client, InvalidState, TransferAborted, part
 from mobility.protocol.numbering import Cursor
 from mobility.protocol.session import Number
 from mobility.protocol.standing import standing_of, with_standing
@@ -15,7 +15,7 @@ from tests.integration.parts import Table, heard, lines
 from tests.integration.test_giving import Household, home
 from tests.integration.test_own_devices import person
 from tests.integration.test_parts import phone, shown, table
-from tests.unit.split.apps import MOVE, SAY, Game, moved, said
+from tests.unit.split.apps import MOVE, SAY, Game, Map, moved, said
 
 __all__ = ["home", "person", "phone", "table"]  # fixtures
 
@@ -23,7 +23,7 @@ __all__ = ["home", "person", "phone", "table"]  # fixtures
 class Strict(Game):
     """Whose map says nothing but moves."""
 
-    parts = (replace(Game.parts[0], says=(MOVE,)), *Game.parts[1:])
+    map = part(Map, allow=("move",), says=("move",))
 
 
 async def test_a_part_says_nothing_elsewhere_that_it_may_not_say(

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from mobility import Client, Part, TransferRefused
+from mobility import Client, TransferRefused, part
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
 from tests.integration.parts import Table, heard, lines
 from tests.integration.people import Lobby, soon, visiting
-from tests.unit.split.apps import MOVE, URI, Chat, Game, Map, moved, said
+from tests.unit.split.apps import URI, Chat, Game, Map, moved, said
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_a_part_that_the_display_does_not_have_is_refused(
     server: RunningServer, phone: Client
 ) -> None:
     class Newer(Game):
-        parts = (*Game.parts, Part("score", (MOVE,), Map))
+        score = part(Map, allow=("move",))
 
     table = Table(phone, Newer())
     async with (

@@ -11,12 +11,12 @@ from mobility import (
     App,
     Client,
     InvalidState,
-    Part,
     PartedApp,
     Session,
     Stanza,
     State,
     Way,
+    part,
 )
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.running import RunningServer
@@ -71,12 +71,8 @@ class Members(Told): ...
 
 class Chase(PartedApp):
     uri = URI
-    parts = (Part("map", (POSITION,), Map), Part("members", (TICKET,), Members))
-
-    def told(self, part: str) -> Told:
-        found = self.part(part)
-        assert isinstance(found, Told)
-        return found
+    map = part(Map, allow=("position",))
+    members = part(Members, allow=("ticket",))
 
 
 class Laptop:
@@ -163,15 +159,15 @@ async def test_a_display_of_a_guest_has_it_from_the_phone(
         phone.attend(app)
         await listens(phone, POSITION, TICKET)
         say(game, account[0], "position 1", "ticket a")
-        await app.told("map").has("1")
+        await app.map.has("1")
         await soon(phone.transfer(app.piece("map"), to=screen))
         await lobby.until(lambda: bool(lobby.sessions))
         say(game, account[0], "position 2", "ticket b")
         say(game, phone.jid, "position 3")
         shown = told(lobby.sessions[0])
         await shown.has("1", "2", "3")
-        await app.told("members").has("a", "b")
-        assert app.told("map").lines == ["1"]
+        await app.members.has("a", "b")
+        assert app.map.lines == ["1"]
 
 
 async def test_an_own_device_has_it_from_the_server_and_the_phone_is_spared(
@@ -193,7 +189,7 @@ async def test_an_own_device_has_it_from_the_server_and_the_phone_is_spared(
         for kind in ("headline", "chat", "normal"):
             say(game, account[0], f"position {kind}", f"ticket {kind}", kind=kind)
         await shown.has("headline", "chat", "normal")
-        await app.told("members").has("headline", "chat", "normal")
+        await app.members.has("headline", "chat", "normal")
         assert app.hub.meter.counted.keys() == {TICKET}
 
 
@@ -213,7 +209,7 @@ async def test_without_a_filter_at_the_server_the_phone_relays_to_own_devices(
         shown = await laptop.part()
         say(game, phone.jid, "position 1", "ticket a", "position 2")
         await shown.has("1", "2")
-        await app.told("members").has("a")
+        await app.members.has("a")
 
 
 async def test_nothing_is_lost_or_doubled_while_a_part_moves(
@@ -241,7 +237,7 @@ async def test_nothing_is_lost_or_doubled_while_a_part_moves(
             moved = await soon(phone.transfer(app.piece("map"), to=screen))
             await soon(moved.retrieve())
         await soon(speaking)
-        await app.told("map").has(*lines)
+        await app.map.has(*lines)
 
 
 async def test_strangers_feed_no_part(server: RunningServer, hurry: None) -> None:
@@ -257,4 +253,4 @@ async def test_strangers_feed_no_part(server: RunningServer, hurry: None) -> Non
         say(stranger, account[0], "position forged")
         await stranger.is_heard_after()
         say(game, account[0], "position 1")
-        await app.told("map").has("1")
+        await app.map.has("1")

@@ -20,10 +20,11 @@ from mobility import (
     VisitEnded,
     VisitRefused,
 )
+from mobility.protocol import rate
 from mobility.protocol.order import Said
 from mobility.protocol.shareseal import Channel, Heard, packet_of, share_id
 from mobility.protocol.sharing import End, Hello
-from mobility.sharing import participation, rate
+from mobility.sharing import participation
 from mobility.xmpp.sharing.stanza import Addressed, InRoom, Packet
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board

@@ -153,7 +153,7 @@ async def test_senders_of_another_server_are_remote_and_others(
         me, numbers = str(pda.boundjid), itertools.count()
         senders = [Saying(each, me, numbers) for each in (neighbour, stranger)]
         for sender in Sender:
-            with subtests.test(sender):
+            with subtests.test(sender.value):
                 sift = Sift({kind: Rule(sender) for kind in Kind})
                 assert await pda.sift(sift) == "result"
                 await stranger.ask(

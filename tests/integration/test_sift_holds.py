@@ -95,6 +95,35 @@ async def test_presence_of_who_is_no_contact_comes_late_and_not_never(
         assert shown(pda) == {str(juliet.boundjid): "available"}
 
 
+async def test_a_stranger_does_not_fill_the_server_with_presence_that_is_withheld(
+    server: RunningServer,
+) -> None:
+    """Each of 500 could be as large as a stanza."""
+    async with (
+        entered(server, server.add(), "pda") as pda,
+        entered(server, server.add(), "balcony") as juliet,
+    ):
+        assert await pda.sift(HUSH) == "result"
+        status = f"<status>{'a' * 5000}</status>"
+        juliet.say(f"<presence to='{pda.boundjid}'>{status}</presence>")
+        await juliet.is_heard_after(pda)
+        assert await pda.sift(OFF) == "result"
+        await pda.is_heard_after()
+        assert shown(pda) == {str(juliet.boundjid): "available"}
+        assert not [each for each in pda.heard if each.find(STATUS) is not None]
+
+
+async def test_a_session_has_so_many_names_in_its_rules_and_no_more(
+    server: RunningServer,
+) -> None:
+    async with entered(server, server.add(), "pda") as pda:
+        for count, verdict in ((1000, "result"), (1001, "resource-constraint")):
+            names = "".join(f"<allow name='n{n}' ns='a'/>" for n in range(count - 1))
+            text = f"<message><allow name='a' ns='a'/></message><iq>{names}</iq>"
+            answer = await pda.sift(f"<sift xmlns='urn:xmpp:sift:2'>{text}</sift>")
+            assert answer == verdict
+
+
 async def test_presence_is_not_asked_for_again_if_only_other_rules_changed(
     server: RunningServer,
 ) -> None:
@@ -262,5 +291,6 @@ async def test_a_display_under_our_account_gets_no_more_by_lifting_its_filter(
                 assert not [each for each in display.heard if each.tag == MESSAGE]
 
 
+STATUS = f"{{{CLIENT}}}status"
 MESSAGE = f"{{{CLIENT}}}message"
 SILENCE = "<sift xmlns='urn:xmpp:sift:2'><message/></sift>"

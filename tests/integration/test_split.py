@@ -69,11 +69,18 @@ async def test_parts_go_to_own_devices_and_displays_alike(home: House) -> None:
     await chat.send(moved("east"))
     await (await home.on("Lobby")).has("begin", "east")
     await chat.has("begin", "east")
-    assert split.report().said == {MOVE: 1}
-    (here,) = (each for each in split.report().heard if each.place.here)
+    report = await soon(split.report())
+    assert report.sent == {"": {MOVE: 1}}
+    here = next(each for each in report.heard if each.place.here)
     assert (here.missing, here.doubled, here.lost) == (0, 0, 0)
     await soon(split.retrieve())
     await home.everywhere("begin", "east")
+
+
+async def test_an_app_in_parts_cannot_be_shared_with_other_people(home: House) -> None:
+    with pytest.raises(LocalProtocolError, match="cannot be shared"):
+        home.phone.share(home.game, show=lambda scene: None)
+    assert home.game.session is None
 
 
 async def as_it_was(home: House) -> None:
@@ -243,11 +250,36 @@ async def test_two_devices_show_the_same_part_and_never_differ(home: House) -> N
     await soon(split.retrieve())
 
 
+@pytest.mark.parametrize("from_", ["Lobby", "Hall"])
+async def test_a_part_comes_home_from_one_place_and_goes_on_at_the_other(
+    home: House, from_: str
+) -> None:
+    screens = {name: await home.display(name) for name in ("Lobby", "Hall")}
+    split = await soon(home.phone.split(home.game, {"map": screens["Lobby"]}))
+    await soon(split.add("map", on=screens["Hall"]))
+    there = {name: await home.on(name) for name in screens}
+    await there["Lobby"].send(moved("north"))
+    place = await soon(split.move("map", to=split.here, from_=screens.pop(from_)))
+    (other,) = screens
+    assert place.here
+    assert names(split.places)["map"] == ["Phone", "Lobby screen"]
+    assert home.part("map").running
+    await there[other].send(moved("south"))
+    await home.part("map").has("begin", "north", "south")
+    await there[other].has("begin", "north", "south")
+    with pytest.raises(LocalProtocolError, match="Phone has this part already"):
+        await split.move("map", to=split.here, from_=screens[other])
+    with pytest.raises(LocalProtocolError, match="where Lobby screen is"):
+        await split.move("chat", to=split.places["map"][1])
+    assert await soon(split.retrieve()) is home.game
+    await home.everywhere("begin", "north", "south")
+
+
 async def test_what_is_here_can_be_shown_elsewhere_too_and_then_only_there(
     home: House,
 ) -> None:
     lobby = await home.display("Lobby")
-    split = await soon(home.phone.split(home.game, {}))
+    split = await soon(home.phone.split(home.game))
     await soon(split.add("map", on=lobby))
     there = await home.on("Lobby")
     await home.part("map").send(moved("north"))

@@ -30,7 +30,7 @@ async def again(home: House, tmp_path: Path) -> AsyncIterator[Client]:
         yield phone
 
 
-async def the_split(phone: Client) -> tuple[Split, Any]:
+async def the_split(phone: Client) -> tuple[Split[Game], Game]:
     (split,) = await soon(phone.splits(Game))
     assert await phone.splits(Game) == []
     return split, split.app
@@ -52,13 +52,13 @@ async def test_after_a_restart_parts_are_where_they_were_and_hear_one_order(
     async with again(home, tmp_path) as phone:
         split, app = await the_split(phone)
         assert names(split.places) == before
-        chat = app.part("chat")
+        chat = app.chat
         assert chat.running
         await chat.has("begin", "one", "two", "said while it was off")
         await chat.send(moved("three"))
         await there.has("begin", "one", "said while it was off", "three")
         assert await soon(split.retrieve()) is app
-        assert app.part("map").lines == there_now(chat)
+        assert app.map.lines == there_now(chat)
         assert not phone._store.parted()
         assert phone.away(Game) == []
         assert await phone.kept(Game) == []
@@ -85,8 +85,8 @@ async def test_what_was_kept_is_kept_when_it_is_whole_again(
         assert await phone.splits(Game) == []
         (session,) = await phone.kept(Game)
         whole: Any = session.app
-        assert whole.part("map").lines == ["begin", "one"]
-        assert whole.part("chat").lines == ["begin", "one"]
+        assert whole.map.lines == ["begin", "one"]
+        assert whole.chat.lines == ["begin", "one"]
 
 
 async def test_two_places_of_a_part_are_two_after_a_restart(
@@ -111,10 +111,10 @@ async def test_two_places_of_a_part_are_two_after_a_restart(
         await other.has("begin", "one")
         await other.send(moved("two"))
         await one.has("begin", "one", "two")
-        await app.part("chat").has("begin", "one", "two")
-        assert app.part("map").starts == 0
+        await app.chat.has("begin", "one", "two")
+        assert app.map.starts == 0
         for part in ("map", "chat"):
             await soon(split.bring(part))
-        assert split.report().whole
+        assert (await soon(split.report())).whole
         await soon(split.retrieve())
-        assert app.part("map").lines == ["begin", "one", "two"]
+        assert app.map.lines == ["begin", "one", "two"]

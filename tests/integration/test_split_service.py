@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mobility import Client, Service, Stanza, Way
+from mobility import Client, Report, Service, Split, Stanza, Way
 from mobility.split import feed as feeding
 from mobility.split import feeding as placing
 from mobility.split import serving
@@ -86,6 +87,44 @@ async def test_parts_are_split_moved_copied_and_retrieved_while_the_service_talk
     assert [line for line in chat.lines if line in set(MOVES)] == MOVES
 
 
+async def test_the_report_proves_that_each_place_has_had_all_that_was_sent(
+    home: House, service: Service
+) -> None:
+    await home.laptop()
+    screen = await home.display("Wall")
+    split = await soon(home.phone.split(home.game, {"map": screen}))
+    await soon(split.add("chat", on=await home.own("Laptop")))
+    await home.part("chat").send(Stanza(SAY, text="of a part"))
+    talking = talk(service, 40)
+    report = await soon(split.report())
+    assert report.sent[""] == {SAY: 1}
+    await soon(talking)
+    report = await proven(split)
+    assert report.sent == {"": {SAY: 1}, service.jid: {MOVE: 40, SAY: 8}}
+    wall = next(each for each in report.heard if each.place.part == "map")
+    assert wall.had[service.jid] == {MOVE: 40}
+    assert not any(each.lost or each.unsaid for each in report.heard)
+
+
+async def proven(split: Split[Any]) -> Report:
+    """What it reports, once all places have told of all."""
+    async with asyncio.timeout(10):
+        while not (report := await split.report()).whole:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return report
+
+
+async def test_nothing_is_proven_of_a_service_that_does_not_know_us(
+    home: House, service: Service
+) -> None:
+    await home.laptop()
+    split = await soon(home.phone.split(home.game, {"map": await home.own("Laptop")}))
+    service.dismiss(home.phone.jid)
+    report = await soon(split.report())
+    assert report.silent == (service.jid,)
+    assert not report.whole
+
+
 async def test_the_service_feeds_each_place_itself_and_the_split_says_so(
     home: House, service: Service
 ) -> None:
@@ -118,7 +157,7 @@ async def test_a_phone_that_was_restarted_goes_on_with_what_services_feed(
         service.broadcast(Stanza(MOVE, text="three"))
         await there.has("begin", "one", "two", "three")
         await soon(split.retrieve())
-        part = split.app.part("map")
+        part = split.app.map
         assert isinstance(part, Lines)
         await part.has("begin", "one", "two", "three")
 

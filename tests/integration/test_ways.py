@@ -11,7 +11,7 @@ from mobility import Service, Split, Stanza, Way
 from mobility.split import feed, feeding, serving
 from mobility.split.traffic import written
 from tests.fakes.running import RunningServer
-from tests.integration.parted import MOVE, SAY, URI, House
+from tests.integration.parted import MOVE, SAY, URI, Game, House
 from tests.integration.people import address, soon
 from tests.integration.sifting import Sifted, entered
 from tests.integration.test_relaying import listens
@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, 0.05)
 
 
-async def ways(split: Split, **wanted: Way | None) -> None:
+async def ways(split: Split[Game], **wanted: Way | None) -> None:
     """Wait until packets come to the parts by these ways."""
 
     async def come() -> None:

@@ -97,6 +97,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "Way",
         "Where",
         "Wiping",
+        "part",
         "read_code",
     ]
 

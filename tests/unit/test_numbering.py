@@ -163,11 +163,22 @@ def test_a_forged_number_is_forgotten_when_the_sender_says_where_it_ends() -> No
     inbox.take(Numbered("f", 1, 1, Stanza(A), {B: 2**31}))
     assert inbox.missing
     assert inbox.pop() is None
-    inbox.learn(outbox.heads())
+    inbox.learn(outbox.heads({A, B}))
     assert inbox.missing == 1
     inbox.take(packet)
     assert popped(inbox) == [packet]
     assert inbox.missing == 0
+
+
+def test_heads_of_another_part_leave_open_what_they_do_not_name() -> None:
+    """A device that runs two parts of a service hears the heads of both."""
+    outbox, (first, second, _) = said(A, A, B)
+    inbox = Inbox({A})
+    inbox.take(second)
+    inbox.learn(outbox.heads({B}))
+    assert inbox.missing == 1
+    inbox.take(first)
+    assert popped(inbox) == [first, second]
 
 
 def test_heads_that_are_behind_us_change_nothing() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,3 +23,12 @@ def test_the_lock_file_does_not_say_where_packages_come_from() -> None:
     lock = json.loads((ROOT / "frontend/package-lock.json").read_bytes())
     assert lock["lockfileVersion"] == 3
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]
+
+
+@pytest.mark.parametrize("demo", ["demo-desk", "demo-chase"])
+def test_a_demo_takes_its_arguments_from_make(demo: str) -> None:
+    command = ["make", "--dry-run", demo, "ARGS=--headless --json"]
+    planned = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert planned.stdout.split()[-3:] == ["demo", "--headless", "--json"]

@@ -16,7 +16,17 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from mobility.errors import MobilityError
-from mobility.protocol import handshake, mobilis, session, transfer, visit, words
+from mobility.protocol import (
+    feeding,
+    handshake,
+    mobilis,
+    numbering,
+    session,
+    standing,
+    transfer,
+    visit,
+    words,
+)
 from mobility.protocol.capture import Direction, PacketLog
 from mobility.protocol.code import DeviceCode, SessionCode
 from mobility.protocol.codebook import CodeBook
@@ -25,15 +35,22 @@ from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.pin import Pin, Pinned
 from mobility.protocol.scram import Challenge
 from mobility.protocol.state import decode_packets, decode_state, encode_state
+from mobility.split.feed import Feed
+from mobility.split.membership import Member
+from mobility.split.service import Service
+from mobility.split.spoken import Spoken
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
 from mobility.transfer import Link
 from mobility.xmpp.codes.stanza import Scanned
+from mobility.xmpp.component import Component
 from mobility.xmpp.errors import to_stanza
 from mobility.xmpp.sasl import Password, Token
+from mobility.xmpp.split import MobilitySplit
 from mobility.xmpp.stream import Stream
 from mobility.xmpp.transfer import MobilityTransfer
 from tests.unit.meeting import LOBBY, PHONE, TERMS, TOKEN, host, met, visitor
+from tests.unit.split.apps import Game, moved
 
 CANARY = b"CANARY-of-16-B.."
 CONTENT = {"note": "CANARY"}
@@ -91,11 +108,35 @@ def values() -> Iterator[object]:
     yield mobilis.History((mobilis.Line("a@b", "c@d", "CANARY", 0.0),))
     yield handshake._Agreement(CANARY, "CANARY")
     yield Stream("a@b/c", "CANARY")
+    yield from values_of_parts()
     challenge = Challenge(CANARY, 4096)
     yield challenge
     yield Pin("SCRAM-SHA-256", challenge, "b", b"")
     yield Pinned(Pin("SCRAM-SHA-256", challenge, "b", b""), "a", "nonce")
     yield from (Password("a", "CANARY"), Token("a", "CANARY"))
+
+
+def values_of_parts() -> Iterator[object]:
+    """Tokens by which services know parts, and what parts say."""
+    names, said = frozenset({"{urn:app}x"}), session.Stanza("{urn:app}x", {}, "CANARY")
+    token, numbered = "CANARY-of-a-part", replace(said, number=session.Number("f", 1))
+    invite = feeding.Invite("s", "map", "a@b/c", token, names)
+    yield from (invite, feeding.Invitation("s", "map", token), feeding.Dismiss(token))
+    yield feeding.Sync(token, numbering.Cursor())
+    yield feeding.Say("f", 1, said)
+    yield standing.Standing({}, 1, (numbered,), (said,), {}, {"game.example": token})
+    member = Member("a@b", kept=10)
+    yield from (member, member.invite(invite, 0.0), member.fed[token].seen)
+    yield numbering.Numbered("f", 1, 1, said)
+    yield Spoken("a@b/c", said)
+    yield Component("game.example", "CANARY")
+    yield Service("game.example", "CANARY")
+    game = Game()
+    piece = game.piece("map")
+    piece.feeds["game.example"] = token
+    piece.bring(moved("CANARY"))
+    yield from (game, piece, game.hub, piece._inboxes)
+    yield Feed(object.__new__(MobilitySplit), "g", token, piece.inbox("g"), print)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mobility.errors import InvalidInvitation, InvalidState, RemoteProtocolError
 from mobility.protocol.invitation import Invitation
 from mobility.protocol.order import Point, Said
+from mobility.protocol.rate import Rate
 from mobility.protocol.session import Stanza
 from mobility.protocol.sharecode import ShareCode, ShareKind
 from mobility.protocol.shareseal import (
@@ -35,7 +36,6 @@ from mobility.protocol.sharing import (
     Welcome,
     Word,
 )
-from mobility.sharing.rate import Rate
 
 SECRET = bytes(range(32))
 INVITATION = Invitation("juliet@capulet.example/phone", b"t" * 16, b"k" * 16)

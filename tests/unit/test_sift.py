@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobility.app import Part
+from mobility.protocol.filtering import listening
 from mobility.protocol.sift import (
     BOUNCED,
     OFF,
@@ -115,21 +115,6 @@ def test_a_stricter_rule_lets_nothing_more_through(
     assert sift.passes(inbound, ME) >= strictest.passes(inbound, ME)
 
 
-@given(st.lists(st.lists(st.sampled_from([A, B]))), inbounds)
-def test_a_device_gets_what_one_of_its_parts_listens_to(
-    listened: list[list[str]], inbound: Inbound
-) -> None:
-    parts = [Part(str(at), tuple(names)) for at, names in enumerate(listened)]
-    passes = Sift.of_parts(parts).passes(inbound, ME)
-    wanted = {BOUNCED}.union(*listened) & set(inbound.payloads)
-    assert passes == (not parts or inbound.kind != Kind.MESSAGE or bool(wanted))
-
-
-def test_what_is_ours_passes_whatever_the_parts_listen_to() -> None:
-    sift = Sift.of_parts([Part("map", (A,))], always=[B])
-    assert sift.passes(message(ME, ME, B), ME)
-    assert not sift.passes(message(ME, ME, "{urn:example:c}x"), ME)
-
-
-def test_a_part_that_listens_to_nothing_gets_nothing() -> None:
-    assert not Sift.of_parts([Part("timer")]).passes(message(ME, ME, A), ME)
+@given(st.sets(st.sampled_from([A, B])), st.sampled_from([A, B]))
+def test_a_part_gets_the_packets_that_it_listens_to(names: set[str], name: str) -> None:
+    assert listening(names)(name) == (name in names)

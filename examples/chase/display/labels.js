@@ -13,7 +13,7 @@ export function placed(spots, { width, height, unit }) {
   return spots.flatMap(({ name, at }) => {
     const size = [brush.measureText(name).width, SIZE * 1.2 * unit];
     const free = name && around(at, size, unit).find(
-      (area) => within(area, width, height) && !taken.some((other) => meet(area, other)));
+      (area) => within(area, width, height, GAP * unit) && !taken.some((other) => meet(area, other)));
     if (!free) return [];
     taken.push(free);
     return [{ name, x: free.left, y: free.bottom - 0.3 * SIZE * unit }];
@@ -33,5 +33,5 @@ function around([x, y], [wide, high], unit) {
 
 const box = (left, top, wide, high) => ({ left, top, right: left + wide, bottom: top + high });
 const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-const within = ({ left, top, right, bottom }, width, height) =>
-  left >= 0 && top >= 0 && right <= width && bottom <= height;
+const within = ({ left, top, right, bottom }, width, height, edge) =>
+  left >= edge && top >= edge && right <= width - edge && bottom <= height - edge;

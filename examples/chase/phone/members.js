@@ -10,7 +10,7 @@ let drawn = ""; // the rides that are there: a tap must not miss its button
 
 export function drawMembers({ you, players, tickets, turn, seen, over, no }) {
   find("join").hidden = Boolean(you) && !over;
-  drawTurn(over ? null : turn);
+  drawTurn(over ? null : turn, players.find(({ id }) => id === you)?.role);
   find("no").textContent = no;
   find("no").hidden = !no;
   const rode = new Map(tickets.map((ticket) => [ticket.player, ticket]));
@@ -29,15 +29,15 @@ export function drawMembers({ you, players, tickets, turn, seen, over, no }) {
 
 function story({ role, here }, ticket, seen) {
   if (!here) return "has left";
-  const rode = ticket ? `${TICKETS[ticket.by] ?? "?"} in round ${ticket.round}` : "";
+  const rode = ticket ? `${ticket.by === "foot" ? "Waited" : TICKETS[ticket.by] ?? "?"} in round ${ticket.round}` : "";
   return role === "x" && seen ? [`seen at ${seen.name} in round ${seen.round}`, rode].filter(Boolean).join(" · ") : rode;
 }
 
-function drawTurn(turn) {
+function drawTurn(turn, role) {
   find("turn").hidden = !turn?.name;
   if (!turn?.name) return;
   const going = turn.go.length ? "" : turn.target ? ", on the way" : "";
-  find("at").textContent = `You are at ${turn.name}${going}`;
+  find("at").textContent = `You are ${role === "x" ? "Mr. X, " : ""}at ${turn.name}${going}`;
   const now = JSON.stringify(turn);
   if (now !== drawn) find("rides").replaceChildren(...turn.go.map(ride));
   drawn = now;

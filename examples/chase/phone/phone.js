@@ -45,13 +45,14 @@ function draw(next) {
 }
 
 function drawRound(before) {
-  const { round, over, city: name, you } = view.members ?? view.map ?? {};
-  if (!round) return;
+  const { round = {}, over, city: name, you } = view.members ?? view.map ?? {};
   const { number, of, phase, left } = round;
   find("round").textContent = number ? `Round ${number} of ${of}` : name || "Chase";
   if (JSON.stringify(before?.round) !== JSON.stringify(round)) until = performance.now() + left * 1_000;
-  find("phase").textContent = over ? over.text : view.members?.turn?.go.length ? "Your turn" : you === "" ? "Not joined" : PHASES[phase];
-  document.body.classList.toggle("mine", Boolean(!over && view.members?.turn?.go.length));
+  const mine = Boolean(!over && view.members?.turn?.go.length);
+  const turn = `Your turn: choose a ride${shown === "members" ? "" : " under Players"}`;
+  find("phase").textContent = over ? over.text : mine ? turn : you === "" ? "Not joined" : PHASES[phase] ?? "";
+  document.body.classList.toggle("mine", mine);
   tick();
 }
 
@@ -121,6 +122,7 @@ for (const part of PARTS) {
   find(`tab-${part}`).addEventListener("click", () => {
     shown = part;
     if (!view) return;
+    drawRound(view.members);
     drawParts();
     if (part === "map") resize();
     if (view.chat) drawChat(view.chat, part === "chat");
@@ -134,7 +136,7 @@ find("scan-one").addEventListener("click", () => {
   scan();
 });
 
-sheets({ app: "Chase, with what you have chosen of it", say });
+sheets({ app: "Chase: the parts of it that you put there", say });
 addEventListener("resize", resize);
 setInterval(tick, 1_000);
 listen(draw, () => {

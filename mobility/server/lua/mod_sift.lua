@@ -17,7 +17,9 @@ local xmlns_carbons = "urn:xmpp:carbons:2";
 local xmlns_forward = "urn:xmpp:forward:0";
 local plain = "jabber:client";
 
+local most_allowed = 1000; -- names in the rules of a session; SDK parts listen to 64
 local most_withheld = 500; -- presences that one session is told of afterwards
+local largest_withheld = 4096; -- bytes of one; of a larger one, that it was there
 
 local post_stanza = prosody.core_post_stanza;
 local full_sessions, bare_sessions = prosody.full_sessions, prosody.bare_sessions;
@@ -72,12 +74,15 @@ end
 
 -- Rules by kind; or nil, the condition of the error, and a text.
 local function read(sift)
-	local rules = {};
+	local rules, names = {}, 0;
 	for _, tag in ipairs(sift.tags) do
+		names = names + #tag.tags;
 		if tag.attr.xmlns ~= xmlns_sift then
 			return nil, "feature-not-implemented", "This server sifts stanzas only";
 		elseif not kinds[tag.name] or rules[tag.name] then
 			return nil, "bad-request", "One rule for a kind of stanza";
+		elseif names > most_allowed then
+			return nil, "resource-constraint", "A session's rules name too much";
 		end
 		local rule, condition, text = read_rule(tag);
 		if not rule then
@@ -160,7 +165,8 @@ local function withhold(session, presence)
 	end
 	local keep = presence.attr.type == "unavailable" or not is_probed(session, from);
 	sift.count = sift.count + (keep and 1 or 0) - (sift.withheld[from] and 1 or 0);
-	sift.withheld[from] = keep and st.clone(presence) or nil;
+	sift.withheld[from] = keep and st.clone(presence, #tostring(presence) > largest_withheld)
+		or nil;
 end
 
 local function filter_of(session)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
+from slixmpp.xmlstream import tostring
+
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.session import (
     Checkpoint,
@@ -28,6 +30,7 @@ __all__ = [
     "ELEMENT",
     "SESSION",
     "carried",
+    "check",
     "from_xml",
     "packet",
     "payload",
@@ -39,6 +42,8 @@ SESSION: Final = f"{{{ns.SESSION}}}session"
 ELEMENT: Final = f"{{{ns.SESSION}}}checkpoint"
 NUMBER: Final = f"{{{ns.SPLIT}}}number"
 DEEPEST = 16
+LARGEST = 128 * 1024  # bytes of a packet; servers end streams at 256 KiB a stanza
+_LONGEST_CHARACTER = 6  # bytes: a quotation mark, as slixmpp writes it
 _LONGEST = 200
 _LONGEST_JID = 3071
 _FIELDS: Final = ("sid", "epoch", "number", "frame", "frames")
@@ -99,7 +104,26 @@ def payload(stanza: Stanza) -> Element:
     element = _element(stanza, 1)
     if not _is_payload(element):
         raise ValueError(f"{stanza.name!r} is in a namespace of XMPP's own")
+    if _is_too_large(stanza, element):
+        raise ValueError(f"a packet may be {LARGEST} bytes large")
     return element
+
+
+def check(stanza: Stanza) -> None:
+    """
+    See that a packet can be said.
+
+    Raises:
+        ValueError: If an app made one that is no packet.
+
+    """
+    payload(stanza)
+
+
+def _is_too_large(stanza: Stanza, element: Element) -> bool:
+    """What is far from it is not written for that."""
+    at_most = stanza.weight * _LONGEST_CHARACTER
+    return at_most > LARGEST and len(tostring(element).encode()) > LARGEST
 
 
 def _element(stanza: Stanza, depth: int) -> Element:

@@ -114,7 +114,7 @@ class Client:
             Device("d3", "Old", "pc", "juliet@capulet.example/old", online=True),
         ]
 
-    async def split(self, app: Any, places: Any) -> Parts:
+    async def split(self, app: Any) -> Parts:
         return self.split_
 
     @asynccontextmanager
@@ -192,6 +192,8 @@ async def test_a_part_goes_to_a_screen_on_to_another_and_back(phone: Phone) -> N
     await phone.has("map", "bar")
     await phone.until(lambda: phone.client.left == [lobby()])  # nothing is there
     assert "nothing of yours is left" in phone.view["note"]
+    await phone.remote.do("say", "On we go")
+    assert phone.view["note"] == ""  # it has been read
     await phone.remote.do("put", {"part": "map", "on": "", "how": "move"})
     await phone.has("map", "this phone")
     await phone.until(lambda: len(phone.client.left) == 2)

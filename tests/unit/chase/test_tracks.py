@@ -11,7 +11,8 @@ from gpxpy.gpx import GPX, GPXTrack, GPXTrackPoint, GPXTrackSegment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.chase.city import metres
+from examples.chase import tracks
+from examples.chase.city import Point, metres
 from examples.chase.generated import generate
 from examples.chase.routes import Routes
 from examples.chase.tracks import BadTrack, Track, walked
@@ -72,6 +73,22 @@ def test_a_piece_of_a_track_leads_from_one_station_to_another() -> None:
     assert leg.within(3).at(0) == other
     assert leg.within(3).at(3) == third
     assert track.leg(third, one) is None
+
+
+def test_a_long_track_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 100,000 points that waits at a station would be read for hours."""
+    looks = 0
+
+    def count(one: Point, other: Point) -> float:
+        nonlocal looks
+        looks += 1
+        return metres(one, other)
+
+    monkeypatch.setattr(tracks, "metres", count)
+    one, _, third = (CITY.stations[id].at for id in CITY.lines[0].stations[:3])
+    track = Track(tuple(map(float, range(500))), (one,) * 500)
+    assert track.leg(one, third) is None
+    assert looks <= 1000
 
 
 GPX_HEAD = '<gpx version="1.1" creator="x" xmlns="http://www.topografix.com/GPX/1/1">'

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app import PageAppFactory
+from kiosk.app import PageApp, PageAppFactory
 from kiosk.parts import PageParts, read_parts
 from kiosk.screen import Venue
 from kiosk.settings import AppSettings
 from kiosk.stage import Stage
 from mobility import Part, SettingsError
+from mobility.refusal import made
 
 URI = "https://example.org/apps/chase"
 
@@ -41,7 +42,7 @@ WRONG = [
     '{"map": [1]}',
     '{"a.b": []}',
     '{"a|b": []}',
-    '{"": []}',
+    '{"": ["round"]}',
     json.dumps({"map": ["x"] * 257}),
     "[" * 10_000,
 ]
@@ -53,6 +54,15 @@ def test_what_is_not_understood_is_said_with_the_name_of_the_file(
 ) -> None:
     with pytest.raises(SettingsError, match=r"parts\.json must be like"):
         read(tmp_path, text)
+
+
+def test_a_page_of_parts_takes_the_whole_if_the_file_says_so(tmp_path: Path) -> None:
+    for text, takes in (('{"map": []}', False), ('{"map": [], "": []}', True)):
+        app = AppSettings(URI, tmp_path, parts=read(tmp_path, text))
+        factory = PageAppFactory(app, stage(app))
+        assert [part.name for part in factory.parts] == ["map"]
+        assert made(factory, "map")._shown.uri == URI
+        assert isinstance(made(factory, ""), PageApp) is takes
 
 
 def stage(app: AppSettings) -> Stage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mobility import App, InvalidState, Part, PartedApp, Stanza, State
+from mobility import App, InvalidState, PartedApp, Stanza, State, part
 
 __all__ = [
     "MOVE",
@@ -86,8 +86,7 @@ class Remote(Listing):
 class Game(PartedApp):
     uri = URI
     schema = 2
-    parts: tuple[Part, ...] = (
-        Part("map", (MOVE,), Map),
-        Part("chat", (MOVE, SAY), Chat),
-        Part("remote", (), Remote),
-    )
+
+    map = part(Map, allow=("move",))
+    chat = part(Chat, allow=("move", "say"))
+    remote = part(Remote)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from unittest import mock
 
@@ -94,7 +93,7 @@ async def plays_on(world: World, play: Play) -> None:
 
 @given(play=plays)
 @settings(max_examples=100, deadline=None)
-def test_whatever_happens_each_place_hears_all_of_it_once_and_in_order(
+async def test_whatever_happens_each_place_hears_all_of_it_once_and_in_order(
     play: Play,
 ) -> None:
-    asyncio.run(played(play))
+    await played(play)

@@ -34,7 +34,7 @@ def test_after_a_restart_the_same_order_goes_on(
     tmp_path: Path, packets: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(order, "MOST", 6)
-    monkeypatch.setattr(order, "_AT_ONCE", 3)
+    monkeypatch.setattr(order, "_AT_ONCE", 1.5)
     hub = Hub()
     with Store(tmp_path) as store:
         begun(store, hub)
@@ -52,6 +52,20 @@ def test_after_a_restart_the_same_order_goes_on(
         assert [s.text for s in kept] == [str(n) for n in range(packets)][-len(kept) :]
         again.say(moved("next"))
         assert again.at == packets + 1
+
+
+def test_large_packets_do_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that has a part could say them all day."""
+    monkeypatch.setattr(order, "LARGEST", 100_000)
+    hub = Hub()
+    with Store(tmp_path) as store:
+        written = begun(store, hub)
+        for number in range(40):
+            hub.say(moved(str(number) * 10_000))
+            assert sum(map(len, store.ordered("w"))) < 250_000
+        assert len(written._since) == len(store.ordered("w")) > 1
 
 
 def test_what_cannot_be_written_down_is_not_said(

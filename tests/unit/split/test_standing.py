@@ -37,8 +37,8 @@ standings = st.builds(
     numbers,
     st.lists(packets, max_size=3).map(tuple),
     st.lists(packets, max_size=3).map(tuple),
-    st.dictionaries(names, numbers, max_size=3),
-    st.dictionaries(names, st.text(max_size=9), max_size=3),
+    st.dictionaries(st.sampled_from(["applied", "lost"]), numbers, max_size=3),
+    st.dictionaries(names, st.just("a-token-of-the-part"), max_size=3),
 )
 
 
@@ -64,7 +64,7 @@ WHOLE: dict[str, Any] = {
     "said": 1,
     "words": 0,
     "counts": {"applied": 1},
-    "feeds": {"service.example": "token"},
+    "feeds": {"service.example": "a-token-of-the-part"},
 }
 CURSOR = WHOLE["cursors"][""]
 
@@ -81,8 +81,11 @@ CURSOR = WHOLE["cursors"][""]
         {"said": True},
         {"words": 1},
         {"counts": {"applied": "many"}},
+        {"counts": {"made up": 1}},
         {"feeds": {"service.example": 7}},
         {"feeds": {"service.example": "t" * 1001}},
+        {"feeds": {"service.example": "no token"}},
+        {"feeds": {str(n): "t" * 16 for n in range(MOST_SOURCES + 1)}},
     ],
     ids=str,
 )
@@ -93,6 +96,12 @@ def test_what_is_not_so_is_refused(wrong: dict[str, Any]) -> None:
     standing_of(state(WHOLE))
     with pytest.raises(InvalidState):
         standing_of(state(WHOLE | wrong))
+
+
+def test_what_was_counted_to_the_end_stays_there() -> None:
+    """Otherwise a device could count so far that its part goes nowhere any more."""
+    state = with_standing(State(), Standing(counts={"applied": 2**31}))
+    assert standing_of(state)[1].counts == {"applied": 2**31 - 1}
 
 
 def test_an_app_cannot_have_a_file_of_that_name() -> None:
