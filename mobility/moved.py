@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -104,6 +105,7 @@ class MovedSession:
         self._framed: set[str] = set()  # contents that are in the frames on disk
         self._checkpoints = Checkpoints()
         self._returning = asyncio.Lock()
+        self._landing = asyncio.Lock()  # held even if whoever waits for it gives up
         self._reclaiming = False
         self._back = asyncio.Event()
         self.watcher: asyncio.Task[None] | None = None
@@ -451,7 +453,7 @@ class MovedSession:
             TransferError: The session stays there.
 
         """
-        async with self._returning:
+        async with self._return():
             if self.leaving and self._kept and self._outgoing:
                 return await self._stay_after_all(self._kept, self._outgoing)
             self._check_not_given()
@@ -494,7 +496,7 @@ class MovedSession:
         except (TransferAborted, InvalidState):
             self._stays_there(incoming)
             raise
-        await self._link.tasks.complete(self._arrive(incoming, offer, state, tail))
+        await self._land(self._arrive(incoming, offer, state, tail))
         return self.app
 
     async def _fetch(self, progress: Report) -> tuple[Incoming, Offer, State]:
@@ -551,6 +553,21 @@ class MovedSession:
         self._transfers.close(incoming)
         self.session.release()
 
+    async def _land(self, job: Coroutine[Any, Any, None]) -> None:
+        async def alone() -> None:
+            async with self._landing:
+                await job
+
+        await self._link.tasks.complete(alone())
+
+    @contextlib.asynccontextmanager
+    async def _return(self) -> AsyncIterator[None]:
+        """Nobody else takes it back meanwhile, nor is still at it."""
+        async with self._returning:
+            async with self._landing:
+                pass
+            yield
+
     async def _arrive(
         self, incoming: Incoming, offer: Offer, state: State, tail: Tail
     ) -> None:
@@ -583,7 +600,7 @@ class MovedSession:
             The app, which runs here again.
 
         """
-        async with self._returning:
+        async with self._return():
             if self.leaving and self._kept and self._outgoing:
                 return await self._stay_after_all(self._kept, self._outgoing)
             self._check_not_given()
@@ -599,7 +616,7 @@ class MovedSession:
 
         The epoch is raised: whoever still runs it is told to stop when it shows up.
         """
-        async with self._returning:
+        async with self._return():
             if self._kept is None or self._outgoing is None or not self.away:
                 return
             epoch = self._kept.epoch + 1
@@ -636,7 +653,7 @@ class MovedSession:
         if self._coming is not None:
             self._transfers.close(self._coming[0])
             self._coming = None
-        await self._link.tasks.complete(self._take_back(state, tail))
+        await self._land(self._take_back(state, tail))
         return self.app
 
     async def _take_back(self, state: State, tail: Tail) -> None:

@@ -525,9 +525,11 @@ class Store:
                 self.keep(whole)
             self._forget_noted()
 
-    def order(self, session: str, packet: bytes) -> None:
-        """Write down a packet that has its place in the order of that session."""
-        self._run("INSERT INTO orders VALUES (?, ?)", (session, packet))
+    def order(self, session: str, packets: Iterable[bytes]) -> None:
+        """Write down packets that have their places in the order of that session."""
+        with self._together():
+            for packet in packets:
+                self._run("INSERT INTO orders VALUES (?, ?)", (session, packet))
 
     def ordered(self, session: str) -> list[bytes]:
         """Those packets that come after the heads, in their order."""

@@ -177,7 +177,7 @@ class Filtering:
     def _watch(self, names: frozenset[str]) -> None:
         if not self._looks:
             self._looks = True
-            self._stream.xmpp.add_filter("in", self._look)
+            self._stream.xmpp.add_filter("in", self._look, 1)  # before any is taken
         self._passes = self._rules(names).compiled(self._stream.jid)
 
     async def _verify(self) -> None:

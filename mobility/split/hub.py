@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mobility.errors import RemoteProtocolError
 from mobility.protocol import numbering
 from mobility.protocol.numbering import Cursor, Numbered, Outbox
 from mobility.protocol.session import Number, Stanza
@@ -69,7 +69,7 @@ class Hub:
     place learns that its word is in the order.
 
     Attributes:
-        on_order: Called with each packet before anybody hears it, to write it down. If
+        on_order: Called with packets before anybody hears them, to write them down. If
             it raises, nothing was said.
         meter: Counts what is in the order, and what services say besides.
         watchers: Each set when there is another place, or one less.
@@ -80,7 +80,7 @@ class Hub:
     """
 
     def __init__(self, heads: Heads | None = None) -> None:
-        self.on_order: Callable[[Stanza], None] = lambda stanza: None
+        self.on_order: Callable[[Sequence[Stanza]], None] = lambda stanzas: None
         self.meter = Meter()
         self._places: dict[Listener, None] = {}
         self.watchers: set[asyncio.Event] = set()
@@ -134,32 +134,46 @@ class Hub:
 
         """
         check(stanza)  # what has a place in the order has to come to all
-        nth = self._outbox.last(stanza.name) + 1
-        number = Number(self.feed, self.at + 1, nth, by, said)
-        stanza = replace(stanza, number=number)
-        self.on_order(stanza)
-        self._add(stanza, number)
-        return stanza
+        (ordered,) = self._order([(stanza, by, said)])
+        return ordered
 
-    def hear(self, word: Stanza) -> Stanza | None:
-        """
-        Put a word into the order, if it is not there; None if it is.
+    def hear(self, words: Iterable[Stanza]) -> list[Stanza]:
+        """Put words into the order, all at once; gives those that were not there."""
+        heard: dict[str, int] = {}
+        fresh = []
+        for word in filter(self.takes, words):
+            assert word.number is not None
+            voice, said = word.number.feed, word.number.at
+            if said > heard.get(voice, self.heard(voice)):
+                heard[voice] = said
+                fresh.append((word, voice, said))
+        return self._order(fresh)
 
-        Raises:
-            RemoteProtocolError: If nobody could be told that. Nothing was said.
-
-        """
-        assert word.number is not None
-        voice, said = word.number.feed, word.number.at
-        if said <= self.heard(voice):
-            return None
-        if said > numbering.LARGEST:
-            raise RemoteProtocolError("Nobody counts that far.")
+    def takes(self, word: Stanza) -> bool:
+        """Whether others could be told that."""
+        if word.number is None or word.number.at > numbering.LARGEST:
+            return False  # nobody counts that far
         try:
             check(word)
         except ValueError:
-            raise RemoteProtocolError("That is no packet.") from None
-        return self.say(word, by=voice, said=said)
+            return False
+        return True
+
+    def _order(self, said: Iterable[tuple[Stanza, str, int]]) -> list[Stanza]:
+        """They are written down together: that takes as long as one of them alone."""
+        before = Counter[str]()
+        ordered = []
+        for at, (stanza, by, word) in enumerate(said, self.at + 1):
+            before[stanza.name] += 1
+            nth = self._outbox.last(stanza.name) + before[stanza.name]
+            number = Number(self.feed, at, nth, by, word)
+            ordered.append((replace(stanza, number=number), number))
+        stanzas = [stanza for stanza, _ in ordered]
+        if stanzas:
+            self.on_order(stanzas)
+        for stanza, number in ordered:
+            self._add(stanza, number)
+        return stanzas
 
     def heard(self, voice: str) -> int:
         """The last word of that voice that is in the order."""

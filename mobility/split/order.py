@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -69,12 +70,14 @@ class Order:
 
     def end(self) -> None:
         """Write down nothing any more."""
-        self._hub.on_order = lambda stanza: None
+        self._hub.on_order = lambda stanzas: None
 
-    def _write(self, stanza: Stanza) -> None:
+    def _write(self, stanzas: Sequence[Stanza]) -> None:
         assert self.parted is not None
-        self._store.order(self.parted.id, encode_packets([stanza]))
-        self._add(stanza)
+        packets = [encode_packets([stanza]) for stanza in stanzas]
+        self._store.order(self.parted.id, packets)
+        for stanza in stanzas:
+            self._add(stanza)
         if max(len(self._since) / MOST, self._size / LARGEST) >= _AT_ONCE:
             self._shorten(self.parted)
 

@@ -101,7 +101,11 @@ class Piece(App):
         self._peer_has: Mapping[str, Cursor] = {}
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
+<<<<<<< HEAD
         self._named: set[str] = set()  # what other devices have said
+=======
+        self._heard: list[Stanza] = []  # words for the hub, put in together
+>>>>>>> pace-6
         self._said = 0
         self._rate: Rate | None = None  # of what is said, once something was
         self._again = False  # this device has stopped since it came
@@ -299,15 +303,22 @@ class Piece(App):
         if self._hub is None:
             self._take(stanza)
             await self.drain()
-        elif self._is_to_hear(stanza):
-            await self._put_in(stanza)
+        elif (
+            self._is_to_hear(stanza)
+            and self._is_named(stanza)
+            and self._hub.takes(stanza)
+        ):
+            said = replace(stanza, sender="", id="")  # no place is named to another
+            self._heard.append(said)
         else:
             self._counts_here["refused"] += 1  # nobody asks that device for this
 
     async def _put_in(self, word: Stanza) -> None:
         """Have a word ordered that another device has said, if it may say that."""
         said = replace(word, sender="", id="")  # no place is named to another
-        if not self._is_named(word) or not await self._whole.hear(said):
+        if self._is_named(word) and self._whole.hub.takes(said):
+            await self._whole.hear(said)
+        else:
             self._counts_here["refused"] += 1
 
     def _is_named(self, word: Stanza) -> bool:
@@ -386,6 +397,8 @@ class Piece(App):
             self._words.popleft()
 
     async def _drained(self) -> None:
+        words, self._heard = self._heard, []
+        await self._whole.hear(*words)
         if self._mode in {_Mode.HERE, _Mode.GUEST}:
             await self.drain()
 

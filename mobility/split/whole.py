@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from mobility.app import App, Part
-from mobility.errors import InvalidState, RemoteProtocolError
+from mobility.errors import InvalidState
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
 from mobility.split.carried import Carried
@@ -159,21 +159,14 @@ class PartedApp(App):
             await self.send(word)
             self._last_word += 1
 
-    async def hear(self, word: Stanza) -> bool:
+    async def hear(self, *words: Stanza) -> None:
         """
-        Put into the order what a part elsewhere has said, if it is not there.
+        Put into the order what parts elsewhere have said, if it is not there.
 
-        Returns:
-            False if it cannot be there, since nobody could be told that.
-
+        What nobody could be told is not in it; see `Hub.takes`.
         """
-        try:
-            ordered = self.hub.hear(word)
-        except RemoteProtocolError:
-            return False
-        if ordered is not None:
+        for ordered in self.hub.hear(words):
             await self._said(ordered)
-        return True
 
     async def _said(self, stanza: Stanza) -> None:
         await self.send(stanza)

@@ -7,12 +7,12 @@ import contextlib
 import itertools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mobility import MobilityError, Split
+from mobility import Device, MobilityError, Split
 from tests.bench.child import Child, start
 from tests.bench.figures import RunFailed
 from tests.bench.partying import DEADLINE, Party, open_party
@@ -20,7 +20,7 @@ from tests.bench.sparing import GAME, SECRET
 from tests.bench.town import Town
 from tests.fakes.running import RunningServer
 
-__all__ = ["soak"]
+__all__ = ["held", "soak"]
 
 WALLS: Final = ("West wall", "East wall")
 RATE: Final = 1000  # packets a second
@@ -48,10 +48,10 @@ async def soak(server: RunningServer, folder: Path, packets: int) -> dict[str, A
         _game(server, folder, party.phone.jid, packets) as game,
     ):
         party.town.services = (GAME,)
-        places = {"map": await party.device(WALLS[0])}
-        split = await party.phone.split(party.town, places)
+        walls = [await party.device(name) for name in WALLS]
+        split = await party.phone.split(party.town, {"map": walls[0]})
         others = [
-            asyncio.create_task(_move_about(party, split, counts)),
+            asyncio.create_task(_move_about(split, walls, counts)),
             asyncio.create_task(_cut_off(party, counts)),
         ]
         try:
@@ -81,16 +81,17 @@ async def _game(
         yield game
 
 
-async def _move_about(party: Party, split: Split[Town], counts: Counter[str]) -> None:
+async def _move_about(
+    split: Split[Town], walls: Sequence[Device], counts: Counter[str]
+) -> None:
     """From one wall to the other; a move that takes longer delays the next."""
     due = time.monotonic()
-    for name in itertools.cycle(reversed(WALLS)):
+    for wall in itertools.cycle(reversed(walls)):
         due = max(due + MOVE, time.monotonic())
         await asyncio.sleep(due - time.monotonic())
-        to = await party.device(name)
         counts["moves_asked"] += 1
         try:
-            await split.move("map", to=to)
+            await split.move("map", to=wall)
             counts["moves"] += 1
         except MobilityError:  # a stream was cut, so it is where it was, or here
             counts["failed_moves"] += 1
@@ -101,6 +102,13 @@ async def _cut_off(party: Party, counts: Counter[str]) -> None:
         await asyncio.sleep(CUT)
         await party.cut()
         counts["cuts"] += 1
+
+
+def held(result: Mapping[str, Any]) -> bool:
+    """Whether nothing was lost or doubled, at full rate, over a part that did move."""
+    whole = not result["missing"] and not result["doubled"]
+    fast = result["rate_per_s"] >= 0.9 * RATE
+    return whole and fast and result["moves"] * MOVE >= result["sent"] / RATE / 2
 
 
 async def _counted(

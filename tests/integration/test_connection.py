@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from mobility import Client, ConnectionFailed, PublicDisplay, Stanza
 from mobility.protocol.session import Packet
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.stream import Stream
+from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 from tests.integration.people import address
 
@@ -185,3 +187,25 @@ async def test_two_that_take_each_others_place_do_not_do_so_for_ever(
             async with asyncio.timeout(QUICKLY):
                 await first.wait_online()
                 await second.wait_offline()
+
+
+async def test_what_is_in_hand_when_the_connection_is_lost_is_said_after_it(
+    server: RunningServer,
+) -> None:
+    jid, password = server.add()
+    async with Proxy(server.c2s_port) as network:
+        where = address(server) | {"port": network.port}
+        async with Client(jid, password, **where) as client:
+            xmpp, gone = client.stream.xmpp, asyncio.Event()
+            xmpp.add_event_handler("disconnected", lambda _: gone.set())
+
+            async def cut_once(data: Any) -> Any:
+                pings = data.xml.find("{urn:xmpp:ping}ping") is not None
+                if pings and not gone.is_set():
+                    network.cut()
+                    await gone.wait()
+                return data
+
+            xmpp.add_filter("out", cut_once)
+            async with asyncio.timeout(QUICKLY):
+                assert await client.stream.ping(server.domain, seconds=QUICKLY)

@@ -256,3 +256,28 @@ async def test_two_retrievals_at_once_are_one(lobby: Lobby, phone: Client) -> No
         apps = await asyncio.gather(moved.retrieve(), moved.retrieve(), moved.reclaim())
         assert {id(app) for app in apps} == {id(board)}
         assert board.strokes == ["first"]
+
+
+async def test_who_gives_up_to_take_it_back_at_the_last_moment_may_ask_again(
+    lobby: Lobby, phone: Client
+) -> None:
+    arriving, may_start = asyncio.Event(), asyncio.Event()
+
+    async def hook(step: str) -> None:
+        if step == "start":
+            arriving.set()
+            await may_start.wait()
+
+    async with visiting(phone, lobby) as screen:
+        board = Hooked()
+        moved = await phone.transfer(board, to=screen)
+        board.hook = hook  # type: ignore[method-assign]
+        first = asyncio.create_task(moved.retrieve())
+        await soon(arriving.wait())
+        first.cancel()
+        again = asyncio.create_task(moved.retrieve())
+        await asyncio.wait({first})
+        may_start.set()
+        assert await soon(again) is board
+        assert board.running
+        assert not moved.away

@@ -20,9 +20,10 @@ from mobility.xmpp.split import stanza
 __all__ = ["MobilitySplit"]
 
 log = logging.getLogger(__name__)
-_HANDLERS: Final = ("mobility_numbered", "mobility_heads", "mobility_bounced")
+_HANDLERS: Final = ("mobility_heads", "mobility_bounced")
 _PLAIN: Final = "mobility_plain"
 _ERROR: Final = "{jabber:client}error"
+_MESSAGE: Final = "{jabber:client}message"
 
 
 async def _nobody(peer: str, word: Word) -> Word | None:
@@ -56,8 +57,8 @@ class MobilitySplit(Exchange[Word]):
     def plugin_init(self) -> None:
         super().plugin_init()
         self.ignore()
+        self.xmpp.add_filter("in", self._take)
         for name, tag, handler in (
-            ("mobility_numbered", stanza.NUMBER, self._on_packet),
             ("mobility_heads", stanza.HEADS, self._on_heads),
             ("mobility_bounced", _ERROR, self._on_error),
         ):
@@ -67,6 +68,7 @@ class MobilitySplit(Exchange[Word]):
     def plugin_end(self) -> None:
         for name in (*_HANDLERS, _PLAIN):
             self.xmpp.remove_handler(name)
+        self.xmpp.del_filter("in", self._take)
         super().plugin_end()
 
     def ignore(self) -> None:
@@ -125,9 +127,20 @@ class MobilitySplit(Exchange[Word]):
         message.xml.append(stanza.heads_to_xml(heads))
         message.send()
 
+    def _take(self, heard: StanzaBase) -> StanzaBase | None:
+        """There may be many: nobody else is asked whether a packet is for them."""
+        xml = heard.xml
+        if xml.tag != _MESSAGE or xml.get("type") == "error":
+            return heard
+        if xml.find(stanza.NUMBER) is None:
+            return heard
+        try:
+            self._on_packet(heard)
+        except Exception as exc:  # as a handler's: it must not end the stream
+            heard.exception(exc)
+        return None
+
     def _on_packet(self, message: StanzaBase) -> None:
-        if message["type"] == "error":
-            return
         try:
             self.packet(str(message["from"]), stanza.numbered(message.xml))
         except RemoteProtocolError as exc:

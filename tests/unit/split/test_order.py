@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mobility.errors import JournalError
 from mobility.protocol.numbering import Cursor
+from mobility.protocol.session import Number
 from mobility.protocol.split import Group
 from mobility.split import order
 from mobility.split.hub import Hub
@@ -94,3 +96,19 @@ def test_what_is_whole_again_leaves_nothing_of_its_parts(tmp_path: Path) -> None
         assert store.pieces() == set()
         assert store.ordered("w") == []
         assert store.kept() == [WHOLE]
+
+
+def test_words_that_come_together_are_written_down_together() -> None:
+    hub, written = Hub(), list[int]()
+    hub.on_order = lambda stanzas: written.append(len(stanzas))
+    names = ("north", "south", "north", "west")
+    words = [
+        replace(moved(name), number=Number("voice", at))
+        for at, name in zip((1, 2, 2, 3), names, strict=True)
+    ]
+    ordered = hub.hear(words)
+    assert written == [3]
+    assert [each.number.at for each in ordered if each.number] == [1, 2, 3]
+    assert [each.number.nth for each in ordered if each.number] == [1, 2, 3]
+    assert hub.hear(words) == []
+    assert written == [3]

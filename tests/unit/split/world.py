@@ -90,7 +90,9 @@ class World:
         self._jobs: dict[Session, asyncio.Task[None]] = {}
         self._names = itertools.count(1)
         self._behind: set[Session] = set()
-        self.game.hub.on_order = lambda one: self.order.append((one.name, one.text))
+        self.game.hub.on_order = lambda said: self.order.extend(
+            (one.name, one.text) for one in said
+        )
         for part in self.game.names:
             self._sit(part, self.game.piece(part))
 
