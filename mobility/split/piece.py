@@ -101,11 +101,8 @@ class Piece(App):
         self._peer_has: Mapping[str, Cursor] = {}
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
-<<<<<<< HEAD
         self._named: set[str] = set()  # what other devices have said
-=======
         self._heard: list[Stanza] = []  # words for the hub, put in together
->>>>>>> pace-6
         self._said = 0
         self._rate: Rate | None = None  # of what is said, once something was
         self._again = False  # this device has stopped since it came
