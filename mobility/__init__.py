@@ -28,6 +28,7 @@ from mobility.errors import (
     VisitError,
     VisitRefused,
 )
+from mobility.feeding.filtering import Filter
 from mobility.files import File
 from mobility.mobilis import Mobilis
 from mobility.moved import MovedSession
@@ -36,6 +37,8 @@ from mobility.own.asking import Asked
 from mobility.own.device import Device
 from mobility.own.directory import ListedSession
 from mobility.own.lost import LostSession
+from mobility.parts.declared import part
+from mobility.parts.whole import PartedApp
 from mobility.protocol.blob import Blob
 from mobility.protocol.capture import Capture, Direction, LogLimits
 from mobility.protocol.carrier import Carrier
@@ -61,18 +64,15 @@ from mobility.public.scene import (
     Scene,
     Wiping,
 )
+from mobility.service.membership import Participant
+from mobility.service.service import Service, Spoken
 from mobility.session import Session
 from mobility.sharing.joining import SharedBy
 from mobility.sharing.participation import Participation
 from mobility.sharing.sharing import Sharing
-from mobility.split.declared import part
-from mobility.split.filtering import Filter
-from mobility.split.membership import Participant
 from mobility.split.place import Place
 from mobility.split.report import Heard, Report
-from mobility.split.service import Service, Spoken
 from mobility.split.split import Split
-from mobility.split.whole import PartedApp
 from mobility.transfer import Progress
 from mobility.visit.history import Ending, Visited
 from mobility.visit.introduction import Approval, Introduction

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from mobility.client.devices import Devices
+from mobility.feeding.feeding import Feeding
+from mobility.feeding.filtering import Filter, Filtering
+from mobility.feeding.relaying import Relaying
+from mobility.parts.piece import Piece
+from mobility.parts.whole import PartedApp
 from mobility.protocol.filtering import Way
 from mobility.protocol.session import Stanza
 from mobility.session import Session
-from mobility.split.feeding import Feeding
-from mobility.split.filtering import Filter, Filtering
-from mobility.split.piece import Piece
-from mobility.split.relaying import Relaying
-from mobility.split.whole import PartedApp
 
 __all__ = ["Filters"]
 

@@ -23,6 +23,7 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.moved import MovedSession
+from mobility.parts.whole import PartedApp
 from mobility.protocol.delegation import Level
 from mobility.protocol.handshake import Visitor
 from mobility.protocol.invitation import Invitation
@@ -38,7 +39,6 @@ from mobility.sharing.joining import ApproveShare
 from mobility.sharing.participation import Participation
 from mobility.sharing.shares import Shares
 from mobility.sharing.sharing import Sharing
-from mobility.split.whole import PartedApp
 from mobility.transfer import Report, timing, unseen
 from mobility.visit.delegating import Delegating
 from mobility.visit.history import History, Visited

@@ -12,12 +12,12 @@ from mobility.client.filters import Filters
 from mobility.errors import LocalProtocolError
 from mobility.moved import MovedSession
 from mobility.own.offering import Offering
+from mobility.parts.whole import PartedApp
 from mobility.session import Session
 from mobility.split.life import Life
 from mobility.split.place import Place, Substitutes, Target, check
 from mobility.split.seats import Home
 from mobility.split.split import Split
-from mobility.split.whole import PartedApp
 from mobility.transfer import Gate, timing, unseen
 from mobility.visit.screen import Screen
 

@@ -31,6 +31,7 @@ from mobility.errors import (
     SettingsError,
     VisitRefused,
 )
+from mobility.feeding.feeding import Feeding
 from mobility.hosted import Ground
 from mobility.protocol import visit as proto
 from mobility.protocol.carrier import Carrier
@@ -57,7 +58,6 @@ from mobility.public.scene import (
     Scene,
     Wiping,
 )
-from mobility.split.feeding import Feeding
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import CARRIERS, Link, Ways

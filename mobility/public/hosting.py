@@ -14,14 +14,14 @@ from mobility.app import App, AppFactory
 from mobility.dispatch import bare
 from mobility.errors import MobilityError, VisitRefused
 from mobility.failures import traced
+from mobility.feeding.feeding import Feeding
 from mobility.hosted import Ground, Hosted, told
+from mobility.parts.piece import Piece
 from mobility.protocol import transfer as proto
 from mobility.protocol.session import Packet
 from mobility.protocol.visit import Leave, Stay, Terms
 from mobility.refusal import made, refusal, whole
 from mobility.session import Session
-from mobility.split.feeding import Feeding
-from mobility.split.piece import Piece
 from mobility.transfer import Incoming, Link, timing
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.stream import Stream

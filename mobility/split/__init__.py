@@ -1,1 +1,1 @@
-"""A session that is split: its parts, where they run, and who feeds them."""
+"""A session that is split: where each of its parts runs, and how that changes."""

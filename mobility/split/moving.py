@@ -7,8 +7,8 @@ import secrets
 
 from mobility.app import App
 from mobility.errors import MobilityError, SessionAway, TransferAborted
+from mobility.parts.carried import Carried
 from mobility.protocol.session import Stanza, State
-from mobility.split.carried import Carried
 from mobility.split.place import Target
 from mobility.split.seat import Seat
 from mobility.split.seats import Seats

@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from mobility.errors import InvalidState
+from mobility.parts.hub import Heads, Hub
 from mobility.protocol.session import Stanza
 from mobility.protocol.state import decode_packets, encode_packets
-from mobility.split.hub import Heads, Hub
 from mobility.store import Parted, Store
 
 __all__ = ["Order"]

@@ -9,9 +9,9 @@ from typing import TypeAlias
 from mobility.app import App
 from mobility.errors import PeerUnreachable, TransferRefused, VisitEnded
 from mobility.own.device import Device
+from mobility.parts.traffic import Traffic
 from mobility.protocol.filtering import Way
 from mobility.refusal import check_way_back
-from mobility.split.traffic import Traffic
 from mobility.visit.screen import Screen
 
 __all__ = ["Place", "Substitutes", "Target", "check", "is_at"]

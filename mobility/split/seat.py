@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 
 from mobility.moved import MovedSession
+from mobility.parts.piece import Piece
 from mobility.protocol.numbering import Cursor
 from mobility.protocol.standing import standing_of
 from mobility.session import Session
-from mobility.split.piece import Piece
 from mobility.split.place import Target
 
 __all__ = ["Seat"]

@@ -17,16 +17,16 @@ from mobility.errors import LocalProtocolError
 from mobility.moved import MovedSession
 from mobility.own.arrivals import News
 from mobility.own.owned import Owned
+from mobility.parts.piece import Piece
+from mobility.parts.whole import PartedApp
 from mobility.protocol.filtering import Way
 from mobility.protocol.numbering import Heads
 from mobility.protocol.split import Group
 from mobility.session import Session
 from mobility.split.order import Order
-from mobility.split.piece import Piece
 from mobility.split.place import Place, Target, is_at
 from mobility.split.report import Heard, Report
 from mobility.split.seat import Seat
-from mobility.split.whole import PartedApp
 from mobility.store import Kept, Parted, Store
 from mobility.tasks import Tasks
 from mobility.transfer import Gate

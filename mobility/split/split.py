@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from mobility.app import App
 from mobility.errors import LocalProtocolError
+from mobility.parts.whole import PartedApp
 from mobility.session import Session
 from mobility.split.failing import Failing
 from mobility.split.moving import Moving
@@ -18,7 +19,6 @@ from mobility.split.place import Place, Substitutes, Target, check, is_at
 from mobility.split.report import Report
 from mobility.split.seats import Home, Seats
 from mobility.split.together import go_together
-from mobility.split.whole import PartedApp
 from mobility.store import Kept, Parted
 from mobility.tasks import few_at_once
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from mobility import Client, MovedSession, Screen, Session, Stanza
-from mobility.split.piece import Piece
-from mobility.split.whole import PartedApp
+from mobility.parts.piece import Piece
+from mobility.parts.whole import PartedApp
 from tests.integration.people import soon
 from tests.integration.test_own_devices import offered
 from tests.unit.split.apps import Game, Listing

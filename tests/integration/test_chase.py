@@ -21,7 +21,8 @@ from examples.chase.seat import Seat
 from examples.chase.service import serve
 from examples.chase.words import q
 from mobility import Client, Device, Screen, Service, Stanza
-from mobility.split import feeding, serving
+from mobility.feeding import feeding
+from mobility.service import serving
 from mobility.tasks import Tasks
 from mobility.xmpp.split.stanza import payload
 from mobility.xmpp.stream import Stream

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from mobility import Client, Stanza
-from mobility.split import feed as feeding
-from mobility.split import feeding as placing
-from mobility.split import serving
-from mobility.split.service import Service
+from mobility.feeding import feed as feeding
+from mobility.feeding import feeding as placing
+from mobility.service import serving
+from mobility.service.service import Service
 from tests.fakes.federation import Federation
 from tests.fakes.running import RunningServer
 from tests.integration.parts import Table, heard, lines

@@ -10,9 +10,9 @@ from xml.etree.ElementTree import tostring
 import pytest
 
 from mobility import Client, Level, Way
+from mobility.feeding.filtering import Filtering
 from mobility.protocol.delegation import Minted
 from mobility.protocol.sift import OFF, Kind, Rule, Sift
-from mobility.split.filtering import Filtering
 from mobility.tasks import Tasks
 from mobility.xmpp.sifting import stanza
 from tests.fakes.running import RunningServer

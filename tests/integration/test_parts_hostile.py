@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from mobility import Client, InvalidState, TransferAborted, part
+from mobility.parts.piece import Piece
 from mobility.protocol.numbering import Cursor
 from mobility.protocol.session import Number
 from mobility.protocol.standing import standing_of, with_standing
-from mobility.split.piece import Piece
 from tests.integration.parts import Table, heard, lines
 from tests.integration.test_giving import Household, home
 from tests.integration.test_own_devices import person

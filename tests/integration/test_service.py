@@ -15,15 +15,15 @@ import pytest
 from slixmpp.jid import JID
 
 from mobility.errors import PeerUnreachable, RemoteProtocolError
+from mobility.feeding import feed as feeding
+from mobility.feeding.feed import Feed, Feeds
 from mobility.protocol.feeding import Invitation, Invite, Sync
 from mobility.protocol.numbering import Cursor, Heads, Inbox, Numbered, Span
 from mobility.protocol.session import Stanza
-from mobility.split import feed as feeding
-from mobility.split import membership, serving
-from mobility.split.feed import Feed, Feeds
-from mobility.split.membership import MOST_FED
-from mobility.split.service import Service
-from mobility.split.spoken import MOST_OF_ONE
+from mobility.service import membership, serving
+from mobility.service.membership import MOST_FED
+from mobility.service.service import Service
+from mobility.service.spoken import MOST_OF_ONE
 from mobility.tasks import Tasks
 from mobility.xmpp.stream import Stream
 from tests.fakes.ejabberd import Ejabberd

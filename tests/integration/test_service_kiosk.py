@@ -14,10 +14,10 @@ from mobility.errors import (
     VisitRefused,
 )
 from mobility.protocol.mobilis import Invited, KioskRequest
-from mobility.split import kiosk as old
-from mobility.split.kiosk import OldKiosk, ask_for_kiosk
-from mobility.split.membership import MOST_KIOSKS
-from mobility.split.service import Service
+from mobility.service import kiosk as old
+from mobility.service.kiosk import OldKiosk, ask_for_kiosk
+from mobility.service.membership import MOST_KIOSKS
+from mobility.service.service import Service
 from mobility.xmpp.mobilis import MobilisTransfer
 from mobility.xmpp.stream import Stream
 from tests.fakes.running import RunningServer

@@ -12,8 +12,8 @@ import pytest
 
 from mobility import Split
 from mobility import session as sessions
+from mobility.parts import hub
 from mobility.protocol.numbering import Outbox
-from mobility.split import hub
 from tests.fakes.running import RunningServer
 from tests.integration.parted import House, house, moved
 from tests.integration.people import soon

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mobility import Client, Report, Service, Split, Stanza, Way
-from mobility.split import feed as feeding
-from mobility.split import feeding as placing
-from mobility.split import serving
+from mobility.feeding import feed as feeding
+from mobility.feeding import feeding as placing
+from mobility.service import serving
 from tests.fakes.running import RunningServer
 from tests.integration.parted import MOVE, SAY, Game, House, Lines, house
 from tests.integration.people import address, soon

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, aclosing
 import pytest
 
 from mobility import Service, Split, Stanza, Way
-from mobility.split import feed, feeding, serving
-from mobility.split.traffic import written
+from mobility.feeding import feed, feeding
+from mobility.parts.traffic import written
+from mobility.service import serving
 from tests.fakes.running import RunningServer
 from tests.integration.parted import MOVE, SAY, URI, Game, House
 from tests.integration.people import address, soon

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mobility import Service, Stanza
-from mobility.split import feed as feeding
-from mobility.split import feeding as placing
-from mobility.split import serving
+from mobility.feeding import feed as feeding
+from mobility.feeding import feeding as placing
+from mobility.service import serving
 from tests.fakes.running import RunningServer
 from tests.integration.parted import MOVE, Game, House, house
 from tests.integration.people import address, soon

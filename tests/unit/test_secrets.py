@@ -17,6 +17,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from mobility.errors import MobilityError
+from mobility.feeding.feed import Feed
 from mobility.protocol import (
     feeding,
     handshake,
@@ -36,10 +37,9 @@ from mobility.protocol.invitation import Invitation, Invitations
 from mobility.protocol.pin import Pin, Pinned
 from mobility.protocol.scram import Challenge
 from mobility.protocol.state import decode_packets, decode_state, encode_state
-from mobility.split.feed import Feed
-from mobility.split.membership import Member
-from mobility.split.service import Service
-from mobility.split.spoken import Spoken
+from mobility.service.membership import Member
+from mobility.service.service import Service
+from mobility.service.spoken import Spoken
 from mobility.store import Kept, Store
 from mobility.tasks import Tasks
 from mobility.transfer import Link

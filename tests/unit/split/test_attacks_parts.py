@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from mobility.errors import InvalidState, RemoteProtocolError
+from mobility.parts.hub import Hub
+from mobility.parts.piece import Piece
 from mobility.protocol.numbering import Cursor, Inbox, Outbox
 from mobility.protocol.session import Number, Stanza, State
 from mobility.protocol.standing import (
@@ -18,8 +20,6 @@ from mobility.protocol.standing import (
     standing_of,
     with_standing,
 )
-from mobility.split.hub import Hub
-from mobility.split.piece import Piece
 from tests.fakes.attacks import Attack, Attacks
 from tests.unit.split.apps import MOVE, URI, Game, moved, said
 from tests.unit.split.world import World
@@ -73,7 +73,7 @@ async def all_are_deaf_to(word: Stanza, number: int = 1) -> bool:
             return True
 
 
-@attacks.stopped_by({"mobility.split.hub.check": anything})
+@attacks.stopped_by({"mobility.parts.hub.check": anything})
 async def a_part_brings_a_word_home_that_nobody_can_be_told() -> bool:
     """What has its place in the order is said again and again, and fails each time."""
     return await all_are_deaf_to(Stanza(MOVE, {"a b": "c"}))
@@ -94,7 +94,7 @@ async def a_part_brings_a_word_home_whose_number_nobody_reads() -> bool:
         return piece.counts.get("refused", 0) == 0
 
 
-@attacks.stopped_by({"mobility.split.piece._was": lambda epoch, now: True})
+@attacks.stopped_by({"mobility.parts.piece._was": lambda epoch, now: True})
 async def a_part_brings_words_home_in_the_name_of_the_next_device() -> bool:
     """That has said all then that it ever may."""
     async with World() as world:
@@ -115,7 +115,7 @@ async def a_part_brings_words_home_in_the_name_of_the_next_device() -> bool:
         return "heard" not in seat.shown.lines
 
 
-@attacks.stopped_by({"mobility.split.piece.MOST_NAMES": 2**30})
+@attacks.stopped_by({"mobility.parts.piece.MOST_NAMES": 2**30})
 async def a_device_says_words_of_ever_other_names() -> bool:
     """Of each, the order and its journal would remember how many there were."""
     async with World() as world:
@@ -130,7 +130,7 @@ async def as_it_is(piece: Piece, word: Stanza) -> None:
     await piece._whole.hear(word)
 
 
-@attacks.stopped_by({"mobility.split.piece.Piece._put_in": as_it_is})
+@attacks.stopped_by({"mobility.parts.piece.Piece._put_in": as_it_is})
 async def a_part_brings_a_word_home_that_somebody_else_is_to_have_said() -> bool:
     heard: list[str] = []
     async with World() as world:
@@ -166,7 +166,7 @@ async def with_cursor(world: World, source: str, cursor: Cursor) -> Piece:
     return seat.piece
 
 
-@attacks.stopped_by({"mobility.split.piece.Piece._check": anything})
+@attacks.stopped_by({"mobility.parts.piece.Piece._check": anything})
 async def a_part_is_made_deaf_to_what_the_phone_passes_on() -> bool:
     async with World() as world:
         piece = world.seat("map").piece
@@ -205,7 +205,7 @@ def ordered(names: dict[str, int], heard: dict[str, int]) -> bytes:
     return json.dumps(about).encode()
 
 
-@attacks.stopped_by({"mobility.split.whole._MOST": 2**40})
+@attacks.stopped_by({"mobility.parts.whole._MOST": 2**40})
 async def a_whole_comes_home_with_an_order_that_nobody_reads_on() -> bool:
     """What its parts say from then on has numbers that no device takes."""
     state = await Game().snapshot()

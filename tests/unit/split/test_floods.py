@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mobility import PeerUnreachable
+from mobility.parts.piece import Piece
 from mobility.protocol import rate
 from mobility.protocol.rate import Rate
-from mobility.split.piece import Piece
 from tests.unit.split.apps import moved
 from tests.unit.split.world import World
 

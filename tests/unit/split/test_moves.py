@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobility import session
-from mobility.split import piece
+from mobility.parts import piece
 from tests.unit.split.world import Seat, World
 
 ACTIONS = (

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from mobility.errors import JournalError
+from mobility.parts.hub import Hub
 from mobility.protocol.numbering import Cursor
 from mobility.protocol.session import Number
 from mobility.protocol.split import Group
 from mobility.split import order
-from mobility.split.hub import Hub
 from mobility.split.order import Order
 from mobility.store import Kept, Parted, Store
 from tests.unit.split.apps import moved, said

@@ -11,10 +11,10 @@ import pytest
 from mobility import Stanza
 from mobility.errors import RemoteProtocolError
 from mobility.protocol.feeding import Invite, Say, Word
-from mobility.split import spoken
-from mobility.split.membership import MOST_FED, Heard, Member
-from mobility.split.serving import Serving
-from mobility.split.spoken import LARGEST_OF_ONE, MOST_OF_ONE, Spoken, Waiting
+from mobility.service import spoken
+from mobility.service.membership import MOST_FED, Heard, Member
+from mobility.service.serving import Serving
+from mobility.service.spoken import LARGEST_OF_ONE, MOST_OF_ONE, Spoken, Waiting
 from mobility.tasks import Tasks
 
 MEMBER = "juliet@capulet.example/phone"

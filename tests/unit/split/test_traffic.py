@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobility import Stanza
-from mobility.split.traffic import Meter, Traffic, written
+from mobility.parts.traffic import Meter, Traffic, written
 from mobility.xmpp.session.stanza import payload
 
 NAMES = st.sampled_from(["a", "position", "x-y"])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from mobility.errors import PeerUnreachable
+from mobility.parts.piece import Piece
 from mobility.protocol.session import Packet, State
 from mobility.protocol.state import (
     decode_packets,
@@ -23,7 +24,6 @@ from mobility.protocol.state import (
 )
 from mobility.refusal import made
 from mobility.session import Session
-from mobility.split.piece import Piece
 from mobility.xmpp.session import stanza as wire
 from tests.unit.split.apps import Game, Listing, moved
 

@@ -12,7 +12,7 @@ from mobility.dispatch import bare
 from mobility.errors import MobilityError, PeerUnreachable, RemoteProtocolError
 from mobility.protocol.feeding import Dismiss, Invitation, Invite, Sync
 from mobility.protocol.session import Stanza
-from mobility.split.membership import Fed, Member
+from mobility.service.membership import Fed, Member
 from mobility.tasks import Tasks
 from mobility.xmpp.split import MobilitySplit
 

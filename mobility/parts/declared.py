@@ -17,7 +17,7 @@ from mobility.app import App, Part
 from mobility.protocol.session import qualified
 
 if TYPE_CHECKING:
-    from mobility.split.whole import PartedApp
+    from mobility.parts.whole import PartedApp
 
 __all__ = ["declared", "part"]
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
+from mobility.parts.carried import Carried
+from mobility.parts.hub import Hub, as_numbered
 from mobility.protocol.filtering import listening
 from mobility.protocol.numbering import Cursor, Heads, Inbox
 from mobility.protocol.rate import Rate
@@ -24,11 +26,9 @@ from mobility.protocol.standing import (
     standing_of,
     with_standing,
 )
-from mobility.split.carried import Carried
-from mobility.split.hub import Hub, as_numbered
 
 if TYPE_CHECKING:
-    from mobility.split.whole import PartedApp
+    from mobility.parts.whole import PartedApp
 
 __all__ = ["Piece"]
 

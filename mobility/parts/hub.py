@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from mobility.parts.traffic import Meter
 from mobility.protocol import numbering
 from mobility.protocol.numbering import Cursor, Numbered, Outbox
 from mobility.protocol.session import Number, Stanza
-from mobility.split.traffic import Meter
 from mobility.xmpp.session.stanza import check
 
 __all__ = ["Heads", "Hub", "Listener"]

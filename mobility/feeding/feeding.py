@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from mobility.errors import MobilityError
+from mobility.feeding.feed import Feed, Feeds
+from mobility.parts.piece import Piece
+from mobility.parts.whole import PartedApp
 from mobility.protocol.feeding import Invitation, Invite
 from mobility.protocol.filtering import Way
 from mobility.protocol.numbering import Heads, Inbox, Numbered
 from mobility.protocol.session import Number, Stanza
-from mobility.split.feed import Feed, Feeds
-from mobility.split.piece import Piece
-from mobility.split.whole import PartedApp
 from mobility.tasks import Tasks
 from mobility.xmpp.stream import Stream
 

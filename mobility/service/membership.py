@@ -10,11 +10,11 @@ from typing import Any
 
 from mobility.dispatch import bare
 from mobility.errors import RemoteProtocolError
+from mobility.parts.traffic import Gauge, Meter, Traffic
 from mobility.protocol.feeding import Invite, Say
 from mobility.protocol.filtering import for_device
 from mobility.protocol.numbering import Numbered, Outbox
 from mobility.protocol.sift import Inbound, Kind
-from mobility.split.traffic import Gauge, Meter, Traffic
 
 __all__ = ["Fed", "Heard", "Member", "Participant"]
 

@@ -11,12 +11,12 @@ from typing import Any, Final, TypeVar
 
 from mobility.app import App, Part
 from mobility.errors import InvalidState
+from mobility.parts.carried import Carried
+from mobility.parts.declared import declared
+from mobility.parts.hub import Heads, Hub
+from mobility.parts.piece import Piece
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
-from mobility.split.carried import Carried
-from mobility.split.declared import declared
-from mobility.split.hub import Heads, Hub
-from mobility.split.piece import Piece
 
 __all__ = ["PartedApp"]
 

@@ -25,10 +25,10 @@ from mobility.protocol.feeding import (
 )
 from mobility.protocol.mobilis import Invited, KioskRequest
 from mobility.protocol.session import Stanza
-from mobility.split import serving
-from mobility.split.membership import Heard, Member, Participant
-from mobility.split.serving import Serving
-from mobility.split.spoken import Spoken, Waiting
+from mobility.service import serving
+from mobility.service.membership import Heard, Member, Participant
+from mobility.service.serving import Serving
+from mobility.service.spoken import Spoken, Waiting
 from mobility.tasks import Tasks
 from mobility.xmpp.component import Component
 from mobility.xmpp.mobilis import MobilisTransfer

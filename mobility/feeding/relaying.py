@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mobility.dispatch import bare
+from mobility.feeding.filtering import Filtering
+from mobility.parts.piece import Piece
+from mobility.parts.whole import PartedApp
 from mobility.protocol.filtering import Way
 from mobility.protocol.session import Stanza
-from mobility.split.filtering import Filtering
-from mobility.split.piece import Piece
-from mobility.split.whole import PartedApp
 from mobility.tasks import Tasks
 from mobility.xmpp.stream import Stream
 

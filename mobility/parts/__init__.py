@@ -1,0 +1,1 @@
+"""An app in parts: where each runs, and the one order of all that they say."""

@@ -1,0 +1,1 @@
+"""A service that feeds each part of an app wherever that runs."""
