@@ -197,6 +197,7 @@ class ServerConfig:
             "modules_enabled": MODULES + _PRIVATE_MODULES + self._limiting,
             "modules_disabled": ["s2s", "s2s_auth_certs"],
             "smacks_hibernation_time": self.hibernation,
+            "smacks_max_queue_size": 5000,  # some seconds of a busy feed
             **self._network(),
             **self._http(),
         }
