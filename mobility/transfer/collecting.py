@@ -101,9 +101,9 @@ class Collecting:
         """
         if self._format == INLINE and not self._spool.count:
             self._meter.by(Carrier.IQ, 0)
-            with contextlib.suppress(TransferExpired, CarrierLost):  # then: fetch it
-                with self._over_stanzas(""):
-                    await self._listen(0, "")
+            fetch_it = contextlib.suppress(TransferExpired, CarrierLost)
+            with fetch_it, self._over_stanzas(""):
+                await self._listen(0, "")
         while len(self._spool.ends) < parts_of(self._format, self.parts[:1]):
             await self._part(len(self._spool.ends))
         return self.parts
