@@ -70,3 +70,19 @@ async def test_a_part_comes_home_over_a_cut_at_each_word_of_its_device(
     cut_at(word, home.phone, laptop if who == "laptop" else home.phone)
     await soon(split.bring("map"))
     await home.part("map").has("begin", "north")
+
+
+@pytest.mark.parametrize("who", ["phone", "laptop"])
+@pytest.mark.parametrize(
+    "word", [proto.Accept, proto.Data, proto.Ready, proto.Commit, proto.Confirm]
+)
+async def test_a_part_goes_to_a_device_over_a_cut_at_each_word(
+    home: House, word: type[Any], who: str
+) -> None:
+    laptop = await home.laptop()
+    own = await home.own("Laptop")
+    hearer = laptop if word in {proto.Data, proto.Commit} else home.phone
+    cut_at(word, hearer, laptop if who == "laptop" else home.phone)
+    await soon(home.phone.split(home.game, {"map": own}))
+    await home.part("remote").send(moved("north"))
+    await (await home.on("Laptop")).has("begin", "north")
