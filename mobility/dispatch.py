@@ -105,6 +105,12 @@ class Transfers:
         past = self._past.get(sid)
         return None if past is None else past[1]
 
+    def online(self, *, resumed: bool) -> None:
+        """We were away: what was on its way is said again, unless nothing was lost."""
+        if not resumed:
+            for side in tuple(self._sides.values()):
+                side.renew()
+
     async def receive(self, peer: str, said: Said) -> Said | None:
         """
         Take what a peer said.
@@ -116,6 +122,8 @@ class Transfers:
             MobilityError: To be told to the peer.
 
         """
+        if isinstance(said.event, proto.Status):
+            self._asked_by(peer)
         side = self._sides.get(said.sid)
         if side is not None and bare(side.peer) == bare(peer):
             side.exchanges += 1
@@ -136,6 +144,12 @@ class Transfers:
         else:
             raise UnknownTransfer(_UNKNOWN)
         return None
+
+    def _asked_by(self, peer: str) -> None:
+        """Whoever asks for one may have missed what was said of others, too."""
+        for side in self._sides.values():
+            if side.peer == peer:
+                side.asked_after()
 
     def _from_past(self, said: Said) -> Said | None:
         """All that is left of this transfer is its last phase, and perhaps a word."""

@@ -194,6 +194,7 @@ class Base:
 
     def _on_change(self, online: bool) -> None:
         if online:
+            self._transfers.online(resumed=self.stream.resumed)
             self._away.online(resumed=self.stream.resumed)
             self._arrivals.online(resumed=self.stream.resumed)
             if self._store.groups():

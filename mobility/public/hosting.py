@@ -185,6 +185,7 @@ class Visit:
 
     def online(self, *, resumed: bool) -> None:
         """We were away: what was said meanwhile is asked for."""
+        self._ground.transfers.online(resumed=resumed)
         for hosted in self._hosted.values():
             hosted.online(resumed=resumed)
 

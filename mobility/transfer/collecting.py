@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import logging
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,8 @@ class Collecting:
         """
         if self._format == INLINE and not self._spool.count:
             self._meter.by(Carrier.IQ, 0)
-            with contextlib.suppress(TransferExpired, CarrierLost):  # then: fetch it
+            fetch_it = contextlib.suppress(TransferExpired, CarrierLost)
+            with fetch_it, self._over_stanzas(""):
                 await self._listen(0, "")
         while len(self._spool.ends) < parts_of(self._format, self.parts[:1]):
             await self._part(len(self._spool.ends))
@@ -154,8 +156,20 @@ class Collecting:
                 expected = stack.enter_context(streams.expect(self._side.peer, stream))
                 reader = self._side.link.tasks.start(self._read(stream, expected))
                 stack.callback(reader.cancel)
+            if carrier is Carrier.IQ:
+                stack.enter_context(self._over_stanzas(stream))
             await self._side.say(proto.Fetch(stream, sealed))
             await self._listen(part, stream)
+
+    @contextlib.contextmanager
+    def _over_stanzas(self, stream: str) -> Iterator[None]:
+        """Its frames end with our connection."""
+        lost = Pulled(stream, CarrierLost("The connection was lost."))
+        self._side.on_new = lambda: self._side.note(lost)
+        try:
+            yield
+        finally:
+            self._side.on_new = lambda: None
 
     async def _listen(self, part: int, stream: str) -> None:
         """Until the part is complete, or it is clear that it does not come."""

@@ -46,6 +46,7 @@ __all__ = ["Link", "Side", "Tail", "raise_end", "reason", "word"]
 
 log = logging.getLogger(__name__)
 _MOST_HEARD = 64  # events that wait to be looked at
+_UNDER_WAY = {Phase.REQUESTED, Phase.ACCEPTED, Phase.MOVING, Phase.READY}
 _STALE = (proto.Data, proto.Fetch, proto.Stored, proto.Cut, Pulled)  # may be repeated
 
 
@@ -126,7 +127,9 @@ class Side:
         self.link = link
         self.envelope = Envelope(link.secret, sid, 0)
         self.memory = Memory.STATE
-        self._moved = asyncio.Event()  # set when the peer has another address
+        # What was said and is not answered yet; True: it is said again.
+        self._turns: dict[asyncio.Future[bool], proto.Event] = {}
+        self.on_new: Callable[[], None] = lambda: None  # our connection is another one
         self.on_peer: Callable[[str], None] = lambda peer: None
         self.on_status: Callable[[], None] = lambda: None
         self._said: dict[type, proto.Event] = {}
@@ -191,22 +194,52 @@ class Side:
             self.follow(found)
 
     async def _ask(self, event: proto.Event) -> proto.Event | None:
-        self.exchanges += 1
-        asking = asyncio.ensure_future(
-            self.link.wire.ask(self.peer, Said(self.sid, event), seconds=timing.TRY)
-        )
-        moved = asyncio.ensure_future(self._moved.wait())
+        """Until it is answered; at once once more where that may have been lost."""
         try:
-            await asyncio.wait({asking, moved}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():  # the one that we asked does not exist any more
-                raise PeerUnreachable("The other device has another address now.")
-            answer = asking.result()
+            async with asyncio.timeout(timing.TRY):
+                while True:
+                    asking = asyncio.ensure_future(self._asked(event))
+                    if not await self._its_turn(event, asking):
+                        return asking.result() if asking.done() else None
+        except TimeoutError:
+            raise PeerUnreachable("The other device does not answer.") from None
+
+    async def _asked(self, event: proto.Event) -> proto.Event | None:
+        self.exchanges += 1
+        said = Said(self.sid, event)
+        try:
+            answer = await self.link.wire.ask(self.peer, said, seconds=timing.TRY)
         except UnknownTransfer:
             return proto.Unknown()
+        return None if answer is None else answer.event
+
+    async def _its_turn(self, event: proto.Event, asking: asyncio.Future[Any]) -> bool:
+        """Whether to say it again, before there is an answer."""
+        turn = asyncio.get_running_loop().create_future()
+        self._turns[turn] = event
+        try:
+            await asyncio.wait({asking, turn}, return_when=asyncio.FIRST_COMPLETED)
+            return not asking.done() and turn.result()
         finally:
             asking.cancel()
-            moved.cancel()
-        return None if answer is None else answer.event
+            del self._turns[turn]
+
+    def _take_turn(self, *but: type[Any], again: bool) -> None:
+        for turn, event in self._turns.items():
+            if not turn.done() and not isinstance(event, but):
+                turn.set_result(again)
+
+    def asked_after(self) -> None:
+        """The peer has missed something: frames are fetched, a word is said again."""
+        self._take_turn(proto.Data, proto.Status, again=True)
+
+    def renew(self) -> None:
+        """Our connection is a new one: what was on its way may be lost, either way."""
+        self.on_new()
+        if self._turns:
+            self._take_turn(again=True)
+        elif self.machine.state in _UNDER_WAY:
+            self.link.tasks.start(self.inquire())
 
     def hear(self, event: proto.Event) -> proto.Event | None:
         """
@@ -231,6 +264,7 @@ class Side:
                 self._journal(after.state)
             self.machine.receive(event)
             self._heard.put_nowait((event, plain))
+            self._take_turn(proto.Status, again=False)  # who goes on has heard us
             return None
         if isinstance(event, proto.Status):
             self.on_status()
@@ -361,8 +395,7 @@ class Side:
             self.peer = peer
             self.on_peer(peer)
             self.on_status()  # what went to the old address may be missing
-            self._moved.set()
-            self._moved = asyncio.Event()
+            self._take_turn(again=True)
 
     async def mention(self, event: proto.Event) -> None:
         """Tell the peer, if it can be reached."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ __all__ = ["Connection"]
 
 log = logging.getLogger(__name__)
 GOODBYE = 0.2  # seconds for a server to read why we leave
+_WAITERS: Final = ("resumed_or_failed", "enabled_or_failed")  # slixmpp's, XEP-0198
 _STREAM: Final = "http://etherx.jabber.org/streams"
 _TLS: Final = "urn:ietf:params:xml:ns:xmpp-tls"
 _SASL: Final = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -35,7 +37,9 @@ class Connection(ClientXMPP):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._leaving = False
+        self._negotiating: set[asyncio.Task[Any]] = set()
         super().__init__(*args, **options)
+        self.add_event_handler("disconnected", self._negotiate_no_more)
         self.add_filter("in", self._in_turn, 0)
         self.add_filter("out_sync", self._held_back, 0)
 
@@ -53,6 +57,24 @@ class Connection(ClientXMPP):
             if await super()._attempt_connection(each, port, tls, server_hostname):
                 return True
         return False
+
+    async def _handle_stream_features(self, features: Any) -> bool | None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._negotiating.add(task)
+        try:
+            return await super()._handle_stream_features(features)
+        finally:
+            self._negotiating.discard(task)
+
+    def _negotiate_no_more(self, _: Any) -> None:
+        # WORKAROUND: slixmpp 1.17 goes on, on the next connection, where the last one
+        # was lost: whoever was about to resume is bound twice then, which is refused,
+        # and has no address any more.
+        for task in self._negotiating:
+            task.cancel()
+        for name in _WAITERS:
+            self.remove_handler(name)
 
     def init_parser(self) -> None:
         super().init_parser()

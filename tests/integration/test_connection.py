@@ -209,3 +209,29 @@ async def test_what_is_in_hand_when_the_connection_is_lost_is_said_after_it(
             xmpp.add_filter("out", cut_once)
             async with asyncio.timeout(QUICKLY):
                 assert await client.stream.ping(server.domain, seconds=QUICKLY)
+
+
+async def test_who_is_cut_off_while_it_resumes_is_there_under_its_own_name(
+    server: RunningServer,
+) -> None:
+    jid, password = server.add()
+    struck: list[Any] = []
+    async with Stream(f"{jid}/here", password, **address(server)) as stream:
+
+        def strike(data: Any) -> Any:
+            if getattr(data, "name", "") == "resume":
+                struck.append(data)
+                if len(struck) == 1:
+                    asyncio.get_running_loop().call_soon(stream.xmpp.abort)
+            return data
+
+        assert await stream.ping(jid, seconds=4.0)  # by now it can be resumed
+        stream.xmpp.add_filter("out_sync", strike)
+        stream.xmpp.plugin["xep_0198"].sm_id = "nobody's"
+        stream.xmpp.abort()
+        await stream.wait_offline()
+        async with asyncio.timeout(5):
+            await stream.wait_online()
+            assert await stream.ping(jid, seconds=4.0)
+        assert len(struck) == 2
+        assert stream.jid == f"{jid}/here"
