@@ -54,6 +54,7 @@ class Connection:
         self._send = send
         self._ids = itertools.count(1)
         self._handlers: list[Any] = []
+        self._filters: list[Callable[[StanzaBase], StanzaBase | None]] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def new_id(self) -> str:
@@ -75,6 +76,21 @@ class Connection:
     def remove_handler(self, name: str) -> None:
         self._handlers = [each for each in self._handlers if each.name != name]
 
+    def add_filter(
+        self,
+        mode: str,
+        handler: Callable[[StanzaBase], StanzaBase | None],
+        order: int | None = None,
+    ) -> None:
+        """Only of what comes; slixmpp has no others of ours."""
+        assert mode == "in"
+        self._filters.insert(len(self._filters) if order is None else 0, handler)
+
+    def del_filter(
+        self, mode: str, handler: Callable[[StanzaBase], StanzaBase | None]
+    ) -> None:
+        self._filters.remove(handler)
+
     def schedule(
         self, name: str, seconds: float, callback: Callable[[], None], **_: Any
     ) -> None:
@@ -89,7 +105,13 @@ class Connection:
 
     def receive(self, element: Element) -> None:
         kind = Iq if element.tag.endswith("}iq") else Message
-        stanza = kind(self, element, recv=True)
+        stanza: StanzaBase | None = kind(self, element, recv=True)
+        for each in self._filters:
+            stanza = each(stanza) if stanza is not None else None
+        if stanza is not None:
+            self._handle(stanza)
+
+    def _handle(self, stanza: StanzaBase) -> None:
         matching = [each for each in self._handlers if each.match(stanza)]
         for handler in matching:
             handler.prerun(stanza)
