@@ -27,7 +27,9 @@ def test_the_lock_file_does_not_say_where_packages_come_from() -> None:
 
 @pytest.mark.parametrize("demo", ["demo-desk", "demo-chase"])
 def test_a_demo_takes_its_arguments_from_make(demo: str) -> None:
-    command = ["make", "--dry-run", demo, "ARGS=--headless --json"]
+    # run by make itself, make says where it is, too
+    quietly = ["--dry-run", "--no-print-directory"]
+    command = ["make", *quietly, demo, "ARGS=--headless --json"]
     planned = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True
     )
