@@ -11,7 +11,7 @@ from slixmpp.stanza.rootstanza import RootStanza
 from slixmpp.xmlstream import StanzaBase
 
 from mobility.errors import CarrierLost
-from mobility.xmpp.bytestreams.addresses import is_public, resolved
+from mobility.xmpp.addresses import is_public, resolved
 from mobility.xmpp.parser import Parser, RuleBroken
 
 __all__ = ["Connection"]

@@ -24,7 +24,14 @@ from mobility.errors import (
 from mobility.xmpp import ns
 from mobility.xmpp.text import legal
 
-__all__ = ["UnknownTransfer", "from_stanza", "to_stanza"]
+__all__ = ["SessionOver", "UnknownTransfer", "from_stanza", "to_stanza"]
+
+
+class SessionOver(PeerUnreachable):
+    """The server was asked in a session that has ended, so that no answer comes."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to your server was lost before it answered.")
 
 
 class UnknownTransfer(MobilityError):

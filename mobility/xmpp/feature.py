@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar, Self
-from xml.etree.ElementTree import Element
 
 from slixmpp.basexmpp import BaseXMPP
-from slixmpp.exceptions import IqTimeout
 from slixmpp.plugins import BasePlugin
-
-from mobility.errors import PeerUnreachable
 
 __all__ = ["SECONDS", "Feature"]
 
@@ -27,26 +22,3 @@ class Feature(BasePlugin):
         plugin: Any = xmpp.plugin[cls.name]  # type: ignore[literal-required]
         assert isinstance(plugin, cls)
         return plugin
-
-    async def ask_server(self, kind: str, element: Element) -> Element:
-        """
-        Ask our own account (RFC 6120 §10.3.3), and give the whole result.
-
-        Args:
-            kind: ``get`` or ``set``.
-
-        Raises:
-            PeerUnreachable: If the server does not answer.
-            IqError: If it refuses; its condition means what the request makes of it.
-
-        """
-        iq: Any = self.xmpp.make_iq()
-        iq["type"] = kind
-        iq.xml.append(element)
-        try:
-            async with asyncio.timeout(SECONDS):
-                result = await iq.send(timeout=SECONDS + 1)
-        except (TimeoutError, IqTimeout):
-            raise PeerUnreachable("Your server does not answer.") from None
-        answer: Element = result.xml
-        return answer

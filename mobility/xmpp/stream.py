@@ -27,6 +27,7 @@ from mobility.xmpp.offers import MobilityOffers
 from mobility.xmpp.places import MobilityPlaces
 from mobility.xmpp.probing import MobilityProbing
 from mobility.xmpp.published import MobilityPublished
+from mobility.xmpp.requests import MobilityRequests
 from mobility.xmpp.resources import MobilityResources
 from mobility.xmpp.rooms import MobilityRooms
 from mobility.xmpp.sasl import Anonymous, Login, MobilitySasl, Password, Pin
@@ -43,6 +44,7 @@ __all__ = ["Stream", "within"]
 
 log = logging.getLogger(__name__)
 FEATURES: Final = (
+    MobilityRequests,
     MobilitySasl,
     MobilityVisit,
     MobilityTransfer,

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from mobility import Client, ConnectionFailed, PublicDisplay, Stanza
+from mobility import Client, ConnectionFailed, PeerUnreachable, PublicDisplay, Stanza
 from mobility.protocol.session import Packet
+from mobility.xmpp import ns
 from mobility.xmpp.connection import Connection
 from mobility.xmpp.stream import Stream
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
+from tests.integration.apps import Board
 from tests.integration.people import address
 
 QUICKLY = 5.0
@@ -235,3 +237,45 @@ async def test_who_is_cut_off_while_it_resumes_is_there_under_its_own_name(
             assert await stream.ping(jid, seconds=4.0)
         assert len(struck) == 2
         assert stream.jid == f"{jid}/here"
+
+
+def cut_as_it_asks(client: Client, tag: str) -> list[Any]:
+    """Once, with that question on the wire; the stream is not resumed."""
+    struck: list[Any] = []
+
+    def strike(data: Any) -> Any:
+        if data.xml.find(f".//{tag}") is not None:
+            struck.append(data)
+            if len(struck) == 1:
+                client.stream.xmpp.plugin["xep_0198"].sm_id = "nobody's"
+                asyncio.get_running_loop().call_soon(client.stream.xmpp.abort)
+        return data
+
+    client.stream.xmpp.add_filter("out_sync", strike)
+    return struck
+
+
+async def test_a_list_that_was_asked_for_in_a_session_that_ended_is_asked_for_again(
+    server: RunningServer,
+) -> None:
+    jid, password = server.add()
+    device = {"device": "Phone", "apps": [Board]} | address(server)
+    async with Client(jid, password, **device) as client:
+        asked = cut_as_it_asks(client, "{http://jabber.org/protocol/pubsub}items")
+        async with asyncio.timeout(QUICKLY):
+            listed = await client.stream.devices.devices()
+        assert [each.jid for each in listed] == [client.jid]
+        assert len(asked) > 1
+
+
+async def test_what_is_not_to_be_done_twice_is_said_to_be_lost_with_its_session(
+    server: RunningServer,
+) -> None:
+    jid, password = server.add()
+    async with Client(jid, password, device="Phone", **address(server)) as client:
+        asked = cut_as_it_asks(client, f"{{{ns.DELEGATION}}}delegations")
+        async with asyncio.timeout(QUICKLY):
+            with pytest.raises(PeerUnreachable, match="was lost before it answered"):
+                await client.stream.delegation.delegations()
+            assert len(asked) == 1
+            assert await client.stream.delegation.delegations() == []

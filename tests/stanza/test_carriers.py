@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobility.errors import CarrierLost, RemoteProtocolError
+from mobility.xmpp.addresses import checked, own_addresses
 from mobility.xmpp.bytestreams import stanza as streams
-from mobility.xmpp.bytestreams.addresses import checked, own_addresses
 from mobility.xmpp.bytestreams.stanza import Block, Offer, Opening, Streamhost
 from mobility.xmpp.upload import stanza as uploads
 from mobility.xmpp.upload.stanza import Slot

@@ -204,7 +204,7 @@ class TestWithAServer(SlixTest):
 
     def test_silence_is_a_sentence(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("mobility.xmpp.delegation.plugin.SECONDS", 0.01)
+            patch.setattr("mobility.xmpp.requests.plugin.SECONDS", 0.01)
             with pytest.raises(PeerUnreachable, match="Your server does not answer"):
                 self.loop.run_until_complete(self.plugin.delegations())
 

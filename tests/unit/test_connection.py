@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from mobility.xmpp.bytestreams.addresses import is_public
+from mobility.xmpp.addresses import is_public
 from mobility.xmpp.connection import Connection
 
 

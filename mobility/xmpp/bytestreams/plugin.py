@@ -17,8 +17,8 @@ from slixmpp.xmlstream.matcher import MatchXPath
 from mobility.errors import CarrierLost, LocalProtocolError, RemoteProtocolError
 from mobility.protocol.carrier import Carrier
 from mobility.protocol.socks5 import stream_address
+from mobility.xmpp.addresses import own_addresses
 from mobility.xmpp.bytestreams import stanza
-from mobility.xmpp.bytestreams.addresses import own_addresses
 from mobility.xmpp.bytestreams.answering import Key, Receive, answering
 from mobility.xmpp.bytestreams.expected import Arrival, Expected
 from mobility.xmpp.bytestreams.inband import BLOCK, InBand, InBandStreams

@@ -7,7 +7,7 @@ import socket
 from collections import deque
 
 from mobility.errors import CarrierLost
-from mobility.xmpp.bytestreams.addresses import checked, resolved
+from mobility.xmpp.addresses import checked, resolved
 from mobility.xmpp.bytestreams.sockets import connect
 from mobility.xmpp.bytestreams.stanza import Offer, Streamhost
 

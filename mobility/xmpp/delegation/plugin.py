@@ -12,6 +12,7 @@ from mobility.errors import MobilityError, VisitEnded, VisitError
 from mobility.protocol.delegation import Delegation, Minted, Policy
 from mobility.xmpp.delegation import stanza
 from mobility.xmpp.feature import SECONDS, Feature
+from mobility.xmpp.requests import MobilityRequests
 
 __all__ = ["MobilityDelegation"]
 
@@ -26,7 +27,7 @@ _REFUSED: Final = {
 class MobilityDelegation(Feature):
     name = "mobility_delegation"
     description = "Resources of the account that displays may use"
-    dependencies: ClassVar[set[str]] = {"xep_0030"}
+    dependencies: ClassVar[set[str]] = {"mobility_requests", "xep_0030"}
 
     def plugin_init(self) -> None:
         self._supported: bool | None = None
@@ -102,7 +103,7 @@ class MobilityDelegation(Feature):
 
     async def _ask(self, kind: str, element: Element) -> Element:
         try:
-            return await self.ask_server(kind, element)
+            return await MobilityRequests.of(self.xmpp).ask(kind, element)
         except IqError as exc:
             raise self._error(exc.iq["error"]["condition"]) from None
 

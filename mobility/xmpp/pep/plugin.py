@@ -15,9 +15,11 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 from mobility.errors import DirectoryUnavailable, MobilityError, PeerUnreachable
+from mobility.xmpp.errors import SessionOver
 from mobility.xmpp.feature import Feature
 from mobility.xmpp.pep import stanza
 from mobility.xmpp.pep.stanza import LARGEST
+from mobility.xmpp.requests import MobilityRequests
 
 __all__ = ["MobilityPep"]
 
@@ -33,7 +35,7 @@ _PAUSES: Final = (0.02, 0.1, 0.5)  # seconds until it is asked again
 class MobilityPep(Feature):
     name = "mobility_pep"
     description = "Private nodes of the account"
-    dependencies: ClassVar[set[str]] = {"xep_0030", "xep_0115"}
+    dependencies: ClassVar[set[str]] = {"mobility_requests", "xep_0030", "xep_0115"}
 
     def plugin_init(self) -> None:
         self._watched: dict[str, Callable[[stanza.Change], None]] = {}
@@ -180,16 +182,24 @@ class MobilityPep(Feature):
             raise self._error(exc) from None
 
     async def ask_server(self, kind: str, element: Element) -> Element:
+        """Ask once more where the answer is lost: nothing here is worse done twice."""
+        try:
+            return await self._ask_server(kind, element)
+        except SessionOver:
+            return await self._ask_server(kind, element)
+
+    async def _ask_server(self, kind: str, element: Element) -> Element:
+        asking = MobilityRequests.of(self.xmpp)
         # WORKAROUND: ejabberd 23.01 says so to one of two who do something with a node
         # at the same moment.
         for pause in _PAUSES:
             try:
-                return await super().ask_server(kind, element)
+                return await asking.ask(kind, element)
             except IqError as exc:
                 if exc.iq["error"]["condition"] != _CONFUSED:
                     raise
             await asyncio.sleep(pause)
-        return await super().ask_server(kind, element)
+        return await asking.ask(kind, element)
 
     def _error(self, exc: IqError) -> MobilityError:
         condition, domain = exc.iq["error"]["condition"], self.xmpp.boundjid.domain

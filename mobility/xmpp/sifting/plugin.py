@@ -11,6 +11,7 @@ from slixmpp.exceptions import IqError, IqTimeout
 from mobility.errors import LocalProtocolError, PeerUnreachable
 from mobility.protocol.sift import Inbound, Sift
 from mobility.xmpp.feature import SECONDS, Feature
+from mobility.xmpp.requests import MobilityRequests
 from mobility.xmpp.sifting import stanza
 
 __all__ = ["MobilitySifting"]
@@ -21,7 +22,7 @@ class MobilitySifting(Feature):
 
     name = "mobility_sifting"
     description = "What the server keeps from us"
-    dependencies: ClassVar[set[str]] = {"xep_0273"}
+    dependencies: ClassVar[set[str]] = {"mobility_requests", "xep_0273"}
 
     async def supported(self) -> frozenset[str]:
         """
@@ -52,7 +53,7 @@ class MobilitySifting(Feature):
 
         """
         try:
-            await self.ask_server("set", stanza.to_stanza(sift).xml)
+            await MobilityRequests.of(self.xmpp).ask("set", stanza.to_stanza(sift).xml)
         except IqError as exc:
             raise LocalProtocolError(
                 "Your server does not filter what it sends to this device "
