@@ -13,9 +13,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from kiosk import wire
-from kiosk.guard import PRIVATE, Guard, same
-from kiosk.stage import Stage
+from kiosk.page import wire
+from kiosk.stage.stage import Stage
+from kiosk.web.guard import PRIVATE, Guard, same
 
 __all__ = ["Site", "listen"]
 

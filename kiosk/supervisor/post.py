@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from kiosk import records
-from kiosk.child import Child, started
-from kiosk.line import Beat, Word
-from kiosk.plan import DisplayPlan
-from kiosk.sockets import guard
-from kiosk.tally import Ending, Record, Tally
+from kiosk.reporting import records
+from kiosk.reporting.line import Beat, Word
+from kiosk.reporting.tally import Ending, Record, Tally
+from kiosk.settings.plan import DisplayPlan
+from kiosk.supervisor.child import Child, started
+from kiosk.web.sockets import guard
 
 __all__ = ["Post", "Screen"]
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Screen(Protocol):
-    """A browser that shows the page; see kiosk/browser.py."""
+    """A browser that shows the page; see kiosk/chromium/browser.py."""
 
     async def fresh(self) -> None: ...
 
@@ -100,7 +100,8 @@ class Post:
         plan = self._plan.browser
         if plan is None:
             return None
-        from kiosk.browser import Browser, memory_folder  # as large as all else here
+        # here, since it is as large as all else
+        from kiosk.chromium.browser import Browser, memory_folder
 
         data = self._plan.data.resolve()
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from kiosk import wire
-from kiosk.packets import Bucket, InvalidPacket, from_page, to_page
-from kiosk.parts import PageParts, takes_whole
-from kiosk.settings import AppSettings
-from kiosk.since import Since
-from kiosk.stage import Stage
+from kiosk.page import wire
+from kiosk.page.packets import Bucket, InvalidPacket, from_page, to_page
+from kiosk.page.parts import PageParts, takes_whole
+from kiosk.settings.settings import AppSettings
+from kiosk.stage.since import Since
+from kiosk.stage.stage import Stage
 from mobility import App, InvalidState, MobilityError, Part, Stanza, State
 
 __all__ = ["PageApp", "PageAppFactory"]

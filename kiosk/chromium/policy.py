@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kiosk.settings import Kiosk
+from kiosk.settings.settings import Kiosk
 
 __all__ = ["INSTALLED", "in_force", "policy", "weaker"]
 
@@ -38,8 +38,9 @@ def policy(kiosk: Kiosk) -> dict[str, Any]:
     """
     The policy for a machine with these displays.
 
-    A browser of ours has no keys for the developer tools (kiosk/browser.py), and their
-    protocol is how we speak to it; so they are only closed where we start none.
+    A browser of ours has no keys for the developer tools (kiosk/chromium/browser.py),
+    and their protocol is how we speak to it; so they are only closed where we start
+    none.
     """
     ours = any(display.browser for display in kiosk.displays)
     return {**CLOSED} if ours else {**CLOSED, TOOLS: NOBODY}

@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
-from kiosk.tally import ENDS, LEVELS, Tally
+from kiosk.reporting.tally import ENDS, LEVELS, Tally
 
 __all__ = ["render", "serve"]
 

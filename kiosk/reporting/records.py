@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kiosk.tally import Record
+from kiosk.reporting.tally import Record
 
 __all__ = ["append", "expire", "history"]
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.packets import InvalidPacket, qualified
+from kiosk.page.packets import InvalidPacket, qualified
 from mobility import App, Part, PartedApp, SettingsError
 
 __all__ = ["PageParts", "read_parts", "takes_whole"]

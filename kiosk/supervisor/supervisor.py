@@ -20,11 +20,11 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from kiosk import metrics
-from kiosk.notify import notify, watchdog
-from kiosk.plan import Plan
-from kiosk.post import Post
-from kiosk.sockets import Busy, bind
+from kiosk.reporting import metrics
+from kiosk.settings.plan import Plan
+from kiosk.supervisor.post import Post
+from kiosk.systemd.notify import notify, watchdog
+from kiosk.web.sockets import Busy, bind
 
 __all__ = ["supervise"]
 

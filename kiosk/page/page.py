@@ -7,12 +7,12 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from kiosk import wire
+from kiosk.page import wire
 
 __all__ = ["Page"]
 
 # Messages and bytes; a page that reads slower than this is restored afresh, and for
-# that all that an app keeps must have room (kiosk/since.py).
+# that all that an app keeps must have room (kiosk/stage/since.py).
 BACKLOG = 8_192
 SIZE = 32_000_000
 SILENCE = 5.0  # seconds until a pulse; the page takes three missed ones for an end

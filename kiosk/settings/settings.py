@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from kiosk.keys import (
+from kiosk.settings.keys import (
     BROWSER,
     LEVELS,
     AppSettings,
@@ -34,8 +34,8 @@ from kiosk.keys import (
     read_password,
     read_secret,
 )
-from kiosk.plan import Address, BrowserPlan, DisplayPlan, Plan
-from kiosk.table import Table
+from kiosk.settings.plan import Address, BrowserPlan, DisplayPlan, Plan
+from kiosk.settings.table import Table
 from mobility import SettingsError, Where
 
 __all__ = ["AppSettings", "Kiosk", "Settings", "load"]

@@ -2,8 +2,8 @@
 What a display's process tells its supervisor: JSON, one message a packet. Pure.
 
 The process handles what strangers bring, so its word is read with care, and nothing in
-it can name a visitor: a visit is a drawn name, and kiosk/tally.py keeps only words of
-its own and apps of the settings.
+it can name a visitor: a visit is a drawn name, and kiosk/reporting/tally.py keeps only
+words of its own and apps of the settings.
 """
 
 from __future__ import annotations

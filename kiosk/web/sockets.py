@@ -6,8 +6,8 @@ import errno
 import os
 import socket
 
-from kiosk.guard import Guard
-from kiosk.plan import Address
+from kiosk.settings.plan import Address
+from kiosk.web.guard import Guard
 
 __all__ = ["Busy", "bind", "guard"]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from kiosk.line import Beat, Came, Failed, Left, Refused, Rival, Showed, Word
+from kiosk.reporting.line import Beat, Came, Failed, Left, Refused, Rival, Showed, Word
 
 __all__ = ["ENDS", "LEVELS", "Ending", "Record", "Tally"]
 

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from kiosk.keys import credential
-from kiosk.settings import Kiosk
+from kiosk.settings.keys import credential
+from kiosk.settings.settings import Kiosk
 from mobility.own.units import word
 
 __all__ = ["units", "unseen"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk.line import Beat, Came, Failed, Left, Refused, Rival, Showed, Word
+from kiosk.reporting.line import Beat, Came, Failed, Left, Refused, Rival, Showed, Word
 from mobility import (
     App,
     AppFactory,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from kiosk.parts import read_parts
-from kiosk.plan import Address, BrowserPlan
-from kiosk.table import Table
+from kiosk.page.parts import read_parts
+from kiosk.settings.plan import Address, BrowserPlan
+from kiosk.settings.table import Table
 from mobility import Coordinates, Level, Part, SettingsError, Spot
 
 __all__ = [

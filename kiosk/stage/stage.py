@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from kiosk import wire
-from kiosk.page import Page
-from kiosk.screen import Screen, Venue
-from kiosk.settings import AppSettings
+from kiosk.page import wire
+from kiosk.page.page import Page
+from kiosk.settings.settings import AppSettings
+from kiosk.stage.screen import Screen, Venue
 from mobility import InvalidState, Inviting, Scene
 from mobility.qr import outline
 

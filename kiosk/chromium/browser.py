@@ -16,14 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kiosk.notify import unheard
-from kiosk.profiles import (
+from kiosk.chromium.profiles import (
     memory_folder,
     new_profile,
     remove_empty,
     wipe_left_over,
 )
-from kiosk.window import Window
+from kiosk.chromium.window import Window
+from kiosk.systemd.notify import unheard
 from mobility import SettingsError
 from mobility.chromium import find_chromium
 

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from kiosk import line
-from kiosk.notify import unheard
-from kiosk.tally import Ending
+from kiosk.reporting import line
+from kiosk.reporting.tally import Ending
+from kiosk.systemd.notify import unheard
 
 __all__ = ["Child", "started"]
 
