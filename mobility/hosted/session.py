@@ -5,33 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
 
 from mobility import changes
 from mobility.app import App
-from mobility.changes import Changes
-from mobility.dispatch import Transfers
-from mobility.errors import (
-    MobilityError,
-    PeerUnreachable,
-    TransferAborted,
-)
-from mobility.failures import traced
-from mobility.own.owned import Owned
+from mobility.errors import TransferAborted
+from mobility.failures import told, traced
+from mobility.hosted.adoption import Adoption
+from mobility.hosted.ground import Ground
+from mobility.hosted.jobs import Jobs
+from mobility.hosted.returning import has_gone, way_back
+from mobility.hosted.saving import Saving
 from mobility.protocol import transfer as proto
-from mobility.protocol.blob import Blob
-from mobility.protocol.checkpoint import frames_of
-from mobility.protocol.envelope import Envelope
-from mobility.protocol.session import Checkpoint, State
-from mobility.protocol.state import encode_state
+from mobility.protocol.session import State
 from mobility.protocol.transfer import Phase
 from mobility.session import Session
-from mobility.store import Kept
-from mobility.tasks import aside, few_at_once
 from mobility.transfer import (
-    WINDOW,
     Incoming,
     Link,
     Outgoing,
@@ -41,31 +30,11 @@ from mobility.transfer import (
     unseen,
 )
 from mobility.xmpp.errors import UnknownTransfer
-from mobility.xmpp.published import MobilityPublished
-from mobility.xmpp.session import MobilitySession
 
-__all__ = ["Ground", "Hosted", "told"]
+__all__ = ["Hosted"]
 
 log = logging.getLogger(__name__)
 CLOSE = 5.0  # seconds for an app to forget what it showed
-_LIFE = 1 << 20  # checkpoints between two starts of a device, at most
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """
-    What a session needs of the device that it runs on.
-
-    Args:
-        owned: Where stays what it is given; a display has no such place.
-
-    """
-
-    transfers: Transfers
-    sessions: MobilitySession
-    published: MobilityPublished
-    start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    owned: Owned | None = None
 
 
 class Hosted:
@@ -103,17 +72,14 @@ class Hosted:
         self._ground = ground
         self._link = link
         self.offer = offer
-        self._files: dict[str, bytes | Blob] = {}
-        self._changes = Changes()
-        self._alone = False  # nobody is there to keep checkpoints
-        self._released = asyncio.Event()
-        self._checkpoints = incoming.life * _LIFE
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._saving = Saving(wire, link.secret, self.session, incoming)
+        self._adoption = Adoption(self.session, incoming, link.contents)
+        self._jobs = Jobs(ground.start)
         self._giving: Outgoing | None = None
         self._giver: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._forgotten = asyncio.Event()
-        app.session, app._checkpoint = self.session, self._changes.ask
+        app.session, app._checkpoint = self.session, self._saving.ask
         self.session.touched = self._touched
         self.session.runs, self.session.size = False, offer.size
         self.session.meet(
@@ -160,25 +126,13 @@ class Hosted:
             raise
 
     async def _settle(self) -> None:
-        """If it was going back when we crashed, only its owner knows whether it has."""
-        kept, transfers = self.incoming.gone, self._ground.transfers
-        phase = None if kept is None else transfers.phase(kept.gone)
-        if kept is None or phase not in {Phase.COMMITTED, Phase.CONFIRMED}:
-            return
-        if phase is Phase.COMMITTED:
-            outgoing = Outgoing.committed(self._link, self.session, kept)
-            transfers.add(outgoing)
-            try:
-                await outgoing.settle()
-            except TransferAborted:
-                return  # they do not have it, so we do
-            finally:
-                transfers.close(outgoing)
-        await self.drop()
-        raise TransferAborted("The session was taken back.")
+        """It may have gone back when we crashed."""
+        about = self._link, self.session, self.incoming, self._ground.transfers
+        if await has_gone(*about):
+            await self.drop()
+            raise TransferAborted("The session was taken back.")
 
     async def _restore(self, state: State) -> None:
-        self._files = self.incoming.framed
         self.session.title = state.title
         await self.session.load(state, self.offer.schema)
 
@@ -192,12 +146,12 @@ class Hosted:
             self._obey(),
             self._become_own(),
         ):
-            self._start(job)
+            self._jobs.start(job)
         if self._was_here:  # what was said while we were away comes again
-            self._start(self.incoming.inquire())
+            self._jobs.start(self.incoming.inquire())
 
     def _touched(self) -> None:
-        self._changes.touch()
+        self._saving.touch()
         self.on_change()
 
     def follow(self, peer: str) -> None:
@@ -208,7 +162,12 @@ class Hosted:
         """We were away: what was said meanwhile is asked for."""
         if not resumed:
             self.session.resend()
-        self._start(self.incoming.inquire())
+        self._jobs.start(self.incoming.inquire())
+
+    async def _save(self) -> None:
+        """Until whoever sent the session has taken it back."""
+        await self._saving.run()
+        await self._cease()
 
     async def _obey(self) -> None:
         """Whoever sent the session may reclaim it at any time."""
@@ -229,16 +188,14 @@ class Hosted:
 
     def _on_release(self) -> None:
         """Not while it goes back: then whoever has it stands by other words."""
-        stays = self.incoming.given or self.incoming.keeps
-        going = self.running.is_set() and not self.session.runs
-        if self.incoming.released and stays and not going:
-            self._released.set()
+        if self.session.runs or not self.running.is_set():
+            self._adoption.hear_release()
 
     async def _become_own(self) -> None:
         """Who sent it does not keep it any more: it is this device's, for good."""
         owned = self._ground.owned
         while owned is not None and not self.gone:
-            await self._hear_release()
+            await self._adoption.until_release()
             try:
                 if await self._adopt():
                     owned.follow(self.session)
@@ -248,27 +205,11 @@ class Hosted:
                 log.info("not yet our own: %s", told(exc))
                 await asyncio.sleep(changes.CHECKPOINT)
 
-    async def _hear_release(self) -> None:
-        """Whoever gave it lets go when they hear that it runs here, and says so."""
-        while not self._released.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(changes.CHECKPOINT):
-                    await self._released.wait()
-            if self.incoming.given and not self._released.is_set():
-                await self.incoming.inquire()
-
     async def _adopt(self) -> bool:
         """Write it down as our own, in the place of how it came."""
-        session = self.session
-        state, _ = await session.checkpoint()
-        large = {blob.sha256: blob.size for blob in state.blobs.values()}
-        contents = self._link.contents
-        await aside(sum(large.values()), contents.put, session.id, state)
-        if not session.runs:
-            self._released.clear()
+        kept = await self._adoption.written()
+        if kept is None:
             return False
-        about = session.id, session.app.uri, session.app.schema, session.epoch
-        kept = Kept(*about, encode_state(state, known=large), keeps=True)
         if not self.incoming.adopt(kept):
             log.warning("a session that came here is out of date, and ends")
             await self._cease()
@@ -280,8 +221,7 @@ class Hosted:
         self._ground.transfers.close(self.incoming)
         self.session.separate()
         await self.session.settle()  # nobody is to be cancelled amid a packet
-        for job in self._jobs - {asyncio.current_task()}:
-            job.cancel()
+        self._jobs.cancel()
         self.on_gone()
         self._forgotten.set()
 
@@ -307,15 +247,7 @@ class Hosted:
         """
         if not self.incoming.machine.runs:
             raise UnknownTransfer("That session does not run here.")
-        link = replace(self._link, frames=None)  # after a crash it is asked for again
-        outgoing = Outgoing(
-            *(link, sid, peer, self.session),
-            known=self._files,
-            before_commit=lambda state, word: self.incoming.leave(
-                *(sid, state, self.session.app.schema, self.session.heard),
-                *(self._files, word),
-            ),
-        )
+        outgoing = way_back(self._link, sid, peer, self.session, self.incoming)
         outgoing.exchanges += 1
         outgoing.hear(request)
         before = self._giver
@@ -324,7 +256,7 @@ class Hosted:
             before.cancel()  # who asks again does not wait for the last answer
         self._ground.transfers.add(outgoing)
         self._giving = outgoing
-        self._giver = self._start(self._give(outgoing, before))
+        self._giver = self._jobs.start(self._give(outgoing, before))
 
     async def _give(
         self, outgoing: Outgoing, before: asyncio.Task[None] | None
@@ -341,7 +273,7 @@ class Hosted:
         except Exception as exc:
             outgoing.abort("The session could not be handed back.")
             log.info("not given back: %s", told(exc))
-            self._changes.touch()  # what was written down for the commit is out of date
+            self._saving.touch()  # what was written down for the commit is out of date
             if outgoing.machine.state is Phase.LOST:  # they do not have it, so we do
                 await self.session.resume()
             return
@@ -365,9 +297,8 @@ class Hosted:
 
     async def _leave(self) -> None:
         self.session.end()
-        self._files.clear()
-        for job in self._jobs - {asyncio.current_task()}:
-            job.cancel()
+        self.incoming.framed.clear()
+        self._jobs.cancel()
         # Whoever dropped it may be cancelled when a visit ends; the wipe is not.
         self._closing = self._ground.start(self._close())
         self.on_gone()
@@ -394,82 +325,8 @@ class Hosted:
 
     async def halt(self) -> None:
         """Do nothing any more; what it is, it stays."""
-        jobs = self._jobs - {asyncio.current_task()}
-        for job in jobs:
-            job.cancel()
-        if jobs:
-            _, late = await asyncio.wait(jobs, timeout=timing.GOODBYE)
-            self.unclean |= bool(late)
-
-    # --- checkpoints -------------------------------------------------------------
-
-    async def _save(self) -> None:
-        """Send a checkpoint at the app's own points, and after 30 s of change."""
-        while True:
-            await self._changes.due()
-            try:
-                await self._checkpoint()
-            except UnknownTransfer:
-                if not (self.incoming.keeps or self.incoming.given):
-                    log.info("the other device has taken a session back")
-                    await self._cease()
-                    return
-                await self._go_on_alone()
-            except Exception as exc:
-                self._changes.touch()
-                log.info("no checkpoint: %s", told(exc))
-                if isinstance(exc, PeerUnreachable):
-                    await self.incoming.inquire()  # it may have another address now
-
-    async def _go_on_alone(self) -> None:
-        """What this device keeps ends only by the word of who has taken it back."""
-        log.info("the other device does not know a session, which is kept here")
-        self._alone = True
-        await self.incoming.inquire()
-
-    async def _checkpoint(self) -> None:
-        """Where the owner's packets stand, the schema, and the state; sealed."""
-        session = self.session
-        state, heard = await session.checkpoint()
-        if not session.runs:  # it is going back, with all that is in it
-            raise TransferAborted("That session does not run here any more.")
-        schema = session.app.schema
-        self.incoming.save(state, schema, heard, self._files)
-        if self._alone:
-            return
-        self._checkpoints += 1
-        frames = frames_of(
-            Envelope(self._link.secret, session.sid, session.epoch),
-            (session.sid, session.epoch, self._checkpoints),
-            heard=heard,
-            schema=schema,
-            state=encode_state(state, known=self._files),
-        )
-        await few_at_once(map(self._send, frames), WINDOW)
-
-    async def _send(self, frame: Checkpoint) -> None:
-        await self._ground.sessions.ask(self.session.peer, frame)
+        self.unclean |= not await self._jobs.halt()
 
     async def say_goodbye(self) -> None:
         """Send a last checkpoint, if that is quickly done."""
-        if not self.session.runs:
-            return
-        try:
-            async with asyncio.timeout(timing.GOODBYE):
-                await self._checkpoint()
-        except Exception as exc:
-            log.info("no goodbye: %s", told(exc))
-
-    # --- its jobs ----------------------------------------------------------------
-
-    def _start(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._ground.start(job)
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
-        return task
-
-
-def told(exc: Exception) -> str:
-    """What may be logged of an error: the place of a bug, the kind of a failure."""
-    expected = isinstance(exc, MobilityError | TimeoutError)
-    return type(exc).__name__ if expected else traced(exc)
+        await self._saving.say_goodbye()
