@@ -9,13 +9,13 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mobility.app import App, Part
 from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
 from mobility.parts.carried import Carried
 from mobility.parts.hub import Hub, as_numbered
+from mobility.parts.parted import Parted
 from mobility.protocol.filtering import listening
 from mobility.protocol.numbering import Cursor, Heads, Inbox
 from mobility.protocol.rate import Rate
@@ -26,9 +26,6 @@ from mobility.protocol.standing import (
     standing_of,
     with_standing,
 )
-
-if TYPE_CHECKING:
-    from mobility.parts.whole import PartedApp
 
 __all__ = ["Piece"]
 
@@ -76,7 +73,7 @@ class Piece(App):
     """
 
     def __init__(
-        self, whole: PartedApp, part: Part, app: App, *, hub: Hub | None = None
+        self, whole: Parted, part: Part, app: App, *, hub: Hub | None = None
     ) -> None:
         self.uri, self.schema, self.title = whole.uri, whole.schema, app.title
         self.migrates = whole.migrates
