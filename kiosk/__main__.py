@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from kiosk.supervisor import supervise
+    from kiosk.supervisor.supervisor import supervise
 
     return supervise(arguments.settings)
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from kiosk import records
-from kiosk.settings import Settings, load
+from kiosk.reporting import records
+from kiosk.settings.settings import Settings, load
 from mobility import SettingsError
 
 __all__ = ["command"]
@@ -86,7 +86,7 @@ def _line(visit: Mapping[str, Any]) -> str:
 
 
 def _unit(arguments: argparse.Namespace) -> int:
-    from kiosk.unit import units, unseen
+    from kiosk.systemd.unit import units, unseen
 
     file = arguments.settings.resolve()
     kiosk = load(file)
@@ -100,7 +100,7 @@ def _unit(arguments: argparse.Namespace) -> int:
 
 
 def _policy(arguments: argparse.Namespace) -> int:
-    from kiosk.policy import policy
+    from kiosk.chromium.policy import policy
 
     print(json.dumps(policy(load(arguments.settings)), indent=2))
     return 0

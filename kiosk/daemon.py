@@ -23,14 +23,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
-from kiosk.app import PageAppFactory
-from kiosk.line import Word, encode
-from kiosk.report import Report
-from kiosk.screen import Venue
-from kiosk.settings import Settings, load
-from kiosk.sockets import bind, guard
-from kiosk.stage import Stage
-from kiosk.web import listen
+from kiosk.reporting.line import Word, encode
+from kiosk.reporting.report import Report
+from kiosk.settings.settings import Settings, load
+from kiosk.stage.app import PageAppFactory
+from kiosk.stage.screen import Venue
+from kiosk.stage.stage import Stage
+from kiosk.web.sockets import bind, guard
+from kiosk.web.web import listen
 from mobility import (
     ConnectionFailed,
     Level,

@@ -1,10 +1,18 @@
-"""What may be written down about an error that is a bug."""
+"""What may be written down about an error."""
 
 from __future__ import annotations
 
 import traceback
 
-__all__ = ["traced"]
+from mobility.errors import MobilityError
+
+__all__ = ["told", "traced"]
+
+
+def told(exc: Exception) -> str:
+    """What may be logged of an error: the place of a bug, the kind of a failure."""
+    expected = isinstance(exc, MobilityError | TimeoutError)
+    return type(exc).__name__ if expected else traced(exc)
 
 
 def traced(exc: BaseException) -> str:

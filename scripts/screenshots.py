@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from examples.presenter.presenter import FILE, URI  # noqa: E402
-from kiosk.app import PageApp  # noqa: E402
 from kiosk.daemon import open_stage  # noqa: E402
-from kiosk.settings import AppSettings, Settings  # noqa: E402
-from kiosk.stage import Stage  # noqa: E402
+from kiosk.settings.settings import AppSettings, Settings  # noqa: E402
+from kiosk.stage.app import PageApp  # noqa: E402
+from kiosk.stage.stage import Stage  # noqa: E402
 from mobility import (  # noqa: E402
     Comparing,
     Hosting,

@@ -17,7 +17,7 @@ from kiosk.doctor.screen import (
     look_at_page,
 )
 from kiosk.doctor.server import look_at_server
-from kiosk.settings import Kiosk, Settings
+from kiosk.settings.settings import Kiosk, Settings
 
 __all__ = ["Finding", "examine"]
 

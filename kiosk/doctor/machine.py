@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from kiosk.doctor.finding import Finding, failed, ok, warning
-from kiosk.settings import Settings
+from kiosk.settings.settings import Settings
 
 __all__ = ["look_at_disk", "look_at_machine"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kiosk.chromium.policy import INSTALLED, NOBODY, TOOLS, in_force, policy, weaker
 from kiosk.doctor.finding import Finding, failed, ok, warning
-from kiosk.policy import INSTALLED, NOBODY, TOOLS, in_force, policy, weaker
-from kiosk.settings import Kiosk
+from kiosk.settings.settings import Kiosk
 
 __all__ = ["look_at_policy"]
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
-from kiosk.browser import HEADLESS, memory_folder
+from kiosk.chromium.browser import HEADLESS, memory_folder
+from kiosk.chromium.profiles import new_profile
 from kiosk.doctor.finding import Finding, failed, ok, warning
-from kiosk.guard import PRIVATE
-from kiosk.plan import Address, BrowserPlan
-from kiosk.profiles import new_profile
-from kiosk.settings import AppSettings, Settings
-from kiosk.sockets import bind, guard
+from kiosk.settings.plan import Address, BrowserPlan
+from kiosk.settings.settings import AppSettings, Settings
+from kiosk.web.guard import PRIVATE
+from kiosk.web.sockets import bind, guard
 from mobility import MobilityError, SettingsError
 from mobility.chromium import find_chromium, open_chromium
 

@@ -17,7 +17,7 @@ from slixmpp.xmlstream.resolver import default_resolver, resolve
 
 from kiosk.doctor.finding import Finding, failed, ok, warning
 from kiosk.doctor.starttls import NoTLS, NotServed, days_left
-from kiosk.settings import Settings
+from kiosk.settings.settings import Settings
 from mobility import Client, ConnectionFailed, PublicDisplay
 
 __all__ = ["look_at_server"]

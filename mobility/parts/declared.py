@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import (
-    TYPE_CHECKING,
-    Generic,
-    NoReturn,
-    Protocol,
-    TypeVar,
-    cast,
-    overload,
-)
+from typing import Generic, NoReturn, Protocol, TypeVar, cast, overload
 
 from mobility.app import App, Part
+from mobility.parts.parted import Parted
 from mobility.protocol.session import qualified
-
-if TYPE_CHECKING:
-    from mobility.parts.whole import PartedApp
 
 __all__ = ["declared", "part"]
 
@@ -37,19 +27,19 @@ class _Declared(Generic[A_co]):
         self._app = app
         self._allow, self._says = allow, says
 
-    def __set_name__(self, owner: type[PartedApp], name: str) -> None:
+    def __set_name__(self, owner: type[Parted], name: str) -> None:
         self.name = name
 
     @overload
-    def __get__(self, whole: None, owner: type[PartedApp]) -> Part: ...
+    def __get__(self, whole: None, owner: type[Parted]) -> Part: ...
     @overload
-    def __get__(self, whole: PartedApp, owner: type[PartedApp]) -> A_co: ...
-    def __get__(self, whole: PartedApp | None, owner: type[PartedApp]) -> Part | A_co:
+    def __get__(self, whole: Parted, owner: type[Parted]) -> A_co: ...
+    def __get__(self, whole: Parted | None, owner: type[Parted]) -> Part | A_co:
         if whole is not None:
             return cast(A_co, whole.part(self.name))
         return next(part for part in owner.parts if part.name == self.name)
 
-    def __set__(self, whole: PartedApp, value: NoReturn) -> NoReturn:
+    def __set__(self, whole: Parted, value: NoReturn) -> NoReturn:
         raise AttributeError(
             f"The part {self.name!r} is made by what part() was given. Change it, "
             "or give part() something else that makes it."
@@ -80,7 +70,7 @@ def part(
     return _Declared(app, allow, says)
 
 
-def declared(app: type[PartedApp], taken: Iterable[str]) -> Iterator[Part]:
+def declared(app: type[Parted], taken: Iterable[str]) -> Iterator[Part]:
     """
     What the class of an app, and its bases, declare.
 

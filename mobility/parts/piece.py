@@ -9,35 +9,28 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mobility.app import App, Part
-from mobility.errors import InvalidState, LocalProtocolError, PeerUnreachable
+from mobility.errors import LocalProtocolError, PeerUnreachable
 from mobility.failures import traced
 from mobility.parts.carried import Carried
-from mobility.parts.hub import Hub, as_numbered
+from mobility.parts.hub import Hub
+from mobility.parts.inboxes import HUB, RELAYED, Inboxes
+from mobility.parts.orders import Orders
+from mobility.parts.parted import Parted
+from mobility.parts.speech import Vocabulary, voice_of, was_voice_of
 from mobility.protocol.filtering import listening
 from mobility.protocol.numbering import Cursor, Heads, Inbox
 from mobility.protocol.rate import Rate
 from mobility.protocol.session import Number, Stanza, State
-from mobility.protocol.standing import (
-    MOST_SOURCES,
-    Standing,
-    standing_of,
-    with_standing,
-)
-
-if TYPE_CHECKING:
-    from mobility.parts.whole import PartedApp
+from mobility.protocol.standing import Standing, standing_of, with_standing
 
 __all__ = ["Piece"]
 
 log = logging.getLogger(__name__)
 ASK_EVERY = 256  # so many packets after a checkpoint, ask for the next one
 MOST_WORDS = 1000  # that are said again, if they are lost; a session keeps more
-MOST_NAMES = 256  # of what other devices say in a part that may say anything
 _LIFE = 1 << 20  # words between two starts of a device, at most
-_HUB, _RELAYED = "", "relayed"  # among the sources of packets
 
 
 class _Mode(enum.Enum):
@@ -76,7 +69,7 @@ class Piece(App):
     """
 
     def __init__(
-        self, whole: PartedApp, part: Part, app: App, *, hub: Hub | None = None
+        self, whole: Parted, part: Part, app: App, *, hub: Hub | None = None
     ) -> None:
         self.uri, self.schema, self.title = whole.uri, whole.schema, app.title
         self.migrates = whole.migrates
@@ -88,20 +81,20 @@ class Piece(App):
         self._part = part.name
         self._allow = frozenset(part.allow)
         self.listens = listening(part.allow)
-        self._says = None if part.says is None else frozenset(part.says)
+        self._vocabulary = Vocabulary(part.says)
         self._whole = whole
         self._hub = hub
         self._relayed = Hub()  # what services say that number nothing; ends here
+        told = {} if hub is None else {HUB: hub, RELAYED: self._relayed}
+        self._orders = Orders(told, self._allow)
         self.gauge = (hub or self._relayed).meter.begin(part.allow)
         self._mode = _Mode.GUEST if hub is None else _Mode.HERE
         self._inside_of = None if hub is None else whole
-        self._inboxes: dict[str, Inbox] = {}
-        self._plain: deque[Stanza] = deque()  # packets without a number
+        self._inboxes = Inboxes(self._allow)
         self._counts_here = Counter[str]()
         self._peer_has: Mapping[str, Cursor] = {}
         self._peer_feeds: Mapping[str, str] = {}
         self._words: deque[Stanza] = deque()
-        self._named: set[str] = set()  # what other devices have said
         self._heard: list[Stanza] = []  # words for the hub, put in together
         self._said = 0
         self._rate: Rate | None = None  # of what is said, once something was
@@ -177,9 +170,8 @@ class Piece(App):
 
     @property
     def voice(self) -> str:
-        """Another one in each epoch, so none is spoiled by who had it before."""
         session = self._session
-        return "" if session is None else f"{session.id}.{session.epoch}"
+        return "" if session is None else voice_of(session.id, session.epoch)
 
     @property
     def _shown(self) -> App:
@@ -194,20 +186,16 @@ class Piece(App):
         to be had any more; ``missing``: still to come, though others have; ``refused``:
         from who has nothing of the kind to say.
         """
-        counts = Counter(self._counts_here)
-        for inbox in self._inboxes.values():
-            counts.update(doubled=inbox.doubled, lost=inbox.lost)
-            counts["missing"] += inbox.missing
-        return +counts
+        return self._counts_here + self._inboxes.counts
 
     @property
     def cursors(self) -> Mapping[str, Cursor]:
         """How far it is in what the hub says (the empty name), and each service."""
-        return {source: inbox.cursor for source, inbox in self._inboxes.items()}
+        return self._inboxes.cursors
 
     def ends(self, known: Mapping[str, Heads]) -> dict[str, Heads]:
         """On the phone, where all that comes to this place ends, of what it allows."""
-        passed_on = {_RELAYED: self._relayed.ends(self._allow)}
+        passed_on = {RELAYED: self._relayed.ends(self._allow)}
         return {
             source: heads.of(self._allow)
             for source, heads in {**known, **passed_on}.items()
@@ -221,13 +209,11 @@ class Piece(App):
             LocalProtocolError: There are too many services.
 
         """
-        if source not in self._inboxes and len(self._inboxes) >= MOST_SOURCES:
-            raise LocalProtocolError("No part is fed by so many services.")
-        return self._inboxes.setdefault(source, Inbox(self._allow))
+        return self._inboxes.of(source)
 
     def takes_from(self, inbox: Inbox) -> bool:
         """Whether what waits there is applied; no more, once another state came."""
-        return inbox in self._inboxes.values()
+        return inbox in self._inboxes
 
     def wake(self) -> None:
         """Have what waits applied soon, by the session."""
@@ -247,11 +233,8 @@ class Piece(App):
         elif self._inside_of is not None:
             self._inside_of.changed()
 
-    def _may_say(self, stanza: Stanza) -> bool:
-        return self._says is None or stanza.name in self._says
-
     async def _say(self, stanza: Stanza) -> None:
-        if not self._may_say(stanza):
+        if not self._vocabulary.has(stanza):
             raise ValueError(f"{self._part!r} does not say {stanza.name!r}")
         if self._hub is not None:
             await self._whole.say(stanza)
@@ -302,7 +285,7 @@ class Piece(App):
             await self.drain()
         elif (
             self._is_to_hear(stanza)
-            and self._is_named(stanza)
+            and self._vocabulary.admits(stanza)
             and self._hub.takes(stanza)
         ):
             said = replace(stanza, sender="", id="")  # no place is named to another
@@ -313,28 +296,22 @@ class Piece(App):
     async def _put_in(self, word: Stanza) -> None:
         """Have a word ordered that another device has said, if it may say that."""
         said = replace(word, sender="", id="")  # no place is named to another
-        if self._is_named(word) and self._whole.hub.takes(said):
+        if self._vocabulary.admits(word) and self._whole.hub.takes(said):
             await self._whole.hear(said)
         else:
             self._counts_here["refused"] += 1
-
-    def _is_named(self, word: Stanza) -> bool:
-        """Whether it may be said; the order remembers each name for ever."""
-        if len(self._named) < MOST_NAMES and self._may_say(word):
-            self._named.add(word.name)
-        return word.name in self._named
 
     async def replay(self, stanza: Stanza) -> None:
         """Take what came since the state was captured."""
         if self._is_word(stanza):
             self._words.append(replace(stanza, replayed=False))
         elif stanza.number is None and stanza.name in self._allow:  # came another way
-            self._plain.append(stanza)
+            self._inboxes.take(stanza)
             await self._drained()
 
     def _is_to_hear(self, word: Stanza) -> bool:
         """Whether it may be said there, and is not too much."""
-        if not (self._is_word(word) and self._may_say(word)):
+        if not (self._is_word(word) and self._vocabulary.has(word)):
             return False
         assert self._hub is not None
         return _at(word) <= self._hub.heard(self.voice) or not self._floods(word)
@@ -352,8 +329,7 @@ class Piece(App):
         if session is None:
             return True
         feed = word.number.feed if word.number else ""
-        whose, _, epoch = feed.rpartition(".")
-        return whose == session.id and _was(epoch, session.epoch)
+        return was_voice_of(feed, session.id, session.epoch)
 
     def _is_word(self, stanza: Stanza) -> bool:
         return stanza.number is not None and stanza.number.feed == self.voice
@@ -369,24 +345,8 @@ class Piece(App):
             self._acknowledge(number.said)
         if not self.listens(stanza.name):
             self._counts_here["filtered"] += 1
-        elif number is None:
-            self._plain.append(stanza)
-        else:
-            inbox = self._inbox_of(number)
-            inbox.take(as_numbered(stanza, number))
-            if inbox.missing and self._hub is None:
-                self.changed()  # the phone sees in a checkpoint what is lost
-
-    def _inbox_of(self, number: Number) -> Inbox:
-        """The hub's, a service's, or of what the phone passes on, and begins there."""
-        feed = number.feed
-        if number.by in self.feeds:
-            return self.inbox(number.by)
-        if feed == self._inboxes[_HUB].cursor.feed:
-            return self._inboxes[_HUB]
-        if self.inbox(_RELAYED).cursor.feed not in {"", feed}:
-            self._inboxes[_RELAYED] = Inbox(self._allow, Cursor(feed))
-        return self._inboxes[_RELAYED]
+        elif self._inboxes.take(stanza, self.feeds) and self._hub is None:
+            self.changed()  # the phone sees in a checkpoint what is lost
 
     def _acknowledge(self, said: int) -> None:
         """These words are in the order."""
@@ -406,14 +366,7 @@ class Piece(App):
                 await self._apply(stanza)
 
     def _next(self) -> Stanza | None:
-        if self.passes:
-            return None
-        if self._plain:
-            return self._plain.popleft()
-        for inbox in self._inboxes.values():
-            if packet := inbox.pop():
-                return packet.stanza
-        return None
+        return None if self.passes else self._inboxes.pop()
 
     async def _apply(self, stanza: Stanza) -> None:
         self._counts_here["applied"] += 1
@@ -442,23 +395,15 @@ class Piece(App):
             for service in self._whole.services:
                 self.token(service)
         counts = {name: n for name, n in self.counts.items() if name != "missing"}
-        packets = tuple(self._words), tuple(self._plain)
+        packets = tuple(self._words), self._inboxes.waiting
         return Standing(self.cursors, self._said, *packets, counts, dict(self.feeds))
 
     async def restore(self, state: State) -> None:
         plain, standing = standing_of(state)
-        self._check(standing)
+        self._orders.check(standing.cursors)
         async with self._busy:
             await self.shown.restore(plain)
             self._stand(standing)
-
-    def _check(self, standing: Standing) -> None:
-        """Whoever claims to have heard what was never said would never hear again."""
-        for source, order in self._orders.items():
-            cursor = standing.cursors.get(source, Cursor(order.feed))
-            over = source == _RELAYED and cursor.feed != order.feed  # by a restart
-            if not over and not order.has(cursor):
-                raise InvalidState("This part has not heard what was said to it.")
 
     async def begin(self, state: State, since: Iterable[Stanza]) -> None:
         """
@@ -487,15 +432,11 @@ class Piece(App):
     def _stand(self, standing: Standing) -> None:
         if self._hub is None:  # what services know a part by is for the phone to say
             self.feeds = dict(standing.feeds)
-        cursors = {_HUB: Cursor(self._feed), **standing.cursors}
-        sources = {_HUB, _RELAYED, *self.services}
-        self._inboxes = {
-            source: Inbox(self._allow, cursor)
-            for source, cursor in cursors.items()
-            if source in sources
-        }
+        cursors = {HUB: Cursor(self._feed), **standing.cursors}
+        sources = {HUB, RELAYED, *self.services}
+        heard = {source: one for source, one in cursors.items() if source in sources}
+        self._inboxes.begin(heard, standing.waiting)
         self._words = deque(replace(word, replayed=False) for word in standing.words)
-        self._plain = deque(one for one in standing.waiting if one.name in self._allow)
         self._counts_here = Counter(standing.counts)
         self._said = standing.said
         if self._again:  # more may have been said than was written down
@@ -535,22 +476,15 @@ class Piece(App):
         hub.forget(self.voice)
         self._said = 0
         if self.passes:
-            self._learn_ends()
+            self._inboxes.learn(self._orders.ends)
         else:
             self._be_here(hub)
 
     def _be_here(self, hub: Hub) -> None:
         self._mode = _Mode.HERE
         self._catch_up(self.cursors)
-        self._learn_ends()
+        self._inboxes.learn(self._orders.ends)
         self._moved(hub)
-
-    def _learn_ends(self) -> None:
-        """What is not kept any more never comes: nothing waits for it."""
-        for source, order in self._orders.items():
-            inbox = self._inboxes.get(source)
-            if inbox is not None and inbox.cursor.feed == order.feed:
-                inbox.learn(order.ends(self._allow))
 
     def _moved(self, hub: Hub) -> None:
         self.gauge = hub.meter.begin(self._allow)
@@ -563,14 +497,8 @@ class Piece(App):
 
     def _catch_up(self, had: Mapping[str, Cursor]) -> None:
         """Hear what came since, wherever it is now."""
-        for source, order in self._orders.items():
-            for stanza in order.since(had.get(source, Cursor()), self._allow):
-                self.hear(stanza)
-
-    @property
-    def _orders(self) -> Mapping[str, Hub]:
-        """What is told from here, if it is the phone."""
-        return {} if self._hub is None else {_HUB: self._hub, _RELAYED: self._relayed}
+        for stanza in self._orders.since(had):
+            self.hear(stanza)
 
     async def stop(self) -> None:
         if self._hub is not None:
@@ -589,7 +517,7 @@ class Piece(App):
     def _expects(self, state: State) -> None:
         """That is what the peer had, when it was last heard of."""
         _, standing = standing_of(state)
-        self._check(standing)
+        self._orders.check(standing.cursors)
         self._peer_has, self._peer_feeds = standing.cursors, standing.feeds
 
     def _resends(self) -> None:
@@ -608,15 +536,7 @@ class Piece(App):
     @property
     def lags(self) -> bool:
         """On the phone, whether the other device may lack what nobody keeps."""
-        return self._mode is _Mode.THERE and any(
-            self._is_gone(order, source) for source, order in self._orders.items()
-        )
-
-    def _is_gone(self, hub: Hub, source: str) -> bool:
-        cursor = self._peer_has.get(source, Cursor())
-        had = cursor.heads if cursor.feed == hub.feed else {}
-        spans = hub.ends(self._allow).spans
-        return any(span.first > had.get(name, 0) + 1 for name, span in spans.items())
+        return self._mode is _Mode.THERE and self._orders.let_go(self._peer_has)
 
     async def close(self) -> None:
         if self._hub is not None:
@@ -627,8 +547,3 @@ class Piece(App):
 
 def _at(stanza: Stanza) -> int:
     return stanza.number.at if stanza.number else 0
-
-
-def _was(epoch: str, now: int) -> bool:
-    """Whoever says something in one to come has that one say nothing any more."""
-    return epoch.isascii() and epoch.isdecimal() and int(epoch[:20]) <= now

@@ -13,7 +13,8 @@ from mobility.app import App, Part
 from mobility.errors import InvalidState
 from mobility.parts.carried import Carried
 from mobility.parts.declared import declared
-from mobility.parts.hub import Heads, Hub
+from mobility.parts.hub import Heads
+from mobility.parts.parted import Parted
 from mobility.parts.piece import Piece
 from mobility.protocol.blob import Blob
 from mobility.protocol.session import Number, Stanza, State
@@ -26,7 +27,7 @@ _MOST: Final = 2**30  # packets in an order that comes from elsewhere
 _BETWEEN: Final = "|"  # a part's name and that of its file
 
 
-class PartedApp(App):
+class PartedApp(Parted):
     """
     An app that consists of parts; each can run on a device of its own.
 
@@ -44,8 +45,6 @@ class PartedApp(App):
         hub: The order.
 
     """
-
-    services: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -114,10 +113,6 @@ class PartedApp(App):
         raise LookupError(f"{type(self).__name__} has no part {name!r}")
 
     @cached_property
-    def hub(self) -> Hub:
-        return Hub()
-
-    @cached_property
     def _pieces(self) -> dict[str, Piece]:
         """All of them: each has to hear what is said from the beginning."""
         return {
@@ -136,11 +131,6 @@ class PartedApp(App):
         return secrets.token_urlsafe(9)
 
     _last_word = 0
-
-    @property
-    def here(self) -> bool:
-        """Whether it runs here, so that the order is made here."""
-        return self.session is None or self.session.runs
 
     @property
     def is_over(self) -> bool:

@@ -13,9 +13,9 @@ from typing import Any, Self
 from mobility.app import App, AppFactory
 from mobility.dispatch import bare
 from mobility.errors import MobilityError, VisitRefused
-from mobility.failures import traced
+from mobility.failures import told, traced
 from mobility.feeding.feeding import Feeding
-from mobility.hosted import Ground, Hosted, told
+from mobility.hosted import Ground, Hosted
 from mobility.parts.piece import Piece
 from mobility.protocol import transfer as proto
 from mobility.protocol.session import Packet

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from mobility.app import App, AppFactory
 from mobility.store import Store
 from mobility.testing.hostile import Distortion
 from mobility.testing.journal import Journal
+from mobility.testing.loop import VirtualLoop
+from mobility.testing.network import Network
 from mobility.testing.power import Life, PowerCut
 from mobility.testing.stream import SimulatedStream
 from mobility.xmpp.stream import Stream
 
-if TYPE_CHECKING:
-    from mobility.testing.simulation import Simulation
-
-__all__ = ["Device"]
+__all__ = ["Device", "World"]
 
 T = TypeVar("T")
 A = TypeVar("A", bound=App)
+
+
+class World(Protocol):
+    """What a device needs of the simulation that it is in."""
+
+    loop: VirtualLoop
+    dice: random.Random
+    network: Network
+
+    def note(self, line: str) -> None: ...
+    def adopt(self, device: Device, app: App) -> None: ...
+    def follow(self) -> None: ...
+    def later(self, what: Callable[[], None]) -> None: ...
+    def crashes_now(self) -> bool: ...
+    def cuts_now(self, where: str) -> bool: ...
 
 
 class _Recorded:
@@ -56,9 +71,7 @@ class Device:
 
     """
 
-    def __init__(
-        self, world: Simulation, name: str, *apps: type[App] | AppFactory
-    ) -> None:
+    def __init__(self, world: World, name: str, *apps: type[App] | AppFactory) -> None:
         self.name = name
         self.steps = 0
         self.crashes = 0

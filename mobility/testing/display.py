@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from mobility.app import App, AppFactory
 from mobility.errors import PeerUnreachable
@@ -12,14 +12,10 @@ from mobility.protocol.invitation import Invitation
 from mobility.public.display import PublicDisplay
 from mobility.public.scene import Comparing, Inviting, Offline, Scene
 from mobility.store import Store
-from mobility.testing.device import Device
+from mobility.testing.device import Device, World
 from mobility.testing.hostile import Distortion
 from mobility.visit.introduction import Introduction
 from mobility.xmpp.stream import Stream
-
-if TYPE_CHECKING:
-    from mobility.testing.simulation import Simulation
-
 
 __all__ = ["Display"]
 
@@ -51,7 +47,7 @@ class Display(Device):
 
     def __init__(
         self,
-        world: Simulation,
+        world: World,
         name: str,
         *apps: type[App] | AppFactory,
         distort: Distortion | None = None,

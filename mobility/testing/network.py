@@ -6,26 +6,46 @@ import random
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
+from mobility.protocol.carrier import Carrier, Pipe
 from mobility.testing.faults import Faults
 from mobility.testing.loop import VirtualLoop
+from mobility.testing.power import Life
 
-if TYPE_CHECKING:
-    from mobility.testing.stream import SimulatedStream
-
-__all__ = ["Network"]
+__all__ = ["Endpoint", "Network"]
 
 _STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 _CLIENT = "{jabber:client}"
+
+
+class Taker(Protocol):
+    """Takes the streams of bytes that it expects."""
+
+    def take(self, carrier: Carrier, sender: Endpoint, sid: str) -> Pipe: ...
+
+
+class Endpoint(Protocol):
+    """What the network and its pipes see of a device: its end of the line."""
+
+    @property
+    def jid(self) -> str: ...
+    @property
+    def life(self) -> Life: ...
+    @property
+    def online(self) -> bool: ...
+    @property
+    def bytestreams(self) -> Taker: ...
+    def change(self, *, online: bool, resumed: bool = False) -> None: ...
+    def receive(self, element: Element, what: str) -> None: ...
 
 
 @dataclass(slots=True)
 class _Line:
     """One device as its server knows it; what waits, waits for its resumption."""
 
-    stream: SimulatedStream
+    stream: Endpoint
     up: bool = True
     inbound: list[tuple[Element, str]] = field(default_factory=list)
     outbound: list[tuple[Element, str]] = field(default_factory=list)
@@ -58,20 +78,20 @@ class Network:
 
     # --- connections -----------------------------------------------------------
 
-    def connect(self, stream: SimulatedStream) -> None:
+    def connect(self, stream: Endpoint) -> None:
         self._lines[stream.jid] = _Line(stream)
 
-    def disconnect(self, stream: SimulatedStream) -> None:
+    def disconnect(self, stream: Endpoint) -> None:
         self._lines.pop(stream.jid, None)
 
-    def cut(self, stream: SimulatedStream) -> None:
+    def cut(self, stream: Endpoint) -> None:
         """The line is dead; the server waits for the stream to be resumed."""
         line = self._lines.get(stream.jid)
         if line is not None and line.up:
             line.up = False
             stream.change(online=False)
 
-    def resume(self, stream: SimulatedStream) -> None:
+    def resume(self, stream: Endpoint) -> None:
         """XEP-0198: the same stream goes on, and nothing is lost."""
         line = self._lines.get(stream.jid)
         if line is None or line.up:
@@ -85,7 +105,7 @@ class Network:
         for element, what in inbound:
             self._deliver(line, element, what)
 
-    def reconnect(self, stream: SimulatedStream) -> None:
+    def reconnect(self, stream: Endpoint) -> None:
         """A new stream: what was on its way is lost, and its senders are told."""
         line = self._lines.get(stream.jid)
         if line is None or line.up:
@@ -98,7 +118,7 @@ class Network:
 
     # --- stanzas ---------------------------------------------------------------
 
-    def send(self, stream: SimulatedStream, stanza: Element, what: str) -> None:
+    def send(self, stream: Endpoint, stanza: Element, what: str) -> None:
         element: Element = fromstring(tostring(stanza))  # noqa: S314 - our own
         element.set("from", stream.jid)
         line = self._lines.get(stream.jid)
@@ -109,7 +129,7 @@ class Network:
             return
         self._carry(stream, element, what)
 
-    def _carry(self, stream: SimulatedStream, element: Element, what: str) -> None:
+    def _carry(self, stream: Endpoint, element: Element, what: str) -> None:
         if self.loses():
             self.lost += 1
             self._note(f"lost: {what}")
@@ -170,7 +190,7 @@ class Network:
 
     # --- for streams of bytes --------------------------------------------------
 
-    def find(self, jid: str) -> SimulatedStream | None:
+    def find(self, jid: str) -> Endpoint | None:
         """Who is online under this address."""
         line = self._lines.get(jid)
         there = line is not None and line.up and line.stream.life.on

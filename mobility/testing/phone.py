@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mobility.app import App, AppFactory
 from mobility.client import Client
@@ -14,17 +14,13 @@ from mobility.protocol.listing import Listed
 from mobility.protocol.session import State
 from mobility.protocol.state import decode_state
 from mobility.store import Store
-from mobility.testing.device import Device
+from mobility.testing.device import Device, World
 from mobility.testing.display import Display
 from mobility.testing.power import PowerCut
 from mobility.visit.screen import Screen
 from mobility.visit.visits import Ends, Visits
 from mobility.xmpp.sasl import Anonymous
 from mobility.xmpp.stream import Stream
-
-if TYPE_CHECKING:
-    from mobility.testing.simulation import Simulation
-
 
 __all__ = ["Phone"]
 
@@ -78,9 +74,7 @@ class Phone(Device):
                     self._seen[moved] = moved.session.sid
         return self._seen
 
-    def __init__(
-        self, world: Simulation, name: str, *apps: type[App] | AppFactory
-    ) -> None:
+    def __init__(self, world: World, name: str, *apps: type[App] | AppFactory) -> None:
         self._leaving: dict[str, asyncio.Event] = {}
         self._screens: dict[str, Screen] = {}
         self._seen: dict[MovedSession, str] = {}

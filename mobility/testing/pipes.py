@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from mobility.errors import CarrierLost
-from mobility.protocol.carrier import Carrier
-from mobility.testing.network import Network
-
-if TYPE_CHECKING:
-    from mobility.testing.stream import SimulatedStream
+from mobility.protocol.carrier import Carrier, Pipe
+from mobility.testing.network import Endpoint, Network
 
 __all__ = ["Bytestreams", "SimulatedPipe"]
 
@@ -31,9 +28,7 @@ class SimulatedPipe:
 
     """
 
-    def __init__(
-        self, network: Network, carrier: Carrier, *ends: SimulatedStream
-    ) -> None:
+    def __init__(self, network: Network, carrier: Carrier, *ends: Endpoint) -> None:
         self.carrier = carrier
         self._network = network
         self._ends = ends
@@ -92,14 +87,14 @@ class _Expected:
 class Bytestreams:
     """What `mobility.xmpp.bytestreams` does, on a network in memory."""
 
-    def __init__(self, network: Network, stream: SimulatedStream) -> None:
+    def __init__(self, network: Network, stream: Endpoint) -> None:
         self._network = network
         self._stream = stream
         self._expected: dict[tuple[str, str], _Expected] = {}
 
     async def open(
         self, carrier: Carrier, peer: str, sid: str, *, seconds: float
-    ) -> SimulatedPipe:
+    ) -> Pipe:
         """
         A stream to send through; the caller closes it.
 
@@ -114,9 +109,7 @@ class Bytestreams:
             raise CarrierLost("The other device did not take the stream.")
         return other.bytestreams.take(carrier, self._stream, sid)
 
-    def take(
-        self, carrier: Carrier, sender: SimulatedStream, sid: str
-    ) -> SimulatedPipe:
+    def take(self, carrier: Carrier, sender: Endpoint, sid: str) -> SimulatedPipe:
         expected = self._expected.get((sender.jid, sid))
         if expected is None:
             raise CarrierLost("The other device does not expect the stream.")

@@ -8,8 +8,6 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mobility.errors import (
     CarrierLost,
@@ -26,25 +24,15 @@ from mobility.transfer import timing
 from mobility.transfer.progress import Meter
 from mobility.transfer.sealed import Opened
 from mobility.transfer.sending import Fetching
+from mobility.transfer.side import Side
 from mobility.transfer.spool import Spool
-from mobility.transfer.ways import STREAMS, Expected
+from mobility.transfer.ways import STREAMS, Expected, Pulled
 
-if TYPE_CHECKING:
-    from mobility.transfer.side import Side
-
-__all__ = ["Collecting", "Pulled"]
+__all__ = ["Collecting"]
 
 log = logging.getLogger(__name__)
 _EARLY = 64  # frames that may overtake others
 _SLACK = 512 * 1024  # bytes that a bundle may add to what is in it
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """A stream of bytes has come to its end, or was cut."""
-
-    stream: str
-    error: Exception | None = None
 
 
 class Collecting:

@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mobility.errors import InvalidState, MobilityError
 from mobility.protocol import transfer as proto
@@ -16,10 +15,8 @@ from mobility.protocol.envelope import FRAME
 from mobility.tasks import few_at_once
 from mobility.transfer import timing
 from mobility.transfer.progress import Meter
+from mobility.transfer.side import Side
 from mobility.transfer.spool import Spool
-
-if TYPE_CHECKING:
-    from mobility.transfer.side import Side
 
 __all__ = ["WINDOW", "Fetching", "Sending"]
 

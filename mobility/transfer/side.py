@@ -35,9 +35,8 @@ from mobility.session import Session
 from mobility.store import Store
 from mobility.tasks import Tasks
 from mobility.transfer import timing
-from mobility.transfer.collecting import Pulled
 from mobility.transfer.spool import Spool
-from mobility.transfer.ways import Ways
+from mobility.transfer.ways import Pulled, Ways
 from mobility.xmpp.errors import UnknownTransfer
 from mobility.xmpp.transfer import MobilityTransfer
 from mobility.xmpp.transfer.stanza import Said

@@ -9,7 +9,15 @@ from typing import Protocol
 
 from mobility.protocol.carrier import Carrier, Pipe
 
-__all__ = ["CARRIERS", "STREAMS", "Expected", "Streams", "Uploads", "Ways"]
+__all__ = [
+    "CARRIERS",
+    "STREAMS",
+    "Expected",
+    "Pulled",
+    "Streams",
+    "Uploads",
+    "Ways",
+]
 
 # What passes by the server least comes first. Our own IQs are faster than IBB, but a
 # server may limit them.
@@ -27,6 +35,14 @@ class Expected(Protocol):
     """A stream that the other device is about to open."""
 
     async def pipe(self, *, seconds: float) -> Pipe: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A stream of bytes has come to its end, or was cut."""
+
+    stream: str
+    error: Exception | None = None
 
 
 class Streams(Protocol):

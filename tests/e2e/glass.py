@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk.browser import Browser
+from kiosk.chromium.browser import Browser
 from mobility import MobilityError
 from mobility.chromium import Page
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from kiosk.browser import HEADLESS, Browser
+from kiosk.chromium.browser import HEADLESS, Browser
 
 
 async def main(address: str, folder: Path) -> None:

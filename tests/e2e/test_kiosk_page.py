@@ -27,10 +27,10 @@ from playwright.async_api import (
     async_playwright,
 )
 
-from kiosk.app import PageApp
 from kiosk.daemon import open_stage
-from kiosk.settings import AppSettings, Settings
-from kiosk.stage import Stage
+from kiosk.settings.settings import AppSettings, Settings
+from kiosk.stage.app import PageApp
+from kiosk.stage.stage import Stage
 from mobility import (
     Comparing,
     Hosting,
@@ -801,8 +801,8 @@ OUTSIDE = [
     "/%00",
     "/" + "a" * 5_000,
     "/..%5csecret.html",
-    "/static/../../../settings.py",
-    "/static/%2e%2e/%2e%2e/settings.py",
+    "/static/../../../daemon.py",
+    "/static/%2e%2e/%2e%2e/daemon.py",
     "//etc/passwd",
     "/%2fetc/passwd",
 ]

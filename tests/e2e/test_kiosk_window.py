@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from kiosk import window
-from kiosk.browser import HEADLESS, Browser, memory_folder
+from kiosk.chromium import window
+from kiosk.chromium.browser import HEADLESS, Browser, memory_folder
 from kiosk.daemon import open_stage
 from kiosk.doctor.screen import _answers
-from kiosk.guard import PRIVATE
-from kiosk.settings import AppSettings, Settings
+from kiosk.settings.settings import AppSettings, Settings
+from kiosk.web.guard import PRIVATE
 from mobility import Inviting, MobilityError
 from tests.e2e.glass import DEADLINE, Glass
 from tests.e2e.traces import group

@@ -21,12 +21,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from kiosk.app import PageApp
-from kiosk.browser import HEADLESS, Browser, memory_folder, wipe_left_over
+from kiosk.chromium.browser import HEADLESS, Browser, memory_folder, wipe_left_over
 from kiosk.daemon import open_stage
-from kiosk.page import Page
-from kiosk.settings import AppSettings, Settings
-from kiosk.stage import Stage
+from kiosk.page.page import Page
+from kiosk.settings.settings import AppSettings, Settings
+from kiosk.stage.app import PageApp
+from kiosk.stage.stage import Stage
 from mobility import (
     Client,
     Hosting,
@@ -260,7 +260,7 @@ async def test_after_a_kill_of_the_kiosk_the_next_start_wipes_before_it_shows_an
 async def test_without_that_wipe_it_would_be_there_beside_the_next_page(
     settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiosk.browser.wipe_left_over", lambda folder: [])
+    monkeypatch.setattr("kiosk.chromium.browser.wipe_left_over", lambda folder: [])
     killed = await kill_and_restart(settings, folder, hangs)
     assert killed.left in killed.beside
     assert len(killed.beside) > 3, "and all the old processes"

@@ -12,12 +12,12 @@ from typing import Any
 
 from playwright.async_api import Browser, Frame, Page
 
-from kiosk.app import PageApp
-from kiosk.guard import Guard
-from kiosk.screen import Venue
-from kiosk.settings import AppSettings
-from kiosk.stage import Stage
-from kiosk.web import listen
+from kiosk.settings.settings import AppSettings
+from kiosk.stage.app import PageApp
+from kiosk.stage.screen import Venue
+from kiosk.stage.stage import Stage
+from kiosk.web.guard import Guard
+from kiosk.web.web import listen
 from mobility import Hosting, Stanza, State
 from tests.e2e.conftest import until
 

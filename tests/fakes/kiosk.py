@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from kiosk.settings import load
+from kiosk.settings.settings import load
 from mobility import Introduction, Invitation
 from tests.fakes.running import RunningServer
 

@@ -20,7 +20,8 @@ from mobility.visit import screen as screens
 from tests.fakes.programs import Observed, begin, document, heard
 from tests.fakes.telling import tell
 
-PAUSE = 0.05  # seconds until a user tries again
+PAUSE = 0.05  # seconds until a user tries again, and more each time
+PATIENT = 8  # times; a device that was killed needs a while to start on a slow machine
 OPENS = 0.2  # seconds until a user opens the app: meanwhile the other side may ask
 
 
@@ -164,8 +165,8 @@ async def bring_back(phone: Client, way: str) -> None:
             except MobilityError as exc:
                 tell("waits", text=str(exc))
                 tries += isinstance(exc, SessionAway) and lent
-                way = "reclaim" if tries > 2 else way
-                await asyncio.sleep(PAUSE)
+                way = "reclaim" if tries > PATIENT else way
+                await asyncio.sleep(PAUSE * (1 + tries))
 
 
 if __name__ == "__main__":

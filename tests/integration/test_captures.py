@@ -220,13 +220,13 @@ async def test_a_checkpoint_of_it_is_its_log(
                 await board.draw("first")
                 moved = await phone.transfer(board, to=screen)
                 there = await lobby.board()
-                saved, save = asyncio.Event(), moved._save
+                saved, save = asyncio.Event(), moved._entry.save
 
                 def noted(state: State) -> None:
                     save(state)
                     saved.set()
 
-                moved._save = noted  # type: ignore[method-assign]
+                moved._entry.save = noted  # type: ignore[method-assign]
                 await there.draw("second")
                 there.changed()
                 await soon(saved.wait())

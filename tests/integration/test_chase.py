@@ -287,9 +287,9 @@ async def test_a_display_that_shows_the_map_can_speak_for_nobody(
         ):
             with pytest.raises(ValueError, match="does not say"):
                 await there.send(lie)
-            there._inside_of._says = None  # it does not keep to that
+            there._inside_of._vocabulary._says = None  # it does not keep to that
             await there.send(lie)
-            there._inside_of._says = frozenset()
+            there._inside_of._vocabulary._says = frozenset()
         await other.chase.chat.say("the end")
         await mine.hears("the end")
         assert (house.hunt.game.phase, dict(house.hunt.game.players)) == before

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from kiosk import child, records
 from kiosk.doctor import Finding, examine
-from kiosk.plan import DisplayPlan
-from kiosk.post import Post
-from kiosk.settings import load
-from kiosk.sockets import bind
+from kiosk.reporting import records
+from kiosk.settings.plan import DisplayPlan
+from kiosk.settings.settings import load
+from kiosk.supervisor import child
+from kiosk.supervisor.post import Post
+from kiosk.web.sockets import bind
 from mobility import Client
 from mobility.server.certificates import CA_FILE, ensure_certificates
 from tests.fakes.kiosk import (

@@ -231,7 +231,7 @@ async def test_a_commit_that_comes_while_a_laptop_restores_is_heard(
             lost = False
             monkeypatch.setattr("mobility.transfer.timing.ASK", 0.2)
             with contextlib.suppress(MobilityError):
-                await soon(moved._settle_commit())  # as `retrieve` begins
+                await soon(moved._departure.settle_commit())  # as `retrieve` begins
             session = await soon(offer.accept())
             assert session.app.running
 

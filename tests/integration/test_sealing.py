@@ -266,16 +266,16 @@ async def there_and_back(
 
 
 async def checkpointed(moved: Any, there: Board) -> None:
-    saved, save = asyncio.Event(), moved._save
+    saved, save = asyncio.Event(), moved._entry.save
 
     def noted(state: State) -> None:
         save(state)
         saved.set()
 
-    moved._save = noted
+    moved._entry.save = noted
     there.changed()
     await soon(saved.wait())
-    moved._save = save
+    moved._entry.save = save
 
 
 CELLS = [

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mobility import Split
-from mobility import session as sessions
 from mobility.parts import hub
+from mobility.protocol import packets
 from mobility.protocol.numbering import Outbox
 from tests.fakes.running import RunningServer
 from tests.integration.parted import House, house, moved
@@ -36,7 +36,7 @@ async def home(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[House]:
     monkeypatch.setattr(hub, "Outbox", ShortOutbox)
-    monkeypatch.setattr(sessions, "_MOST_UNHEARD", 2)
+    monkeypatch.setattr(packets, "_MOST_UNHEARD", 2)
     async with house(server, data=tmp_path / "phone") as made:
         yield made
 

@@ -12,43 +12,45 @@ from __future__ import annotations
 
 import enum
 import functools
-import itertools
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from mobility.errors import RemoteProtocolError
 from mobility.protocol import firstwins
 from mobility.protocol.firstwins import Cancel, Expire, Group
 from mobility.protocol.transfer import (
     RECOVERY,
-    RUNS,
     Abort,
     Accept,
     Commit,
-    Confirm,
     Data,
     Memory,
     Offer,
     Phase,
     Ready,
-    Reclaim,
     Refuse,
-    Role,
     Status,
-    Transfer,
     Unknown,
 )
+from tests.unit import several
+from tests.unit.several import (
+    I,
+    Pair,
+    goes_on,
+    heard,
+    moved,
+    others,
+    pair_of,
+    responder_acts,
+    responder_hears,
+    runs,
+    standings,
+)
 
-I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
 Recovery: TypeAlias = Mapping[Phase, Phase]
-SAYS: Final = (Accept, Refuse, Ready, Confirm, Abort)
 ACCEPTS: Final = frozenset({Accept, Ready})  # a fetch is to both what an accept is
 ENDED: Final = (Refuse, Abort, Unknown)
 ME: Final = "me"
-ORDER: Final = operator.attrgetter("order")
-_ORDER: Final = itertools.count()
 SURVIVES: Final[Recovery] = {}  # an initiator that journals and resumes each phase
 
 
@@ -61,40 +63,7 @@ class Standing(enum.Enum):
     LEFT = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """
-    One transfer: both phases, and what is on its way to each side.
-
-    There is one object for each, so that comparing them is quick.
-    """
-
-    standing: Standing
-    mine: Phase
-    theirs: Phase
-    to_me: type | None
-    to_them: type | None
-    order: int  # whichever
-
-    def but(self, **changes: Any) -> Pair:
-        names = ("standing", "mine", "theirs", "to_me", "to_them")
-        return pair_of(*(changes.get(name, getattr(self, name)) for name in names))
-
-
-@functools.cache
-def pair_of(
-    standing: Standing,
-    mine: Phase = Phase.NEW,
-    theirs: Phase = Phase.NEW,
-    to_me: type | None = None,
-    to_them: type | None = None,
-) -> Pair:
-    return Pair(standing, mine, theirs, to_me, to_them, next(_ORDER))
-
-
-class World(NamedTuple):
-    phase: firstwins.Phase
-    pairs: tuple[Pair, ...]  # in one order, since their names do not matter
+World: TypeAlias = several.World[firstwins.Phase]
 
 
 class Scene(NamedTuple):
@@ -123,32 +92,10 @@ class Rules:
 
     def begin(self) -> World:
         pairs = (pair_of(Standing.WAITING),) * self.devices
-        return World(firstwins.Phase.OPEN, pairs)
+        return several.World(firstwins.Phase.OPEN, pairs)
 
 
 # --- what each side does ------------------------------------------------------------
-
-
-@functools.cache
-def moved(role: Role, phase: Phase, event: type) -> Phase | None:
-    """After saying this; None if that is not possible."""
-    machine = Transfer(role, state=phase)
-    if not machine.may_send(event):
-        return None
-    machine.send(event())
-    return machine.state
-
-
-@functools.cache
-def heard(role: Role, phase: Phase, event: type) -> tuple[Phase, bool, type | None]:
-    """After hearing this: whether it mattered, and what is answered."""
-    machine = Transfer(role, state=phase)
-    try:
-        if machine.receive(event()):
-            return machine.state, True, None
-    except RemoteProtocolError:
-        return phase, False, None
-    return machine.state, False, machine.answer(event())
 
 
 def initiator_says(scene: Scene) -> Iterator[Scene]:
@@ -184,42 +131,16 @@ def initiator_hears(scene: Scene) -> Scene:
     return scene.left() if mattered and pair.to_me in ENDED else scene
 
 
-def responder_says(scene: Scene, rules: Rules) -> Iterator[Scene]:
-    pair = scene.pair
-    for event in SAYS if rules.unlucky else SAYS[:-1]:
-        after = moved(R, pair.theirs, event)
-        if after is not None:
-            yield scene.but(theirs=after, to_me=pair.to_me or event)
-    if rules.unlucky and pair.theirs in {Phase.READY}:
-        yield scene.but(to_me=pair.to_me or Status)
-
-
-def responder_hears(scene: Scene) -> Scene:
-    pair = scene.pair
-    assert pair.to_them is not None
-    after, _, answer = heard(R, pair.theirs, pair.to_them)
-    return scene.but(theirs=after, to_me=pair.to_me or answer)
-
-
 def says_or_hears(scene: Scene, rules: Rules) -> Iterator[Scene]:
     yield from initiator_says(scene)
-    yield from responder_says(scene, rules)
     if scene.pair.to_me:
         after = initiator_hears(scene)
         yield after.but(to_me=None)
         if rules.unlucky:
             yield after  # it will come again
             yield scene.but(to_me=None)  # it is lost
-    if scene.pair.to_them:
-        after = responder_hears(scene)
-        yield after.but(to_them=None)
-        if rules.unlucky:
-            yield after
-            yield scene.but(to_them=None)
-    if rules.unlucky:
-        table = RECOVERY[R, rules.theirs]
-        back = table.get(scene.pair.theirs, scene.pair.theirs)
-        yield scene.but(theirs=back)  # the responder crashes
+    for pair in responder_acts(scene.pair, rules.theirs, unlucky=rules.unlucky):
+        yield scene._replace(pair=pair)
 
 
 # --- one pair and the others --------------------------------------------------------
@@ -258,31 +179,23 @@ def seen(scene: Scene) -> tuple[firstwins.Phase, Pair]:
     return group.phase, pair.but(standing=standing(group, ME))
 
 
-def others(pairs: tuple[Pair, ...], place: int) -> tuple[Pair, ...]:
-    return pairs[:place] + pairs[place + 1 :]
-
-
-@functools.cache
-def standings(pairs: tuple[Pair, ...]) -> frozenset[Standing]:
-    return frozenset(pair.standing for pair in pairs)
-
-
 def steps(world: World, rules: Rules) -> Iterator[World]:
     phase, pairs = world
     for place, pair in enumerate(pairs):
         rest = others(pairs, place)
         for after, new in local(rules, phase, pair, standings(rest)):
-            yield World(after, (*rest, new))
+            yield several.World(after, (*rest, new))
     for decision in (Cancel, Expire):
         if decided := firstwins.TRANSITIONS[phase].get((I, decision)):
-            yield World(decided, pairs)
+            yield several.World(decided, pairs)
     yield initiator_crashes(world, rules)
 
 
 def initiator_crashes(world: World, rules: Rules) -> World:
     pairs = tuple(recovered(pair, rules) for pair in world.pairs)
     winner = next((p.mine for p in pairs if p.standing is Standing.WINNER), None)
-    return World(phase_recovered(world.phase, winner, rules), pairs)
+    phase = phase_recovered(world.phase, winner, rules)
+    return several.World(phase, pairs)
 
 
 @functools.cache
@@ -307,17 +220,7 @@ def reachable(
     rules: Rules, check: Callable[[World], None] = lambda world: None
 ) -> set[World]:
     """All worlds; `check` sees each as it is found, so that a bug is found early."""
-    start = rules.begin()
-    found, todo = {start}, [start]
-    while todo:
-        world = todo.pop()  # deep first: that finds a bug sooner
-        check(world)
-        for phase, pairs in steps(world, rules):
-            new = World(phase, tuple(sorted(pairs, key=ORDER)))
-            if new not in found:
-                found.add(new)
-                todo.append(new)
-    return found
+    return several.reachable(rules.begin(), lambda world: steps(world, rules), check)
 
 
 # --- what has to be true ------------------------------------------------------------
@@ -326,12 +229,6 @@ def reachable(
 def runners(world: World) -> int:
     here = all(runs(pair)[0] for pair in world.pairs)
     return here + sum(runs(pair)[1] for pair in world.pairs)
-
-
-@functools.cache
-def runs(pair: Pair) -> tuple[bool, bool]:
-    """Here, and there."""
-    return pair.mine in RUNS[I], pair.theirs in RUNS[R]
 
 
 def let_go(world: World) -> int:
@@ -362,7 +259,7 @@ def settled(world: World, rules: Rules, place: int) -> World:
     """One pair hears what there is, and says what comes next."""
     pair, rest = world.pairs[place], others(world.pairs, place)
     phase, new = quietly(rules, world.phase, pair, standings(rest))
-    return World(phase, (*rest[:place], new, *rest[place:]))
+    return several.World(phase, (*rest[:place], new, *rest[place:]))
 
 
 @functools.cache
@@ -379,7 +276,7 @@ def drained(scene: Scene) -> Scene:
         if scene.pair.to_me:
             scene = initiator_hears(scene).but(to_me=None)
         if scene.pair.to_them:
-            scene = responder_hears(scene).but(to_them=None)
+            scene = scene._replace(pair=responder_hears(scene.pair).but(to_them=None))
     return scene
 
 
@@ -387,12 +284,4 @@ def next_word(scene: Scene) -> Scene:
     group, pair = scene
     if group.condition(ME) and (after := moved(I, pair.mine, Abort)):
         return scene.but(mine=after, to_them=Abort).left()
-    if after := moved(R, pair.theirs, Confirm):
-        return scene.but(theirs=after, to_me=Confirm)
-    if pair.theirs in {Phase.ACCEPTED, Phase.MOVING, Phase.READY}:
-        return scene.but(to_me=Status)
-    if pair.mine in {Phase.COMMITTED, Phase.CONFIRMED}:
-        return scene.but(to_them=Status)
-    if pair.mine is Phase.LOST:
-        return scene.but(mine=Phase.RECLAIMED, to_them=Reclaim)
-    return scene
+    return scene._replace(pair=goes_on(pair))

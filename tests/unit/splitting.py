@@ -12,40 +12,41 @@ from __future__ import annotations
 
 import enum
 import functools
-import itertools
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from mobility.protocol import split
 from mobility.protocol.split import Cancel, Decide, Group
 from mobility.protocol.transfer import (
     RECOVERY,
-    RUNS,
     Abort,
-    Accept,
     Commit,
     Confirm,
     Data,
     Memory,
     Offer,
     Phase,
-    Ready,
-    Reclaim,
     Refuse,
-    Role,
     Status,
     Unknown,
 )
-from tests.unit.groups import heard, moved
+from tests.unit import several
+from tests.unit.several import (
+    I,
+    Pair,
+    goes_on,
+    heard,
+    moved,
+    others,
+    pair_of,
+    responder_acts,
+    responder_hears,
+    standings,
+)
 
-I, R = Role.INITIATOR, Role.RESPONDER  # noqa: E741
-SAYS: Final = (Accept, Refuse, Ready, Confirm, Abort)
 ENDED: Final = frozenset({Refuse, Abort, Unknown, Confirm})
 ME: Final = "me"
-ORDER: Final = operator.attrgetter("order")
-_ORDER: Final = itertools.count()
 
 
 class Standing(enum.Enum):
@@ -56,36 +57,7 @@ class Standing(enum.Enum):
     OUT = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """One part: both phases, and what is on its way; one object for each."""
-
-    standing: Standing
-    mine: Phase
-    theirs: Phase
-    to_me: type | None
-    to_them: type | None
-    order: int
-
-    def but(self, **changes: Any) -> Pair:
-        names = ("standing", "mine", "theirs", "to_me", "to_them")
-        return pair_of(*(changes.get(name, getattr(self, name)) for name in names))
-
-
-@functools.cache
-def pair_of(
-    standing: Standing,
-    mine: Phase = Phase.NEW,
-    theirs: Phase = Phase.NEW,
-    to_me: type | None = None,
-    to_them: type | None = None,
-) -> Pair:
-    return Pair(standing, mine, theirs, to_me, to_them, next(_ORDER))
-
-
-class World(NamedTuple):
-    phase: split.Phase
-    pairs: tuple[Pair, ...]
+World: TypeAlias = several.World[split.Phase]
 
 
 class Scene(NamedTuple):
@@ -110,7 +82,8 @@ class Rules:
     journals: bool = True  # the decision
 
     def begin(self) -> World:
-        return World(split.Phase.OPEN, (pair_of(Standing.WAITING),) * self.parts)
+        pairs = (pair_of(Standing.WAITING),) * self.parts
+        return several.World(split.Phase.OPEN, pairs)
 
 
 def coordinator_says(scene: Scene) -> Iterator[Scene]:
@@ -145,41 +118,16 @@ def _waits(group: Group) -> bool:
     return group.phase is split.Phase.OPEN and ME in group.waiting
 
 
-def responder_says(scene: Scene, rules: Rules) -> Iterator[Scene]:
-    pair = scene.pair
-    for event in SAYS if rules.unlucky else SAYS[:-1]:
-        after = moved(R, pair.theirs, event)
-        if after is not None:
-            yield scene.but(theirs=after, to_me=pair.to_me or event)
-    if rules.unlucky and pair.theirs is Phase.READY:
-        yield scene.but(to_me=pair.to_me or Status)
-
-
-def responder_hears(scene: Scene) -> Scene:
-    pair = scene.pair
-    assert pair.to_them is not None
-    after, _, answer = heard(R, pair.theirs, pair.to_them)
-    return scene.but(theirs=after, to_me=pair.to_me or answer)
-
-
 def says_or_hears(scene: Scene, rules: Rules) -> Iterator[Scene]:
     yield from coordinator_says(scene)
-    yield from responder_says(scene, rules)
     if scene.pair.to_me:
         after = coordinator_hears(scene)
         yield after.but(to_me=None)
         if rules.unlucky:
             yield after  # it will come again
             yield scene.but(to_me=None)  # it is lost
-    if scene.pair.to_them:
-        after = responder_hears(scene)
-        yield after.but(to_them=None)
-        if rules.unlucky:
-            yield after
-            yield scene.but(to_them=None)
-    if rules.unlucky:
-        table = RECOVERY[R, rules.theirs]
-        yield scene.but(theirs=table.get(scene.pair.theirs, scene.pair.theirs))
+    for pair in responder_acts(scene.pair, rules.theirs, unlucky=rules.unlucky):
+        yield scene._replace(pair=pair)
 
 
 # --- one pair and the others --------------------------------------------------------
@@ -218,18 +166,13 @@ def _seen(scene: Scene) -> tuple[split.Phase, Pair]:
 def steps(world: World, rules: Rules) -> Iterator[World]:
     phase, pairs = world
     for place, pair in enumerate(pairs):
-        rest = pairs[:place] + pairs[place + 1 :]
-        for after, new in local(rules, phase, pair, _standings(rest)):
-            yield World(after, (*rest, new))
+        rest = others(pairs, place)
+        for after, new in local(rules, phase, pair, standings(rest)):
+            yield several.World(after, (*rest, new))
     for decision in (Decide, Cancel):
         if (I, decision) in split.TRANSITIONS[phase]:
             yield said(world, rules, decision)
     yield crashed(world, rules)
-
-
-@functools.cache
-def _standings(pairs: tuple[Pair, ...]) -> frozenset[Standing]:
-    return frozenset(pair.standing for pair in pairs)
 
 
 def said(world: World, rules: Rules, decision: type[Decide | Cancel]) -> World:
@@ -246,7 +189,7 @@ def crashed(world: World, rules: Rules) -> World:
     names = [(str(place), pair.standing) for place, pair in enumerate(pairs)]
     phases = {str(place): pair.mine for place, pair in enumerate(pairs)}
     group = group_of(rules, phase, names).recovered(phases)
-    return _with(World(group.phase, pairs), group)
+    return _with(several.World(group.phase, pairs), group)
 
 
 def _with(world: World, group: Group) -> World:
@@ -254,33 +197,17 @@ def _with(world: World, group: Group) -> World:
         pair.but(standing=standing(group, str(place)))
         for place, pair in enumerate(world.pairs)
     )
-    return World(group.phase, pairs)
+    return several.World(group.phase, pairs)
 
 
 def reachable(
     rules: Rules, check: Callable[[World], None] = lambda world: None
 ) -> set[World]:
     """All worlds; `check` sees each as it is found, so that a bug is found early."""
-    start = rules.begin()
-    found, todo = {start}, [start]
-    while todo:
-        world = todo.pop()
-        check(world)
-        for phase, pairs in steps(world, rules):
-            new = World(phase, tuple(sorted(pairs, key=ORDER)))
-            if new not in found:
-                found.add(new)
-                todo.append(new)
-    return found
+    return several.reachable(rules.begin(), lambda world: steps(world, rules), check)
 
 
 # --- what has to be true ------------------------------------------------------------
-
-
-@functools.cache
-def runs(pair: Pair) -> tuple[bool, bool]:
-    """Here, and there."""
-    return pair.mine in RUNS[I], pair.theirs in RUNS[R]
 
 
 def settled(world: World, rules: Rules) -> World:
@@ -290,9 +217,9 @@ def settled(world: World, rules: Rules) -> World:
     for _ in range(20):
         before = world
         for place, pair in enumerate(world.pairs):
-            rest = world.pairs[:place] + world.pairs[place + 1 :]
-            phase, new = _quietly(rules, world.phase, pair, _standings(rest))
-            world = World(phase, (*rest[:place], new, *rest[place:]))
+            rest = others(world.pairs, place)
+            phase, new = _quietly(rules, world.phase, pair, standings(rest))
+            world = several.World(phase, (*rest[:place], new, *rest[place:]))
         if world == before:
             return world
     raise AssertionError(f"does not settle: {world}")
@@ -312,7 +239,7 @@ def _drained(scene: Scene) -> Scene:
         if scene.pair.to_me:
             scene = coordinator_hears(scene).but(to_me=None)
         if scene.pair.to_them:
-            scene = responder_hears(scene).but(to_them=None)
+            scene = scene._replace(pair=responder_hears(scene.pair).but(to_them=None))
     return scene
 
 
@@ -321,12 +248,4 @@ def _next_word(scene: Scene) -> Scene:
     word = Commit if group.decided else Abort
     if after := moved(I, pair.mine, word):
         return scene.but(mine=after, to_them=word)
-    if after := moved(R, pair.theirs, Confirm):
-        return scene.but(theirs=after, to_me=Confirm)
-    if pair.theirs in {Phase.ACCEPTED, Phase.MOVING, Phase.READY}:
-        return scene.but(to_me=Status)
-    if pair.mine in {Phase.COMMITTED, Phase.CONFIRMED}:
-        return scene.but(to_them=Status)
-    if pair.mine is Phase.LOST:
-        return scene.but(mine=Phase.RECLAIMED, to_them=Reclaim)
-    return scene
+    return scene._replace(pair=goes_on(pair))

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from mobility import App, Stanza, State, TransferAborted
+from mobility.protocol.packets import _MOST_HELD
 from mobility.protocol.session import Packet
-from mobility.session import _MOST_HELD, Session
+from mobility.session import Session
 
 LARGE = Stanza("{urn:app}stroke", text="x" * 100_000)
 

@@ -18,7 +18,8 @@ from mobility.protocol.split import (
     Phase,
 )
 from mobility.protocol.transfer import Memory
-from tests.unit.splitting import Rules, World, reachable, runs, settled
+from tests.unit.several import runs
+from tests.unit.splitting import Rules, World, reachable, settled
 
 OPEN = Group.of(["map", "chat"])
 READY = OPEN.readied("map").readied("chat")

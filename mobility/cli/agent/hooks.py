@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from kiosk.notify import unheard
+from kiosk.systemd.notify import unheard
 from mobility.errors import SettingsError
 from mobility.own.deciding import News, Word
 

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from kiosk.notify import notify, watchdog
+from kiosk.systemd.notify import notify, watchdog
 from mobility.client import Client
 from mobility.errors import ConnectionFailed, PeerUnreachable
 from mobility.own import awake

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-import kiosk.app
-from kiosk import wire
-from kiosk.app import PageApp
-from kiosk.page import Page
-from kiosk.screen import Venue
-from kiosk.settings import AppSettings
-from kiosk.stage import Stage
+import kiosk.stage.app
+from kiosk.page import wire
+from kiosk.page.page import Page
+from kiosk.settings.settings import AppSettings
+from kiosk.stage.app import PageApp
+from kiosk.stage.screen import Venue
+from kiosk.stage.stage import Stage
 from mobility import (
     Comparing,
     Hosting,
@@ -221,7 +221,7 @@ async def test_a_page_that_floods_the_network_is_slowed_down(
         monkeypatch.setattr(app, "send", send)
         for _ in range(300):
             await browser.says(wire.Sent(app.frame, {"name": "x"}))
-        assert len(sent) == kiosk.app.BURST
+        assert len(sent) == kiosk.stage.app.BURST
 
 
 async def test_a_packet_that_cannot_be_sent_does_not_stop_the_page(
@@ -257,7 +257,7 @@ async def test_a_snapshot_has_the_files_that_did_not_change() -> None:
 async def test_a_snapshot_that_does_not_come_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kiosk.app, "SNAPSHOT_DEADLINE", 0.01)
+    monkeypatch.setattr(kiosk.stage.app, "SNAPSHOT_DEADLINE", 0.01)
     stage = make_stage()
     with opened(stage) as browser:
         app = await running(stage, browser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.guard import Guard
+from kiosk.web.guard import Guard
 
 GUARD = Guard("127.0.0.1", 8088)
 LABEL = "0123456789abcdef01234567"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.line import (
+from kiosk.reporting.line import (
     LARGEST,
     Beat,
     Came,

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from kiosk.doctor.machine import look_at_disk, look_at_machine
-from kiosk.keys import credential
-from kiosk.notify import notify, watchdog
-from kiosk.plan import BrowserPlan, DisplayPlan, Plan
-from kiosk.settings import Kiosk, load
-from kiosk.unit import units, unseen
+from kiosk.settings.keys import credential
+from kiosk.settings.plan import BrowserPlan, DisplayPlan, Plan
+from kiosk.settings.settings import Kiosk, load
+from kiosk.systemd.notify import notify, watchdog
+from kiosk.systemd.unit import units, unseen
 from tests.unit.kiosk.test_settings import APP, BASE, PASSWORD, written
 
 
@@ -40,7 +40,9 @@ def test_a_plan_goes_there_and_back_without_a_password(tmp_path: Path) -> None:
 
 
 def test_the_supervisor_stays_free_of_the_sdk() -> None:
-    script = "import sys, kiosk.supervisor; sys.exit('mobility' in sys.modules)"
+    script = (
+        "import sys, kiosk.supervisor.supervisor; sys.exit('mobility' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app import PageApp, PageAppFactory
-from kiosk.parts import PageParts, read_parts
-from kiosk.screen import Venue
-from kiosk.settings import AppSettings
-from kiosk.stage import Stage
+from kiosk.page.parts import PageParts, read_parts
+from kiosk.settings.settings import AppSettings
+from kiosk.stage.app import PageApp, PageAppFactory
+from kiosk.stage.screen import Venue
+from kiosk.stage.stage import Stage
 from mobility import Part, SettingsError
 from mobility.refusal import made
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.chromium.policy import policy
 from kiosk.doctor.policy import look_at_policy
-from kiosk.policy import policy
 from tests.unit.kiosk.test_operating import kiosk
 
 OURS = "[browser]\n"

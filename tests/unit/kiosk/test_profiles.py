@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from kiosk import profiles
-from kiosk.browser import FLAGS, KEYLESS
-from kiosk.profiles import memory_folder, new_profile, wipe_left_over
+from kiosk.chromium import profiles
+from kiosk.chromium.browser import FLAGS, KEYLESS
+from kiosk.chromium.profiles import memory_folder, new_profile, wipe_left_over
 from mobility import SettingsError, chromium
 
 ROOT = Path(__file__).parents[3]

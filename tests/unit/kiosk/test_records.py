@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import records
-from kiosk.line import Beat, Came, Failed, Left, Refused, Rival, Showed, Word
-from kiosk.metrics import FAMILIES, PREFIX, _answer, render
-from kiosk.tally import Ending, Record, Tally
+from kiosk.reporting import records
+from kiosk.reporting.line import Beat, Came, Failed, Left, Refused, Rival, Showed, Word
+from kiosk.reporting.metrics import FAMILIES, PREFIX, _answer, render
+from kiosk.reporting.tally import Ending, Record, Tally
 
 BOARD = "https://example.org/apps/board"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from kiosk.screen import SCREENS, Screen, Starting
+from kiosk.stage.screen import SCREENS, Screen, Starting
 from mobility import (
     Comparing,
     Hosting,

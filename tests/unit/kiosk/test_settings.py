@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import settings as module
-from kiosk.keys import APP as APP_KEYS
-from kiosk.keys import BROWSER, Location, credential
-from kiosk.settings import AppSettings, Settings, load
+from kiosk.settings import settings as module
+from kiosk.settings.keys import APP as APP_KEYS
+from kiosk.settings.keys import BROWSER, Location, credential
+from kiosk.settings.settings import AppSettings, Settings, load
 from mobility import Coordinates, SettingsError, Spot
 
 ACCOUNT = '[account]\njid = "lobby@kiosk.example"\nname = "Lobby"\n'

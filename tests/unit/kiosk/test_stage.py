@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from kiosk import app, page, since, stage, wire
-from kiosk.app import PageApp
-from kiosk.page import Page
-from kiosk.screen import Venue
-from kiosk.settings import AppSettings
-from kiosk.stage import Stage
+from kiosk.page import page, wire
+from kiosk.page.page import Page
+from kiosk.settings.settings import AppSettings
+from kiosk.stage import app, since, stage
+from kiosk.stage.app import PageApp
+from kiosk.stage.screen import Venue
+from kiosk.stage.stage import Stage
 from mobility import Comparing, Hosting, InvalidState, Inviting, Stanza, State
 
 DEADLINE = 5.0

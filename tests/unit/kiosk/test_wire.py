@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk import packets, wire
-from kiosk.packets import Bucket, InvalidPacket, from_page, to_page
-from kiosk.wire import InvalidMessage, decode, encode
+from kiosk.page import packets, wire
+from kiosk.page.packets import Bucket, InvalidPacket, from_page, to_page
+from kiosk.page.wire import InvalidMessage, decode, encode
 from mobility import Stanza
 from mobility.qr import outline
 

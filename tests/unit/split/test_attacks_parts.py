@@ -94,7 +94,7 @@ async def a_part_brings_a_word_home_whose_number_nobody_reads() -> bool:
         return piece.counts.get("refused", 0) == 0
 
 
-@attacks.stopped_by({"mobility.parts.piece._was": lambda epoch, now: True})
+@attacks.stopped_by({"mobility.parts.speech._was": lambda epoch, now: True})
 async def a_part_brings_words_home_in_the_name_of_the_next_device() -> bool:
     """That has said all then that it ever may."""
     async with World() as world:
@@ -115,7 +115,7 @@ async def a_part_brings_words_home_in_the_name_of_the_next_device() -> bool:
         return "heard" not in seat.shown.lines
 
 
-@attacks.stopped_by({"mobility.parts.piece.MOST_NAMES": 2**30})
+@attacks.stopped_by({"mobility.parts.speech.MOST_NAMES": 2**30})
 async def a_device_says_words_of_ever_other_names() -> bool:
     """Of each, the order and its journal would remember how many there were."""
     async with World() as world:
@@ -166,7 +166,7 @@ async def with_cursor(world: World, source: str, cursor: Cursor) -> Piece:
     return seat.piece
 
 
-@attacks.stopped_by({"mobility.parts.piece.Piece._check": anything})
+@attacks.stopped_by({"mobility.parts.orders.Orders.check": anything})
 async def a_part_is_made_deaf_to_what_the_phone_passes_on() -> bool:
     async with World() as world:
         piece = world.seat("map").piece

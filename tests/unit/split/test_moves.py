@@ -8,8 +8,8 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobility import session
 from mobility.parts import piece
+from mobility.protocol import packets
 from tests.unit.split.world import Seat, World
 
 ACTIONS = (
@@ -60,7 +60,7 @@ async def acts(world: World, action: str, seat: Seat, other: Seat) -> None:
 
 
 async def played(play: Play) -> None:
-    few = mock.patch.object(session, "_MOST_UNHEARD", 6)
+    few = mock.patch.object(packets, "_MOST_UNHEARD", 6)
     fewer = mock.patch.object(piece, "MOST_WORDS", 3)
     with few, fewer:
         async with World() as world:

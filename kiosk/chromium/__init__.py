@@ -1,0 +1,1 @@
+"""The browser before a display: how it is started, kept, locked and wiped."""

@@ -1,0 +1,1 @@
+"""The page that is open on the screen: what it says, and what it is told."""

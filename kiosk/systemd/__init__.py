@@ -1,0 +1,1 @@
+"""What systemd is given, and what it is told."""

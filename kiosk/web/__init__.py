@@ -1,0 +1,1 @@
+"""How the page and the apps are served, and to whom."""
