@@ -2,6 +2,7 @@
 #   make demo [DOC=talk.pdf]   carry a talk from a phone to a display and back
 #   make demo-desk             its slides, notes and remote control on a device each
 #   make demo-chase            a game whose map goes from a phone to screens
+#   make demo ARGS='--help'    what each of them takes besides
 #   make test                  everything that CI runs
 #   make check                 for daily work: under a minute
 #   make bench                 all figures
@@ -19,7 +20,7 @@ export PYTHON
 
 demo:
 	@scripts/setup demo
-	@$(bin)/mobility demo $(if $(DOC),--doc '$(DOC)')
+	@$(bin)/mobility demo $(if $(DOC),--doc '$(DOC)') $(ARGS)
 
 demo-desk:
 	@scripts/setup demo

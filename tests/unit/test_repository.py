@@ -25,7 +25,7 @@ def test_the_lock_file_does_not_say_where_packages_come_from() -> None:
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]
 
 
-@pytest.mark.parametrize("demo", ["demo-desk", "demo-chase"])
+@pytest.mark.parametrize("demo", ["demo", "demo-desk", "demo-chase"])
 def test_a_demo_takes_its_arguments_from_make(demo: str) -> None:
     # run by make itself, make says where it is, too
     quietly = ["--dry-run", "--no-print-directory"]
