@@ -88,6 +88,9 @@ async def few_at_once(jobs: Iterable[Coroutine[Any, Any, object]], most: int) ->
 
     """
     window = asyncio.Semaphore(most)
+    caller = asyncio.current_task()
+    assert caller is not None
+    cancelling = caller.cancelling()
 
     async def run(job: Coroutine[Any, Any, object]) -> None:
         try:
@@ -105,6 +108,11 @@ async def few_at_once(jobs: Iterable[Coroutine[Any, Any, object]], most: int) ->
                 task = group.create_task(run(job))
                 task.add_done_callback(partial(_close, job))
     except ExceptionGroup as failed:
+        # WORKAROUND: where a job fails when all have begun, the TaskGroup of Python 3.11
+        # does not take back that it cancelled its caller. With 3.11.2 no timeout in that
+        # task would become a TimeoutError any more.
+        if caller.cancelling() > cancelling:
+            caller.uncancel()
         raise failed.exceptions[0] from None
 
 
