@@ -108,9 +108,9 @@ async def few_at_once(jobs: Iterable[Coroutine[Any, Any, object]], most: int) ->
                 task = group.create_task(run(job))
                 task.add_done_callback(partial(_close, job))
     except ExceptionGroup as failed:
-        # WORKAROUND: where a job fails when all have begun, the TaskGroup of Python 3.11
-        # does not take back that it cancelled its caller. With 3.11.2 no timeout in that
-        # task would become a TimeoutError any more.
+        # WORKAROUND: where a job fails when all have begun, the TaskGroup of Python
+        # 3.11 does not take back that it cancelled its caller. With 3.11.2 no timeout
+        # in that task would become a TimeoutError any more.
         if caller.cancelling() > cancelling:
             caller.uncancel()
         raise failed.exceptions[0] from None

@@ -103,7 +103,8 @@ async def demo(options: argparse.Namespace) -> None:
             print(f"  {name:8} {address}")
         print(
             "Open all four. The laptop says where each part is; the phone turns the\n"
-            "pages of the wall. Ctrl-C ends the demo."
+            "pages of the wall. Ctrl-C ends the demo.",
+            flush=True,
         )
         await stopped()
         print("Ending the demo ...")

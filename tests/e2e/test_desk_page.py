@@ -55,7 +55,8 @@ async def demo(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "examples.desk", "demo", *arguments),
-        env={**os.environ, "TMPDIR": str(folder)},
+        # as where nobody has set it: what it prints is read while it goes on
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": ""},
         stdout=asyncio.subprocess.PIPE,
     )
     try:
