@@ -13,7 +13,8 @@ from typing import Any
 
 from mobility import Stanza, State, changes
 from mobility.transfer import timing
-from mobility.xmpp import feature, stream
+from mobility.xmpp import stream
+from mobility.xmpp.requests import plugin as requests
 from tests.fakes.points import stop_at, tell_frames, tell_saved
 from tests.fakes.telling import tell
 from tests.integration.apps import Board
@@ -43,7 +44,7 @@ def ordered() -> dict[str, Any]:
         setattr(timing, name, seconds)
     changes.CHECKPOINT, changes.SOON = 0.2, 0.01
     stream._SLOWEST, stream.FIRST = 0.3, 5.0
-    feature.SECONDS = 2.0
+    requests.SECONDS = 2.0  # type: ignore[attr-defined]
     if order["stop"]:
         stop_at(*order["stop"], resume=order["resume"])
     return order

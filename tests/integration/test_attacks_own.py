@@ -77,7 +77,7 @@ async def filled(server: RunningServer, *ids: str, size: int) -> bool:
         broken: list[Any] = []
         phone.stream.xmpp.add_event_handler("rule_broken", broken.append)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("mobility.xmpp.feature.SECONDS", 1.0)
+            patch.setattr("mobility.xmpp.requests.plugin.SECONDS", 1.0)
             try:
                 found = await phone.stream.devices.devices()
             except PeerUnreachable:
