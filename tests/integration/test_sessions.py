@@ -30,7 +30,7 @@ from mobility.xmpp import ns
 from mobility.xmpp.directory import stanza
 from mobility.xmpp.pep import MobilityPep
 from mobility.xmpp.pep import stanza as pep_xml
-from mobility.xmpp.pep.stanza import Item
+from mobility.xmpp.pep.stanza import Change, Item
 from mobility.xmpp.stream import Stream
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.proxy import Proxy
@@ -508,3 +508,33 @@ async def test_a_name_that_is_shown_in_another_way_is_written_once(
         for _ in range(3):
             await phone._announcing._write()
         assert len(written) == 1
+
+
+async def test_what_a_device_wrote_it_knows_before_the_server_tells_it(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with person.device("Phone") as phone, person.device("Laptop") as laptop:
+        plugin, late = phone.stream.directory, asyncio.Queue[Change]()
+        written: list[str] = []
+        hear, publish = plugin._hear, plugin.publish
+
+        async def noted(entry: Entry, **more: Any) -> None:
+            written.append(entry.id)
+            await publish(entry, **more)
+
+        await plugin.entries()
+        with monkeypatch.context() as until_then:
+            until_then.setattr(plugin, "_hear", late.put_nowait)
+            until_then.setattr(plugin, "publish", noted)
+            first = await phone.list_session(Board(), title="First")
+            second = await phone.list_session(Board(), title="Second")
+            for _ in range(2):
+                await phone._announcing._write()
+            assert written == [first.id, second.id]
+            other = replace((await plugin.entries()).entries[first.id], title="Other")
+            await laptop.stream.directory.publish(other, present=[first.id])
+            told = await soon(asyncio.gather(*(late.get() for _ in range(3))))
+        for change in told:
+            hear(change)
+        there = (await plugin.entries()).entries
+        assert [there[each.id].title for each in (first, second)] == ["Other", "Second"]

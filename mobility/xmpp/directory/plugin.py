@@ -58,6 +58,7 @@ class MobilityDirectory(Exchange[Asked]):
         self._ended: set[str] = set()  # items that said so when we looked
         self._known = False  # whether these are all; if not, one has to look
         self._heard = 0  # changes, and reasons to look
+        self._writing: set[str] = set()  # ids of which nothing was heard meanwhile
         self.xmpp.add_event_handler("session_bind", lambda _: self.miss())
 
     def watch(self, written: Callable[[], None]) -> None:
@@ -81,6 +82,8 @@ class MobilityDirectory(Exchange[Asked]):
     def _hear(self, change: Change) -> None:
         self._heard += 1
         self._known = self._known and change.complete
+        self._writing.difference_update(change.retracted)
+        self._writing.difference_update(item.id for item in change.items)
         for id in change.retracted:
             self._items.pop(id, None)
         for item in change.items:
@@ -110,7 +113,15 @@ class MobilityDirectory(Exchange[Asked]):
                 f"{LARGEST} sessions are listed already. Your other devices do not see "
                 "the next ones until some have ended."
             )
-        await self._pep.publish(ns.SESSIONS, Item(entry.id, stanza.to_item(entry)))
+        item = Item(entry.id, stanza.to_item(entry))
+        self._writing.add(item.id)
+        try:
+            await self._pep.publish(ns.SESSIONS, item)
+            if item.id in self._writing:  # else its news came first, or later ones
+                self._heard += 1
+                self._take(item)
+        finally:
+            self._writing.discard(item.id)
 
     async def retract(self, id: str) -> None:
         """
@@ -130,8 +141,9 @@ class MobilityDirectory(Exchange[Asked]):
         """
         What lies there.
 
-        The server is asked only if it may not have told us of all that changed; what we
-        write ourselves is there once it has told us so, in its turn among the others'.
+        The server is asked only if it may not have told us of all that changed. What we
+        write ourselves is there as soon as the server has taken it, whether its news of
+        that come before or after.
 
         Raises:
             DirectoryUnavailable, PeerUnreachable: As for `publish`.
