@@ -134,7 +134,8 @@ class Plain(ServerConfig):
 async def test_a_user_whose_proof_is_out_learns_so_whatever_the_display_says(
     says: str, plain: RunningServer, hurry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobility.visit.lending.LOGIN", 0.5)
+    if says == "nothing":
+        monkeypatch.setattr("mobility.visit.lending.LOGIN", 4.0)
     slow = Slow(monkeypatch, Success)
     jid, password = plain.add()
     async with (

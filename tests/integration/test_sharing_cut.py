@@ -117,7 +117,7 @@ async def test_packets_that_are_lost_on_the_way_are_said_again(
 async def test_somebody_who_never_comes_back_is_left_out(
     circle: Circle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing, "AWAY", 0.5)
+    monkeypatch.setattr(sharing, "AWAY", 2.0)  # some looks
     monkeypatch.setattr(timing, "GOODBYE", 0.2)
     cable = await circle.cable("Cut")
     client = await circle.device(circle._server, "Cut")
