@@ -6,10 +6,16 @@ import os
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No test asserts a time: a slow machine is not a bug.
-settings.register_profile("mobility", deadline=None)
+# No test asserts a time: a slow machine is not a bug. In CI the same examples are run
+# each time (Hypothesis' own profile for it); elsewhere others are found.
+settings.register_profile(
+    "mobility",
+    settings.get_profile("ci" if "CI" in os.environ else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("mobility")
 
 
