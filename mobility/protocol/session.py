@@ -135,13 +135,13 @@ class Stanza:
 # What XMPP, its extensions and we say to one another: never a packet of an app, or a
 # forged log could speak to the SDK or to a server in our name.
 _RESERVED: Final = (
-    "jabber:",
-    "urn:xmpp:",
-    "urn:ietf:params:xml:ns:xmpp",
-    "http://jabber.org/",
-    "http://etherx.jabber.org/",
-    "storage:",
-    "vcard-temp",
+    "{jabber:",
+    "{urn:xmpp:",
+    "{urn:ietf:params:xml:ns:xmpp",
+    "{http://jabber.org/",
+    "{http://etherx.jabber.org/",
+    "{storage:",
+    "{vcard-temp",
 )
 _LATEST: Final = 253_402_300_799.0  # RFC 3339 ends with the year 9999
 
@@ -153,7 +153,7 @@ def qualified(name: str, uri: str) -> str:
 
 def is_reserved(name: str) -> bool:
     """Whether a qualified name is in a namespace that no app can have."""
-    return name[1:].startswith(_RESERVED)
+    return name.startswith(_RESERVED)
 
 
 def is_stamp(value: object) -> TypeGuard[float | None]:

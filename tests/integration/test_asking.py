@@ -221,6 +221,25 @@ async def test_an_owner_that_is_away_is_named(prosody: Person) -> None:
             await soon(laptop.request(found))
 
 
+async def test_an_owner_that_goes_while_its_user_is_asked_keeps_nobody_waiting(
+    person: Person,
+) -> None:
+    being_asked = asyncio.Event()
+
+    async def on_ask(asked: Asked) -> bool:
+        being_asked.set()
+        await asyncio.Event().wait()
+        return True
+
+    async with person.device("Laptop") as laptop:
+        async with person.device("Phone", on_ask=on_ask) as phone:
+            await phone.list_session(Board(), title="A board")
+            wanting = asyncio.create_task(laptop.request(await listed(laptop)))
+            await soon(being_asked.wait())
+        with pytest.raises(PeerUnreachable, match="Phone: It went off line before it"):
+            await soon(wanting)
+
+
 async def test_an_owner_that_was_cut_off_keeps_nobody_waiting(
     prosody: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,7 +190,7 @@ async def test_an_approval_that_fails_on_the_phone(lobby: Lobby, phone: Client) 
 async def test_a_visitor_who_never_approves(
     server: RunningServer, phone: Client, hurry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobility.public.admission.MEETING", 0.3)
+    monkeypatch.setattr("mobility.public.admission.MEETING", 1.5)
     async with Lobby(server) as lobby:
         first = await lobby.code()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -91,25 +92,32 @@ class Command:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.printed = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     async def says(self, text: str) -> None:
         """Wait until it has printed this."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(DEADLINE):
-            while text not in " ".join(self.printed.split()):
-                piece = await self.process.stdout.read(4096)
-                assert piece, f"it ended, and had only said: {self.printed}"
-                self.printed += piece.decode()
+        while text not in " ".join(self.printed.split()):
+            assert await self._prints(), f"it ended, and had only said: {self.printed}"
 
     def type(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode() + b"\n")
 
     async def ends(self) -> int:
+        while await self._prints():
+            pass
+        return await self.process.wait()
+
+    async def _prints(self) -> bool:
+        """Wait for more of what it prints; false if it has ended."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(DEADLINE):
-            self.printed += (await self.process.stdout.read()).decode()
-            return await self.process.wait()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                piece = await self.process.stdout.read(4096)
+        except TimeoutError:
+            raise AssertionError(f"it goes on, and has said: {self.printed}") from None
+        self.printed += self._decoder.decode(piece)
+        return bool(piece)
 
 
 @asynccontextmanager

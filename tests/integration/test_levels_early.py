@@ -158,7 +158,7 @@ async def test_a_visitor_who_goes_away_leaves_no_connection_behind(
     hurry: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mobility.public.admission.MEETING", 0.5)
+    monkeypatch.setattr("mobility.public.admission.MEETING", 3.0)
 
     async def approve(introduction: Introduction) -> str | None:
         await soon(ear.asked.wait())

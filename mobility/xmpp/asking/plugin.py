@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import ClassVar
 
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.jid import JID
+from slixmpp.xmlstream import StanzaBase
 
+from mobility.errors import PeerUnreachable
 from mobility.protocol.asking import Ask
 from mobility.xmpp.asking import stanza
 from mobility.xmpp.exchange import Exchange
@@ -19,6 +24,53 @@ class MobilityAsking(Exchange[Ask]):
     description = "Asking for a session"
     dependencies: ClassVar[set[str]] = {"xep_0199"}
     stanza: ClassVar = stanza
+
+    def plugin_init(self) -> None:
+        super().plugin_init()
+        self._waiting: dict[str, set[asyncio.Timeout]] = {}  # for these to answer
+        self.xmpp.add_event_handler("presence_unavailable", self._on_unavailable)
+
+    def plugin_end(self) -> None:
+        super().plugin_end()
+        self.xmpp.del_event_handler("presence_unavailable", self._on_unavailable)
+
+    async def ask(
+        self, peer: str, event: Ask, *, seconds: float | None = None
+    ) -> Ask | None:
+        """
+        As any exchange, and nobody waits for who went off line.
+
+        A person may be asked there, which takes long; and no server says that a request
+        which it had delivered already will not be answered.
+
+        Raises:
+            PeerUnreachable, MobilityError: As there.
+
+        """
+        try:
+            async with asyncio.timeout(None) as until_gone:
+                with self._noting(peer, until_gone):
+                    return await super().ask(peer, event, seconds=seconds)
+        except TimeoutError:
+            raise PeerUnreachable(
+                "It went off line before it answered. Try again when it is back."
+            ) from None
+
+    @contextlib.contextmanager
+    def _noting(self, peer: str, until_gone: asyncio.Timeout) -> Iterator[None]:
+        self._waiting.setdefault(peer, set()).add(until_gone)
+        try:
+            yield
+        finally:
+            waiting = self._waiting.get(peer, set())
+            waiting.discard(until_gone)
+            if not waiting:
+                self._waiting.pop(peer, None)
+
+    def _on_unavailable(self, presence: StanzaBase) -> None:
+        now = asyncio.get_running_loop().time()
+        for until_gone in self._waiting.pop(presence["from"].full, ()):
+            until_gone.reschedule(now)
 
     async def is_there(self, peer: str, *, seconds: float) -> bool:
         """
