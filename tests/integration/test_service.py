@@ -224,6 +224,7 @@ async def test_while_nobody_was_invited_the_account_is_sent_all(
     async with place(hosting, account) as phone:
         phone.stream.xmpp.send_presence(ppriority=0)
         phone.run_for_account(service, MOVE)
+        await phone.stream.xmpp.plugin["xep_0199"].send_ping(JID("localhost"))
         service.admit(phone.jid)
         service.broadcast(packet(MOVE, 1))
         await phone.has(1)
