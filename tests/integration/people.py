@@ -13,9 +13,19 @@ from typing import Any, Protocol, Self, TypeVar
 import mobility
 from mobility import Client, Comparing, Introduction, Invitation, Inviting, Screen
 from mobility.tasks import Tasks
+from mobility.xmpp.stream import Stream
 from tests.integration.apps import DEADLINE, Board
 
-__all__ = ["Lobby", "Running", "address", "soon", "variables", "visiting"]
+__all__ = [
+    "Lobby",
+    "Running",
+    "address",
+    "forget",
+    "resumable",
+    "soon",
+    "variables",
+    "visiting",
+]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=mobility.Scene)
@@ -59,6 +69,19 @@ def variables(
         "MOBILITY_DATA": str(data),
         **more,
     }
+
+
+def forget(stream: Stream) -> None:
+    """If it is cut off from now on, it cannot be resumed: another session begins."""
+    stream.xmpp.plugin["xep_0198"].allow_resume = False  # an id may be on its way
+
+
+async def resumable(stream: Stream) -> None:
+    """Wait until it could be resumed (XEP-0198): it is used before that."""
+    plugin: Any = stream.xmpp.plugin["xep_0198"]
+    async with asyncio.timeout(DEADLINE):
+        while not plugin.sm_id:  # noqa: ASYNC110  slixmpp tells nobody
+            await asyncio.sleep(0.01)
 
 
 async def soon(awaitable: Any) -> Any:

@@ -23,7 +23,7 @@ from mobility import (
 from mobility.sharing import ordering, participation, sharing
 from tests.fakes.proxy import Proxy
 from tests.integration.apps import DEADLINE, Board
-from tests.integration.people import Running, address
+from tests.integration.people import Running, address, forget
 
 __all__ = ["LIVE", "Circle", "Glass", "all_have", "board", "look_often", "pull"]
 LIVE = [ShareKind.DIRECT, ShareKind.ROOM]
@@ -130,7 +130,7 @@ def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pull(client: Client, cable: Proxy) -> None:
     """Cut it off, so that nothing of the connection can be resumed."""
-    client.stream.xmpp.plugin["xep_0198"].sm_id = None
+    forget(client.stream)
     cable.shut()
 
 

@@ -22,7 +22,7 @@ from mobility.xmpp.bytestreams.stanza import Offer, Opening, Streamhost
 from mobility.xmpp.stream import Stream
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
-from tests.integration.people import address, soon
+from tests.integration.people import address, forget, soon
 
 DIRECT, PROXY, IBB = Carrier.DIRECT, Carrier.PROXY, Carrier.IBB
 ALL = [DIRECT, PROXY, IBB]
@@ -435,7 +435,7 @@ async def test_in_band_a_connection_lost_for_good_cuts_the_stream(
         options = address(server) | {"port": network.port}
         async with Stream(jid, password, **options) as juliet:
             opened, arrived = await pair(romeo, juliet, IBB)
-            juliet.xmpp.plugin["xep_0198"].sm_id = None  # cannot be resumed
+            forget(juliet)
             network.cut()
             with pytest.raises(CarrierLost, match="was cut"):
                 await soon(arrived.receive())

@@ -18,7 +18,7 @@ from mobility.xmpp.stream import Stream
 from tests.fakes.proxy import Proxy
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
-from tests.integration.people import address
+from tests.integration.people import address, resumable
 
 QUICKLY = 5.0
 
@@ -227,7 +227,7 @@ async def test_who_is_cut_off_while_it_resumes_is_there_under_its_own_name(
                     asyncio.get_running_loop().call_soon(stream.xmpp.abort)
             return data
 
-        assert await stream.ping(jid, seconds=4.0)  # by now it can be resumed
+        await resumable(stream)
         stream.xmpp.add_filter("out_sync", strike)
         stream.xmpp.plugin["xep_0198"].sm_id = "nobody's"
         stream.xmpp.abort()
@@ -261,6 +261,7 @@ async def test_a_list_that_was_asked_for_in_a_session_that_ended_is_asked_for_ag
     jid, password = server.add()
     device = {"device": "Phone", "apps": [Board]} | address(server)
     async with Client(jid, password, **device) as client:
+        await resumable(client.stream)
         asked = cut_as_it_asks(client, "{http://jabber.org/protocol/pubsub}items")
         async with asyncio.timeout(QUICKLY):
             listed = await client.stream.devices.devices()
@@ -273,6 +274,7 @@ async def test_what_is_not_to_be_done_twice_is_said_to_be_lost_with_its_session(
 ) -> None:
     jid, password = server.add()
     async with Client(jid, password, device="Phone", **address(server)) as client:
+        await resumable(client.stream)
         asked = cut_as_it_asks(client, f"{{{ns.DELEGATION}}}delegations")
         async with asyncio.timeout(QUICKLY):
             with pytest.raises(PeerUnreachable, match="was lost before it answered"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from mobility.errors import LevelUnavailable
 from mobility.protocol.delegation import Level
 from tests.fakes.running import RunningServer
 from tests.integration.apps import Board
-from tests.integration.people import Lobby, soon, visiting
+from tests.integration.people import Lobby, resumable, soon, visiting
 
 DELEGATED = [Level.TOKEN, Level.LOGIN]
 
@@ -162,7 +161,4 @@ async def settled(lobby: Lobby) -> None:
     """Until its second connection can be resumed (XEP-0198)."""
     delegate = lobby.display._delegate
     assert delegate is not None
-    plugin: Any = delegate.stream.xmpp.plugin["xep_0198"]
-    async with asyncio.timeout(5):
-        while not plugin.sm_id:  # noqa: ASYNC110  slixmpp tells nobody
-            await asyncio.sleep(0.01)
+    await resumable(delegate.stream)

@@ -8,7 +8,7 @@ import pytest
 
 from mobility import Client
 from tests.integration.parts import Table, heard, lines
-from tests.integration.people import soon
+from tests.integration.people import forget, soon
 from tests.integration.test_giving import Household, home
 from tests.integration.test_own_devices import person
 from tests.integration.test_parts import listing, phone, shown, table, talk
@@ -19,7 +19,7 @@ __all__ = ["home", "person", "phone", "table"]  # fixtures
 
 async def cut(device: Client) -> None:
     """What is on its way is lost; nothing can be resumed."""
-    device.stream.xmpp.plugin["xep_0198"].sm_id = None
+    forget(device.stream)
     device.stream.xmpp.abort()
     await soon(device.stream.wait_offline())
 

@@ -29,7 +29,7 @@ from mobility.xmpp.stream import Stream
 from tests.fakes.ejabberd import Ejabberd
 from tests.fakes.federation import Federation
 from tests.fakes.running import RunningServer
-from tests.integration.people import Running, address, soon
+from tests.integration.people import Running, address, forget, soon
 
 GAME = "https://example.org/game"
 MOVE, SAY, ROUND = (f"{{{GAME}}}{name}" for name in ("move", "say", "round"))
@@ -85,7 +85,7 @@ class Place:
 
     async def cut(self) -> None:
         """Lose the connection, and whatever was on its way; it comes back."""
-        self.stream.xmpp.plugin["xep_0198"].sm_id = None
+        forget(self.stream)
         self.stream.xmpp.abort()
         await soon(self.stream.wait_offline())
 

@@ -14,7 +14,7 @@ from mobility.transfer import timing
 from mobility.xmpp.transfer.stanza import Said
 from tests.fakes.running import RunningServer
 from tests.integration.parted import House, house, moved
-from tests.integration.people import soon
+from tests.integration.people import forget, soon
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def cut_at(word: type[Any], hearer: Client, struck: Client) -> None:
         answer = await receive(peer, said)
         if isinstance(said.event, word):
             hearer.stream.transfers.receive = receive
-            struck.stream.xmpp.plugin["xep_0198"].sm_id = None
+            forget(struck.stream)
             struck.stream.xmpp.abort()
         return answer
 
