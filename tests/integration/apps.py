@@ -10,7 +10,7 @@ from mobility import App, InvalidState, Stanza, State
 
 __all__ = ["Board", "Hooked"]
 
-DEADLINE = 10.0
+DEADLINE = 15.0
 
 
 class Board(App):

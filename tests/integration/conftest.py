@@ -66,17 +66,17 @@ def federation(servers: Federation) -> Iterator[Federation]:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices lose patience quickly."""
     monkeypatch.setattr(timing, "ASK", 0.2)
-    monkeypatch.setattr(timing, "STEP", 1.5)
-    monkeypatch.setattr(timing, "PATIENCE", 2.0)
-    monkeypatch.setattr(timing, "STALL", 1.0)
-    monkeypatch.setattr(timing, "OPEN", 1.0)
+    monkeypatch.setattr(timing, "STEP", 4.0)
+    monkeypatch.setattr(timing, "PATIENCE", 4.0)
+    monkeypatch.setattr(timing, "STALL", 2.5)
+    monkeypatch.setattr(timing, "OPEN", 2.5)
     monkeypatch.setattr(timing, "AGAIN", 0.05)
-    monkeypatch.setattr(timing, "CUT", 3.0)
+    monkeypatch.setattr(timing, "CUT", 5.0)
     monkeypatch.setattr(changes, "CHECKPOINT", 0.2)
     monkeypatch.setattr(changes, "SOON", 0.01)
     monkeypatch.setattr(hosting, "TICK", 0.05)
     monkeypatch.setattr(timing, "GOODBYE", 1.0)
-    monkeypatch.setattr(visits, "ANSWER", 3.0)
+    monkeypatch.setattr(visits, "ANSWER", 5.0)
 
 
 @pytest.fixture
