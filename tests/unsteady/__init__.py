@@ -1,0 +1,1 @@
+"""Tests on a machine that stands still for moments (`python -m tests.unsteady`)."""
