@@ -1,9 +1,9 @@
 """
 Run tests on a machine that stands still for moments, as a busy one does.
 
-Event loops of all programs pause, and servers are stopped and go on. What fails here
-and not elsewhere takes an order for granted that nobody promised: a test, or the
-product. The pauses are short, and no deadline should pass for them.
+Event loops of all programs pause; servers and browsers are stopped and go on. What
+fails here and not elsewhere takes an order for granted that nobody promised: a test, or
+the product. The pauses are short, and no deadline should pass for them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests import unsteady
 
-SERVERS = {"prosody", "lua5.4", "beam.smp"}
+STOPPABLE = {"prosody", "lua5.4", "beam.smp", "chromium", "node-MainThread"}
 STOPPED = 0.06  # seconds, on average, and
 LONGEST = 0.5  # at most
 EVERY = 0.15  # seconds between two of them, on average
@@ -42,8 +42,8 @@ def name(pid: int) -> str:
     return ""
 
 
-def stop_one(servers: list[int]) -> None:
-    pid = random.choice(servers)
+def stop_one(found: list[int]) -> None:
+    pid = random.choice(found)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -64,9 +64,9 @@ def main() -> int:
     command = [sys.executable, "-m", "pytest", *(arguments or ["-n", "3"])]
     with subprocess.Popen(command, env=environment) as tests:
         while tests.poll() is None:
-            servers = [pid for pid in descendants(tests.pid) if name(pid) in SERVERS]
-            if servers:
-                stop_one(servers)
+            found = [pid for pid in descendants(tests.pid) if name(pid) in STOPPABLE]
+            if found:
+                stop_one(found)
             time.sleep(random.expovariate(1 / EVERY))
     return tests.returncode
 
