@@ -4,7 +4,7 @@
 #   make demo-chase            a game whose map goes from a phone to screens
 #   make demo ARGS='--help'    what each of them takes besides
 #   make test                  everything that CI runs
-#   make check                 for daily work: under a minute
+#   make check                 for daily work: about two minutes
 #   make bench                 all figures
 #   make setup                 the set-up alone; the programs are then in .venv/bin
 #   make lock                  take the newest Python packages (on Debian 12: its Python

@@ -96,26 +96,33 @@ class Command:
 
     async def says(self, text: str) -> None:
         """Wait until it has printed this."""
-        while text not in " ".join(self.printed.split()):
-            assert await self._prints(), f"it ended, and had only said: {self.printed}"
+        async with self._in_time():
+            while text not in " ".join(self.printed.split()):
+                more = await self._prints()
+                assert more, f"it ended, and had only said: {self.printed}"
 
     def type(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode() + b"\n")
 
     async def ends(self) -> int:
-        while await self._prints():
-            pass
-        return await self.process.wait()
+        async with self._in_time():
+            while await self._prints():
+                pass
+            return await self.process.wait()
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(DEADLINE):
+                yield
+        except TimeoutError:
+            raise AssertionError(f"it goes on, and has said: {self.printed}") from None
 
     async def _prints(self) -> bool:
         """Wait for more of what it prints; false if it has ended."""
         assert self.process.stdout is not None
-        try:
-            async with asyncio.timeout(DEADLINE):
-                piece = await self.process.stdout.read(4096)
-        except TimeoutError:
-            raise AssertionError(f"it goes on, and has said: {self.printed}") from None
+        piece = await self.process.stdout.read(4096)
         self.printed += self._decoder.decode(piece)
         return bool(piece)
 

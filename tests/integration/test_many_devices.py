@@ -277,6 +277,5 @@ async def test_of_fifty_that_are_offered_what_a_program_asked_for_the_first_has_
             assert each.asked("items", ns.OFFERS) <= 3
             # once more, if something came while it looked for the first time
             assert each.asked("items", ns.SESSIONS) <= 1
-            assert (
-                len(each.said) <= 2 * FEW
-            )  # some of it is asked again where it is slow
+            # some of it is asked again where a server is slow
+            assert len(each.said) <= 2 * FEW

@@ -17,11 +17,11 @@ _turn = _loop._run_once
 
 
 def _hesitate(loop: Any) -> None:
-    often, seconds = map(float, os.environ["UNSTEADY"].split())
     if random.random() < often:
         time.sleep(min(random.expovariate(1 / seconds), 8 * seconds))
     _turn(loop)
 
 
 if "UNSTEADY" in os.environ:
+    often, seconds = map(float, os.environ["UNSTEADY"].split())
     _loop._run_once = _hesitate

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from typing import ClassVar
 
 from slixmpp.exceptions import IqError, IqTimeout
@@ -27,7 +25,7 @@ class MobilityAsking(Exchange[Ask]):
 
     def plugin_init(self) -> None:
         super().plugin_init()
-        self._waiting: dict[str, set[asyncio.Timeout]] = {}  # for these to answer
+        self._waiting: set[tuple[str, asyncio.Timeout]] = set()  # for whom, how long
         self.xmpp.add_event_handler("presence_unavailable", self._on_unavailable)
 
     def plugin_end(self) -> None:
@@ -49,28 +47,23 @@ class MobilityAsking(Exchange[Ask]):
         """
         try:
             async with asyncio.timeout(None) as until_gone:
-                with self._noting(peer, until_gone):
+                self._waiting.add(waiting := (peer, until_gone))
+                try:
                     return await super().ask(peer, event, seconds=seconds)
+                finally:
+                    self._waiting.discard(waiting)
         except TimeoutError:
             raise PeerUnreachable(
                 "It went off line before it answered. Try again when it is back."
             ) from None
 
-    @contextlib.contextmanager
-    def _noting(self, peer: str, until_gone: asyncio.Timeout) -> Iterator[None]:
-        self._waiting.setdefault(peer, set()).add(until_gone)
-        try:
-            yield
-        finally:
-            waiting = self._waiting.get(peer, set())
-            waiting.discard(until_gone)
-            if not waiting:
-                self._waiting.pop(peer, None)
-
     def _on_unavailable(self, presence: StanzaBase) -> None:
         now = asyncio.get_running_loop().time()
-        for until_gone in self._waiting.pop(presence["from"].full, ()):
-            until_gone.reschedule(now)
+        for waiting in tuple(self._waiting):
+            peer, until_gone = waiting
+            if peer == presence["from"].full:
+                self._waiting.discard(waiting)
+                until_gone.reschedule(now)
 
     async def is_there(self, peer: str, *, seconds: float) -> bool:
         """
